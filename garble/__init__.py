@@ -1,0 +1,34 @@
+"""Finds garbled text, sentence by sentence, without its source.
+
+>>> import garble
+>>> report = garble.score("I want to to to to to to go home.")
+>>> report.garbled
+True
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from garble.report import Report
+    from garble.scorer import Scorer
+
+__version__ = "0.1.0"
+__all__ = ["Report", "Scorer", "score"]
+
+
+def score(text: str) -> Report:
+    """What is garbled in `text`, by the English model at the balanced threshold."""
+    from garble.scorer import Scorer
+
+    return Scorer().score(text)
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for, so that `garble --help` need not wait for numpy.
+    if name in ("Report", "Scorer"):
+        from garble import report, scorer
+
+        return {"Report": report.Report, "Scorer": scorer.Scorer}[name]
+    raise AttributeError(f"module 'garble' has no attribute {name!r}")

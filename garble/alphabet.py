@@ -1,0 +1,109 @@
+"""What each code point is, as tables that a whole text indexes at once.
+
+`KIND[codes]`, `FOLD[codes]` ... turn a text held as code points into columns. The tables cover all of Unicode and
+are filled as code points are first met (`describe`), from Python's own `unicodedata`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.uint32]
+Hashes = NDArray[np.uint64]
+
+# Kinds are bits, so that the kinds within a token can be gathered with one bitwise-or.
+SPACE, LETTER, DIGIT, MARK, PUNCTUATION, IDEOGRAPH = 0, 1, 2, 4, 8, 16
+WORD = LETTER | DIGIT | MARK
+LOWER, UPPER = 1, 2
+
+SCRIPTS = ("COMMON", "LATIN", "GREEK", "CYRILLIC", "OTHER")
+COMMON, LATIN, GREEK, CYRILLIC, OTHER_SCRIPT = range(len(SCRIPTS))
+
+_SIZE = 0x110000
+KIND = np.zeros(_SIZE, np.uint8)
+CASE = np.zeros(_SIZE, np.uint8)
+SCRIPT = np.zeros(_SIZE, np.uint8)
+FOLD = np.zeros(_SIZE, np.uint32)
+_KNOWN = np.zeros(_SIZE, bool)
+
+_APOSTROPHES = "'’ʼ＇"
+# Scripts written without spaces: each character is a word of its own.
+_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
+
+
+def encode(text: str) -> Codes:
+    """The code points of `text`, lone surrogates included; every table knows them afterwards."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32, copy=False)
+    describe(codes)
+    return codes
+
+
+def describe(codes: Codes) -> None:
+    """Fill the tables for the code points not met before."""
+    for code in np.unique(codes[~_KNOWN[codes]]).tolist():
+        char = chr(code)
+        KIND[code] = _kind(char)
+        CASE[code] = LOWER if char.islower() else UPPER if char.isupper() or char.istitle() else 0
+        SCRIPT[code] = _script(char)
+        lower = char.lower()
+        FOLD[code] = ord("'") if char in _APOSTROPHES else ord(lower) if len(lower) == 1 else code
+        _KNOWN[code] = True
+
+
+def _kind(char: str) -> int:
+    category = unicodedata.category(char)
+    if char.isspace():
+        return SPACE
+    if category[0] == "L":
+        return IDEOGRAPH if unicodedata.name(char, "").startswith(_UNSPACED) else LETTER
+    if category[0] == "N":
+        return DIGIT
+    # Format characters (zero-width and bidi ones) cling to the word they stand in, as combining marks do.
+    return MARK if category[0] == "M" or category == "Cf" else PUNCTUATION
+
+
+def _script(char: str) -> int:
+    if not char.isalpha():
+        return COMMON
+    name = unicodedata.name(char, "").removeprefix("FULLWIDTH ")
+    script = name.split(" ")[0]
+    if script in SCRIPTS:
+        return SCRIPTS.index(script)
+    # Modifier letters, ordinals, the micro sign and mathematical letters belong to every script.
+    return COMMON if script in {"MODIFIER", "MATHEMATICAL", "FEMININE", "MASCULINE", "MICRO", "OHM"} else OTHER_SCRIPT
+
+
+describe(np.arange(0x250, dtype=np.uint32))
+
+
+def mix(values: Hashes) -> Hashes:
+    """Scramble 64-bit values so that every output bit depends on every input bit (splitmix64's finaliser)."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def chain(key: Hashes, following: Hashes) -> Hashes:
+    """The key of a sequence one longer: that of its beginning, and its next element."""
+    return mix(key * np.uint64(3) + following)
+
+
+def hash_runs(values: Codes | Hashes, starts: NDArray[np.int64], place: NDArray[np.int64]) -> Hashes:
+    """One 64-bit hash a run of `values`; runs begin at `starts` and end where the next begins.
+
+    place: for each value its index within its run, or -1 for one that does not count (a space after a word).
+    A run hashes alike wherever it stands: the sum over its values, scrambled, times a power of their place.
+    """
+    powers = _powers(int(place.max(initial=0)) + 1)
+    terms = mix(values.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)) * powers[place]
+    terms[place < 0] = 0
+    return mix(np.add.reduceat(terms, starts)) if len(starts) else np.zeros(0, np.uint64)
+
+
+def _powers(n: int) -> Hashes:
+    factors = np.full(n, 0x9E3779B97F4A7C15, np.uint64)
+    factors[:1] = 1
+    return np.cumprod(factors, dtype=np.uint64)

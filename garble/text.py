@@ -1,0 +1,283 @@
+"""Where a text's paragraphs, sentences and tokens stand, in characters of the text that was given.
+
+Nothing is cleaned: `text[start:end]` of every span is what the author wrote. Sentences are found by sentencex,
+paragraph by paragraph; what real pages need besides (lines, list bullets, headings, page furniture) is here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import sentencex
+from numpy.typing import NDArray
+
+from garble import lexicon
+from garble.alphabet import DIGIT, FOLD, KIND, LETTER, MARK, PUNCTUATION, SPACE, WORD, Codes
+
+Ints = NDArray[np.int64]
+
+KINDS = ("prose", "heading", "furniture", "verse")
+PROSE, HEADING, FURNITURE, VERSE = range(len(KINDS))
+
+# A heading says its piece in a line; twelve words is about the longest headline news agencies allow.
+_HEADING_WORDS = 12
+# Editors and mailers wrap lines between these widths.
+_WRAP = range(45, 101)
+
+_LINE = re.compile(r"[^\r\n\v\f\x85\u2028\u2029]*\S[^\r\n\v\f\x85\u2028\u2029]*")
+_BLANK = re.compile(r"(?:\r\n?|[\n\v\f\x85\u2028\u2029])[^\S\r\n]*(?:\r\n?|[\n\v\f\x85\u2028\u2029])")
+_BULLET = re.compile(r"\s*(?:[-*+•‣▪◦·–—]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+")
+_ABBREVIATION = re.compile(r"\b(?:vs|cf|e\.g|i\.e|approx|ca|Nos?)\.$")
+_RUN_TOGETHER = re.compile(r"[a-z][.!?][A-Z]")
+_QUOTES = '"“”'
+_NO_QUOTES = str.maketrans(_QUOTES, "   ")
+_AFTER_COMMA = re.compile(r"[,;]['\"’”)]*\s+(?!I\b)(\w+)")
+# Lines of verse, of songs and of lists are short and seldom end in a stop; three make a stanza.
+_VERSE_WIDTH, _FEWEST_LINES = 60, 3
+# Share of a text's sentences in recognised stanzas from which the rest is taken for verse too.
+_POEM = 0.2
+_STOP = re.compile(r"[.!?…。！？:;]['\"’”»)\]]*$")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of text: `text[start:end]`."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Document:
+    """A text and where its parts stand.
+
+    sentences, paragraphs: (n, 2) character offsets. paragraph: (n,) the paragraph each sentence stands in.
+    kind: (n,) index into KINDS.
+    """
+
+    text: str
+    sentences: Ints
+    paragraphs: Ints
+    paragraph: Ints
+    kind: Ints
+
+    def slices(self) -> list[str]:
+        """The sentences' own characters."""
+        return [self.text[start:end] for start, end in self.sentences.tolist()]
+
+
+def whole(text: str) -> Document:
+    """`text` taken as one sentence of prose, whatever it holds."""
+    span = np.array([[0, len(text)]])
+    return Document(text, span, span, np.zeros(1, np.int64), np.zeros(1, np.int64))
+
+
+def segment(text: str) -> Document:
+    """The paragraphs and sentences of `text`, and which of them are headings or page furniture."""
+    paragraphs = _paragraphs(text)
+    sentences: list[tuple[int, int]] = []
+    owner: list[int] = []
+    for number, (start, end) in enumerate(paragraphs):
+        found = _sentences(text, start, end)
+        sentences += found
+        owner += [number] * len(found)
+    spans = np.array(sentences, np.int64).reshape(-1, 2)
+    return Document(
+        text,
+        spans,
+        np.array(paragraphs, np.int64).reshape(-1, 2),
+        np.array(owner, np.int64),
+        _kinds(text, sentences, owner, paragraphs),
+    )
+
+
+def _paragraphs(text: str) -> list[tuple[int, int]]:
+    """Lines, without the spaces around them; those of a hard-wrapped block are joined."""
+    joined: list[tuple[int, int]] = []
+    block: list[tuple[int, int]] = []
+    lines = [_strip(text, *match.span()) for match in _LINE.finditer(text)]
+    for line in lines:
+        if block and _BLANK.search(text, block[-1][1], line[0]):
+            joined += _unwrapped(text, block)
+            block = []
+        block.append(line)
+    return joined + _unwrapped(text, block)
+
+
+def _unwrapped(text: str, block: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The lines of a block; a full one that ends in mid-sentence goes on in the next."""
+    width = max((end - start for start, end in block), default=0)
+    joined: list[tuple[int, int]] = []
+    above = 0
+    for start, end in block:
+        full = width in _WRAP and above >= 0.7 * width
+        if joined and full and not _BULLET.match(text, start) and _goes_on(text, joined[-1][1], start):
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+        above = end - start
+    return joined
+
+
+def _goes_on(text: str, end: int, start: int) -> bool:
+    return text[start].islower() or text[end - 1] not in '.!?…:"”'
+
+
+def _strip(text: str, start: int, end: int) -> tuple[int, int]:
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())
+
+
+def _sentences(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The sentences of one paragraph; a list bullet is no part of its sentence."""
+    if bullet := _BULLET.match(text, start, end):
+        start = bullet.end()
+    # Rust strings hold no lone surrogates, and a wrapped line is one line: same length, same offsets.
+    plain = re.sub(r"[\ud800-\udfff]", "\ufffd", re.sub(r"[\r\n\v\f\x85\u2028\u2029]", " ", text[start:end]))
+    spans: list[tuple[int, int]] = []
+    for first, last in _boundaries(plain):
+        span = _strip(text, start + first, start + last)
+        if span[0] >= span[1]:
+            continue
+        if spans and _clings(text, spans[-1], span):
+            span = (spans.pop()[0], span[1])
+        spans.append(span)
+    return spans
+
+
+def _boundaries(plain: str) -> Iterator[tuple[int, int]]:
+    """Sentencex's sentences; it takes a speech in quotation marks for one, so those are cut again without the marks."""
+    for found in sentencex.get_sentence_boundaries("en", plain):
+        start, end = found["start_index"], found["end_index"]
+        speech = plain[start:end]
+        if speech.lstrip()[:1] in _QUOTES and speech.strip():
+            bare = speech.translate(_NO_QUOTES)
+            yield from (
+                (start + b["start_index"], start + b["end_index"])
+                for b in sentencex.get_sentence_boundaries("en", bare)
+            )
+        else:
+            yield start, end
+
+
+def _clings(text: str, before: tuple[int, int], span: tuple[int, int]) -> bool:
+    """Whether `span` belongs to the sentence before it: closing marks, "he said", no space between, an abbreviation."""
+    piece = text[span[0] : span[1]]
+    if not any(char.isalnum() for char in piece) or (piece[0].islower() and text[before[1] - 1] in _QUOTES):
+        return True
+    # Without a space it is one token run into the next, which is worth seeing as such.
+    if _RUN_TOGETHER.match(text, before[1] - 2) and before[1] == span[0]:
+        return True
+    return bool(_ABBREVIATION.search(text, max(before[0], before[1] - 12), before[1]))
+
+
+def _kinds(text: str, sentences: list[tuple[int, int]], owner: list[int], paragraphs: list[tuple[int, int]]) -> Ints:
+    """Furniture by its words; headings by their shape, in texts that have prose beside them; verse by its lines."""
+    stopped = [bool(_STOP.search(text[max(start, end - 4) : end])) for start, end in sentences]
+    kinds = np.zeros(len(sentences), np.int64)
+    for i, (start, end) in enumerate(sentences):
+        alone = (start, end) == paragraphs[owner[i]]
+        if not alone or end - start > 120:
+            continue
+        line = text[start:end]
+        if line.strip(" .!:…»›→").lower() in lexicon.words("furniture"):
+            kinds[i] = FURNITURE
+        elif not stopped[i] and len(line.split()) <= _HEADING_WORDS and any(stopped):
+            kinds[i] = HEADING
+    place = np.array([start for start, _ in sentences], np.int64)
+    for first, last in _stanzas(text):
+        kinds[(place >= first) & (place < last) & (kinds != FURNITURE)] = VERSE
+    # A poem has stanzas that do not show it.
+    if (kinds == VERSE).sum() >= _POEM * np.isin(kinds, (PROSE, VERSE)).sum():
+        kinds[kinds == PROSE] = VERSE
+    return kinds
+
+
+def _stanzas(text: str) -> Iterator[tuple[int, int]]:
+    """Blocks between blank lines that look like verse, by their lines or by the capitals where lines were joined."""
+    start = 0
+    for end in [*(match.start() for match in _BLANK.finditer(text)), len(text)]:
+        if _is_stanza(text[start:end]):
+            yield start, end
+        start = end
+
+
+def _is_stanza(block: str) -> bool:
+    lines = [line.strip() for line in block.splitlines() if line.strip()]
+    short = sum(len(line) <= _VERSE_WIDTH for line in lines)
+    open_ended = sum(line[-1] not in ".!?…" for line in lines)
+    if len(lines) >= _FEWEST_LINES and short == len(lines) and 2 * open_ended >= len(lines):
+        return True
+    # "..., And all the": a small word with a capital after a comma, every fourth time and twice at the least.
+    words = _AFTER_COMMA.findall(block)
+    turns = sum(word.istitle() and word.lower() in lexicon.words("function_words") for word in words)
+    return bool(turns >= 2 and turns >= len(words) / 4)
+
+
+def tokenize(codes: Codes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Start and end of every token in `codes`: a word, a number, a punctuation mark or a run of the same mark.
+
+    A word keeps its inner apostrophe (O'Brien) except before the English clitics, which are tokens of their own as
+    in the Penn Treebank (do|n't, Rwanda|'s); a number keeps its separators (1,000.50).
+    """
+    n = len(codes)
+    if not n:
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    kind, fold = KIND[codes], FOLD[codes]
+    word = (kind & WORD) != 0
+    joins = np.zeros(n + 1, bool)
+    joins[1:n] = (word[1:] & word[:-1]) | ((codes[1:] == codes[:-1]) & (kind[1:] == PUNCTUATION))
+    # A mark clings to whatever stands before it: an accent to an ideograph, a variation selector to an emoji.
+    joins[1:n] |= (kind[1:] == MARK) & (kind[:-1] != SPACE)
+    _join_separators(codes, kind, joins)
+    _join_initials(codes, kind, joins)
+    _split_clitics(fold, kind, word, joins)
+    filled = kind != SPACE
+    starts = np.flatnonzero(filled & ~joins[:n])
+    ends = np.flatnonzero(filled & ~joins[1:]) + 1
+    return starts, ends
+
+
+def _join_separators(codes: Codes, kind: NDArray[np.uint8], joins: NDArray[np.bool_]) -> None:
+    inner = np.flatnonzero((codes[1:-1] == ord(".")) | (codes[1:-1] == ord(","))) + 1
+    inner = inner[(kind[inner - 1] & kind[inner + 1] & DIGIT) != 0]
+    joins[inner] = joins[inner + 1] = True
+
+
+def _join_initials(codes: Codes, kind: NDArray[np.uint8], joins: NDArray[np.bool_]) -> None:
+    """Letters that each have their stop, two at the least, are one token: U.S., e.g., p.m."""
+    n = len(codes)
+    letter = np.concatenate([[False] * 2, (kind & LETTER) != 0])
+    word = np.concatenate([[False] * 2, (kind & WORD) != 0])
+    # Index i of these is character i - 2 of the text.
+    initial = np.concatenate([(codes == ord(".")) & letter[1 : n + 1] & ~word[:n], [False] * 2])
+    leads = np.flatnonzero(initial[:-2] & initial[2:])
+    joins[leads] = joins[leads + 1] = joins[leads + 2] = True
+
+
+def _split_clitics(fold: Codes, kind: NDArray[np.uint8], word: NDArray[np.bool_], joins: NDArray[np.bool_]) -> None:
+    n = len(fold)
+
+    def at(index: NDArray[np.intp]) -> NDArray[np.intp]:
+        return np.clip(index, 0, n - 1)
+
+    quote = np.flatnonzero(fold == ord("'"))
+    quote = quote[(quote + 1 < n) & ((kind[at(quote + 1)] & LETTER) != 0)]
+    one, two = fold[at(quote + 1)], fold[at(quote + 2)]
+    after_letter = (quote > 0) & ((kind[at(quote - 1)] & (LETTER | MARK)) != 0)
+    ends_after_one = (quote + 2 >= n) | ~word[at(quote + 2)]
+    ends_after_two = (quote + 3 >= n) | ~word[at(quote + 3)]
+    short = ends_after_one & np.isin(one, [ord(c) for c in "sdm"])
+    pair = one.astype(np.uint64) << np.uint64(32) | two
+    long = ends_after_two & np.isin(pair, [ord(a) << 32 | ord(b) for a, b in ("re", "ve", "ll")])
+    negated = ends_after_one & (one == ord("t")) & after_letter & (fold[at(quote - 1)] == ord("n"))
+    # The clitic holds together from its first character on ...
+    joins[quote[short | long | negated] + 1] = True
+    joins[quote[negated]] = True
+    # ... and "n't" begins at its n when a word goes before; any other inner apostrophe joins both sides.
+    joins[quote[negated & (kind[at(quote - 2)] == LETTER) & (quote > 1)] - 1] = False
+    inner = quote[after_letter & ~short & ~long & ~negated]
+    joins[inner] = joins[inner + 1] = True

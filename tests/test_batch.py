@@ -1,0 +1,139 @@
+"""Columns give what a loop over their rows would give."""
+
+from __future__ import annotations
+
+from itertools import count, islice
+
+import numpy as np
+import pytest
+from conftest import ANY_TEXT
+from hypothesis import given
+from hypothesis import strategies as st
+
+from garble.batch import (
+    Batch,
+    Floats,
+    Ints,
+    cover,
+    offsets,
+    packets,
+    row_means,
+    row_sums,
+    runs,
+    worst_stretch,
+)
+from garble.text import segment, whole
+
+# Eighths add up without rounding, so that sums can be compared exactly.
+EIGHTHS = st.integers(-40, 40).map(lambda n: n / 8)
+ROWS = st.lists(st.lists(EIGHTHS, max_size=6), max_size=8)
+MASKS = st.lists(st.lists(st.booleans(), max_size=6), max_size=8)
+
+
+def columns(rows: list[list[float]]) -> tuple[Floats, Ints]:
+    return np.array([value for row in rows for value in row], np.float64), offsets([len(row) for row in rows])
+
+
+@given(ROWS)
+def test_row_sums_and_means(rows: list[list[float]]) -> None:
+    values, edges = columns(rows)
+    assert row_sums(values, edges).tolist() == [sum(row) for row in rows]
+    assert row_means(values, edges).tolist() == [sum(row) / max(len(row), 1) for row in rows]
+
+
+@given(ROWS)
+def test_the_worst_stretch_has_the_largest_sum_of_all(rows: list[list[float]]) -> None:
+    values, edges = columns(rows)
+    totals, begins, ends = worst_stretch(values, edges)
+    for number, row in enumerate(rows):
+        best = max((sum(row[a:b]) for b in range(len(row) + 1) for a in range(b)), default=0)
+        begin, end = begins[number] - edges[number], ends[number] - edges[number]
+        assert totals[number] == best
+        assert 0 <= begin <= end <= len(row)
+        assert sum(row[begin:end]) == best
+        assert not row or begin < end
+
+
+def test_the_worst_stretch_of_a_row_is_the_same_beside_thousands() -> None:
+    rng = np.random.default_rng(0)
+    values, edges = rng.normal(size=100_000), offsets([20] * 5_000)
+    together = worst_stretch(values, edges)[0]
+    alone = [worst_stretch(values[a : a + 20], np.array([0, 20]))[0][0] for a in edges[:-1]]
+    assert together == pytest.approx(alone, abs=1e-6)
+
+
+@given(MASKS)
+def test_runs_hold_what_is_marked_and_end_with_their_row(rows: list[list[bool]]) -> None:
+    mask, edges = columns(rows)
+    found = runs(mask.astype(bool), edges)
+    expected = []
+    for first, row in zip(edges.tolist(), rows, strict=False):
+        starts = [i for i, on in enumerate(row) if on and not (i and row[i - 1])]
+        ends = [i + 1 for i, on in enumerate(row) if on and not (i + 1 < len(row) and row[i + 1])]
+        expected += [(first + start, first + end) for start, end in zip(starts, ends, strict=True)]
+    assert list(zip(found.starts.tolist(), found.ends.tolist(), strict=True)) == expected
+    assert found.lengths.sum() == mask.sum()
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)).map(sorted), max_size=6))
+def test_cover_marks_what_any_run_holds(spans: list[list[int]]) -> None:
+    edges = np.array(spans, np.int64).reshape(-1, 2)
+    expected = [any(a <= i < b for a, b in spans) for i in range(20)]
+    assert cover(edges[:, 0], edges[:, 1], 20).tolist() == expected
+
+
+@given(st.lists(st.integers(0, 5)), st.integers(1, 10))
+def test_packets_hold_all_in_order_and_stop_at_their_limit(items: list[int], limit: int) -> None:
+    found = list(packets(items, limit, lambda item: item))
+    assert [item for packet in found for item in packet] == items
+    assert all(packet and sum(packet[:-1]) < limit for packet in found)
+    assert all(sum(packet) >= limit for packet in found[:-1])
+
+
+def test_packets_read_no_further_than_they_must() -> None:
+    assert list(islice(packets(count(1), 3, lambda item: item), 3)) == [[1, 2], [3], [4]]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=30))
+def test_recurs_finds_the_last_equal_key_of_the_group(pairs: list[tuple[int, int]]) -> None:
+    keys, groups = np.array(pairs, np.uint64).reshape(-1, 2).T
+    expected = [max((j for j in range(i) if pairs[j] == pairs[i]), default=-1) for i in range(len(pairs))]
+    assert Batch.of([]).recurs(keys, groups.astype(np.int64)).tolist() == expected
+
+
+WORDY = st.lists(st.lists(st.sampled_from(["a", "B", "b", "cd", "."]), max_size=8).map(" ".join), max_size=5)
+
+
+@given(WORDY, st.integers(1, 4))
+def test_ngrams_stay_inside_their_sentence_and_are_alike_when_their_words_are(texts: list[str], n: int) -> None:
+    batch = Batch.of([whole(text) for text in texts])
+    words = [batch.pieces(i, i + 1).lower() for i in range(len(batch.starts))]
+    begins, hashes = batch.ngrams(n)
+    assert begins.tolist() == [i for i in range(len(words) - n + 1) if batch.sentence[i] == batch.sentence[i + n - 1]]
+    grams = [tuple(words[i : i + n]) for i in begins]
+    assert len(set(grams)) == len(set(hashes.tolist())) == len(set(zip(grams, hashes.tolist(), strict=True)))
+
+
+@given(st.lists(ANY_TEXT, max_size=4))
+def test_a_batch_holds_the_sentences_of_its_documents_in_order(texts: list[str]) -> None:
+    documents = [segment(text) for text in texts]
+    batch = Batch.of(documents)
+    held = [batch.text[a : b - 1] for a, b in zip(batch.chars.tolist(), batch.chars[1:].tolist(), strict=False)]
+    # A paragraph separator inside a sentence is held as a line feed.
+    assert held == [piece.replace("\u2029", "\n") for document in documents for piece in document.slices()]
+    assert len(batch) == len(held) == batch.documents[-1]
+    assert np.bincount(batch.document, minlength=len(texts)).tolist() == [len(d.sentences) for d in documents]
+    inside = (batch.chars[batch.sentence] <= batch.starts) & (batch.ends < batch.chars[batch.sentence + 1])
+    assert inside.all()
+
+
+def test_forms_forget_case_and_digits_and_words_only_case() -> None:
+    one, two, three = (Batch.of([whole(text)]) for text in ("In 1914 it", "in 2024 It", "in 1914 it"))
+    assert (one.form == two.form).all()
+    assert (one.word == two.word).tolist() == [True, False, True]
+    assert (one.word == three.word).all()
+
+
+def test_the_first_word_is_found_behind_quotation_marks() -> None:
+    batch = Batch.of([whole('"“ He said.'), whole("..."), whole("She did.")])
+    assert [batch.pieces(i, i + 1) for i in np.flatnonzero(batch.is_first)] == ["He", "She"]

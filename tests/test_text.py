@@ -1,0 +1,233 @@
+"""Where sentences and tokens stand: laws for every text, and examples from news that break splitters."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from conftest import ANY_TEXT
+from hypothesis import given
+
+from garble.alphabet import encode
+from garble.text import KINDS, segment, tokenize, whole
+
+BULLET = re.compile(r"[-*+•‣▪◦·–—]|\(?\d{1,3}[.)]|\(?[a-z][.)]")
+
+
+def fails(reason: str) -> pytest.MarkDecorator:
+    return pytest.mark.xfail(strict=True, reason=reason)
+
+
+LONG = {
+    "one word": "a" * 100_000,
+    "ideographs": "漢" * 100_000,
+    "quotation marks": '"' * 100_000,
+    "full stops": "." * 100_000,
+    "sentences without a space": "One.Two." * 12_500,
+    "surrogates": "\ud800" * 100_000,
+}
+
+
+def check_sentences(text: str) -> None:
+    document = segment(text)
+    paragraphs, sentences = document.paragraphs.tolist(), document.sentences.tolist()
+    assert document.text == text
+    assert document.slices() == [text[start:end] for start, end in sentences]
+    assert len(sentences) == len(document.paragraph) == len(document.kind)
+    for spans in (paragraphs, sentences):
+        edges = [edge for span in spans for edge in span]
+        assert edges == sorted(edges)
+        assert all(text[start:end].strip() == text[start:end] != "" for start, end in spans)
+    for (start, end), owner in zip(sentences, document.paragraph.tolist(), strict=True):
+        assert paragraphs[owner][0] <= start
+        assert end <= paragraphs[owner][1]
+    # What stands in no paragraph is space; what stands in a paragraph and no sentence is its bullet.
+    assert not uncovered(text, paragraphs, 0, len(text))
+    for start, end in paragraphs:
+        left = uncovered(text, sentences, start, end)
+        assert not left or (BULLET.fullmatch(left) and text.startswith(left, start))
+
+
+def uncovered(text: str, spans: list[list[int]], start: int, end: int) -> str:
+    """The characters of text[start:end] that are no space and lie in none of the ordered spans."""
+    inside = [span for span in spans if start <= span[0] < end]
+    begins, ends = [start, *(span[1] for span in inside)], [*(span[0] for span in inside), end]
+    return "".join("".join(text[a:b].split()) for a, b in zip(begins, ends, strict=True))
+
+
+def tokens(text: str) -> list[str]:
+    starts, ends = tokenize(encode(text))
+    return [text[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+
+def check_tokens(text: str) -> None:
+    starts, ends = tokenize(encode(text))
+    edges = [edge for span in zip(starts.tolist(), ends.tolist(), strict=True) for edge in span]
+    assert edges == sorted(edges)
+    found = tokens(text)
+    assert all(token != "" and not re.search(r"\s", token) for token in found)
+    assert "".join(found) == "".join(text.split())
+
+
+@given(ANY_TEXT)
+def test_sentences_of_any_text_slice_right_and_leave_nothing_out(text: str) -> None:
+    check_sentences(text)
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_sentences_of_long_texts_slice_right(text: str) -> None:
+    check_sentences(text)
+
+
+@given(ANY_TEXT)
+def test_tokens_of_any_text_hold_every_character_that_is_no_space(text: str) -> None:
+    check_tokens(text)
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_tokens_of_long_texts_hold_every_character(text: str) -> None:
+    check_tokens(text)
+
+
+@given(ANY_TEXT)
+def test_whole_takes_any_text_for_one_sentence_of_prose(text: str) -> None:
+    document = whole(text)
+    assert document.slices() == [text]
+    assert [KINDS[kind] for kind in document.kind] == ["prose"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I don't.", "I|do|n't|."),
+        ("He can’t, won’t.", "He|ca|n’t|,|wo|n’t|."),
+        ("we'll they’re I'm he'd", "we|'ll|they|’re|I|'m|he|'d"),
+        ("Rwanda's", "Rwanda|'s"),
+        ("O'Brien's", "O'Brien|'s"),
+        ("O’Neill", "O’Neill"),
+        ("the dogs'", "the|dogs|'"),
+        ("the U.S. said", "the|U.S.|said"),
+        ("e.g. at 5 p.m.", "e.g.|at|5|p.m."),
+        ("J. Smith", "J|.|Smith"),
+        ("It cost $1,000.50.", "It|cost|$|1,000.50|."),
+        ("1,2,3.", "1,2,3|."),
+        ("10:30", "10|:|30"),
+        ("the 1990s", "the|1990s"),
+        ("wait...", "wait|..."),
+        ("what?!", "what|?|!"),
+        ("-- no --", "--|no|--"),
+        ("state-of-the-art", "state|-|of|-|the|-|art"),
+        ("end.Next", "end|.|Next"),
+        ("漢字 です", "漢|字|で|す"),
+        ("cafe\u0301", "cafe\u0301"),
+        ("gov\u200bern", "gov\u200bern"),
+        ("a\xa0b", "a|b"),
+        ("\ud800a", "\ud800|a"),
+        ("", ""),
+    ],
+)
+def test_token_examples(text: str, expected: str) -> None:
+    assert "|".join(tokens(text)) == expected
+
+
+# "|" stands where a sentence ends and the next begins; the text itself is without it.
+@pytest.mark.parametrize(
+    "marked",
+    [
+        "He said so. |She left.",
+        "The U.S. economy grew. |It fell.",
+        "He lives in Washington, D.C. |She lives in L.A.",
+        "He came at 5 p.m. |Then he left.",
+        "At 10 a.m. Monday it rained. |Then it stopped.",
+        "See No. 5 vs. No. 6 today. |Then go.",
+        "The No. 1 seed lost. |The No. 2 seed won.",
+        "Mr. Smith met Dr. Jones and Lt. Col. Brown. |They ate.",
+        "Sen. John Smith (R-Ky.) said so. |He left.",
+        "J. B. Priestley wrote it. |He died.",
+        "Apple Inc. said so. |It rose.",
+        "Yahoo! said it would sell. |It did.",
+        "On Aug. 5 it was hot. |On Sept. 6 it rained.",
+        "It rose to $1.5 billion. |Shares fell by 3.5 percent.",
+        "The match ended 2-1. |3,000 people came.",
+        "Smith et al. (2020) showed this. |Others did not.",
+        "LONDON (Reuters) - Shares rose. |They fell.",
+        "PARIS — The minister left. |He will return.",
+        "A third -party seller came. |It left.",
+        "He paused ... and left. |She stayed.",
+        "What?! |No way.",
+        "So did I. |You too.",
+        "He left (for good). |She stayed.",
+        pytest.param("(He left.) |She stayed.", marks=fails("a closing bracket after the stop")),
+        # Quotes.
+        "“It’s over,” said Mr. Smith. |“We won.”",
+        '"I came. |I saw," he said. |"We won."',
+        "“We go. |We stay. |We wait,” said Ann. |“Or not. |Who knows?” |Bob nodded.",
+        "“Why?” she asked. |“Because.”",
+        "Is it? |“Yes!” he said. |No.",
+        'She said "Go." |Then he went.',
+        "‘It is over,’ he said. |‘We won.’",
+        # Lines.
+        "Big news today\n\n|It happened here. |It was good.",
+        "Shares rise in London\n|Shares rose on Monday. |Oil fell.",
+        "This line is wrapped at a width at which editors do\nand goes on here. |Then it ends.",
+        pytest.param(
+            "This line is wrapped at a width at which editors do\r\nand goes on here. |Then it ends.",
+            marks=fails("CRLF is taken for a blank line"),
+        ),
+        "The first.\r|The second.\r\n|The third.\u2028|The fourth.\u2029|The fifth",
+        # One token run into the next is worth seeing as such.
+        "It closed yesterday.The next day it rained. |Then it opened.",
+    ],
+)
+def test_sentence_examples(marked: str) -> None:
+    expected = [sentence.strip() for sentence in marked.split("|")]
+    assert segment(marked.replace("|", "")).slices() == expected
+
+
+@pytest.mark.parametrize("bullet", ["-", "*", "•", "–", "1.", "12)", "(3)", "(a)", "b)"])
+def test_a_list_bullet_is_no_part_of_its_sentence(bullet: str) -> None:
+    text = f"He said:\n{bullet} one thing\n{bullet} another"
+    assert segment(text).slices() == ["He said:", "one thing", "another"]
+
+
+def kinds(text: str) -> list[str]:
+    return [KINDS[kind] for kind in segment(text).kind]
+
+
+@pytest.mark.parametrize("line", ["Read more", "READ MORE »", "Advertisement", "Skip to main content"])
+def test_lines_of_the_page_are_furniture(line: str) -> None:
+    assert kinds(f"He came home. He slept.\n\n{line}\n\nShe left.") == [
+        "prose",
+        "prose",
+        "furniture",
+        "prose",
+    ]
+
+
+def test_furniture_words_inside_a_paragraph_are_prose() -> None:
+    assert kinds("He was at home. Home. She came home.") == ["prose"] * 3
+
+
+def test_a_line_without_a_stop_beside_prose_is_a_heading() -> None:
+    text = "Dredgers return after seven years\n\nWork began on Monday. It will end soon."
+    assert kinds(text) == ["heading", "prose", "prose"]
+
+
+@pytest.mark.parametrize("line", ["Dredgers return after seven years", "I want to to to go home", "no stop"])
+def test_a_line_alone_is_prose(line: str) -> None:
+    assert kinds(line) == ["prose"]
+
+
+def test_a_long_line_without_a_stop_is_prose() -> None:
+    assert kinds(f"It was late. He left.\n\n{'and on he went ' * 6}") == ["prose"] * 3
+
+
+def test_verse_is_known_by_its_lines() -> None:
+    lines = [
+        "The lamps went out along the quay,",
+        "And all the boats came home,",
+        "But never one that looked for me,",
+        "And never one alone.",
+    ]
+    assert set(kinds("\n".join(lines))) == {"verse"}
+    assert set(kinds(" ".join(lines).lower())) == {"prose"}
