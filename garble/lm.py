@@ -1,0 +1,494 @@
+"""The n-gram language model: counted once, looked up a whole batch at a time.
+
+Modified Kneser-Ney smoothing, interpolated (Chen and Goodman 1999), in both directions from the same counts: an
+n-gram's prefix is the context when reading forwards, its suffix when reading backwards. A word's surprisal is in
+bits, -log2 of its probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from garble.alphabet import FOLD, Codes, Hashes, chain, mix
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+
+FORMAT = "garble-lm/1"
+
+# Word numbers below FIRST_WORD: the sentence border, and words not in the vocabulary, by their shape.
+BORDER, UNKNOWN, UNKNOWN_CAPITAL, UNKNOWN_OTHER = range(4)
+FIRST_WORD = 4
+
+# Eighths of a bit from -4 to 27.9 fit a byte; a back-off weight may exceed 1 after pruning, hence the -4.
+_STEPS, _LOWEST = 8, -4.0
+_BITS = np.arange(256) / _STEPS + _LOWEST
+
+# a-z, the apostrophe, every other letter, and the edge of the word.
+_ALPHABET = 29
+_APOSTROPHE, _OTHER_LETTER, _EDGE = 26, 27, 28
+
+
+class Surprisal(NamedTuple):
+    """Bits: (tokens,) forward and backward, (sentences,) of the beginning and the end, (tokens,) unseen pairs."""
+
+    forward: Floats
+    backward: Floats
+    opening: Floats
+    closing: Floats
+    unseen: NDArray[np.bool_]
+
+
+class Reading(NamedTuple):
+    """How strange a batch's text is.
+
+    words, classes: (tokens,) how badly each word, and its class, goes with its neighbours on both sides; rarity: how
+    rare the word is; all three in standard deviations from clean text. unseen: (tokens,) the word was never seen after
+    the one before. edges: (sentences,) bits of the beginning or the end, whichever is less likely.
+    """
+
+    words: Floats
+    classes: Floats
+    rarity: Floats
+    unseen: NDArray[np.bool_]
+    edges: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A hash table read by array arithmetic: each key lies in one of three slots (cuckoo hashing).
+
+    prints: (slots,) a 16-bit fingerprint of the key that lies there, 0 where none does.
+    values: (slots, columns).
+    A key that was never put in is found with probability 3 / 65,535.
+    """
+
+    prints: NDArray[np.uint16]
+    values: NDArray[np.generic]
+
+    @classmethod
+    def build(cls, keys: Hashes, values: NDArray[np.generic], load: float = 0.85) -> Table:
+        """A table of distinct `keys`; of three-choice tables up to nine tenths can be filled."""
+        size = max(4, int(len(keys) / load) + 1)
+        slots = np.stack([_slot(keys, choice, size) for choice in range(3)])
+        holder = np.full(size, -1)
+        choice = np.zeros(len(keys), np.int64)
+        homeless = np.arange(len(keys))
+        # All homeless keys move in at once, whoever lay there moves on to its next slot, until all have a home.
+        while len(homeless):
+            wanted = slots[choice[homeless], homeless]
+            evicted = holder[wanted]
+            holder[wanted] = homeless
+            losers = homeless[holder[wanted] != homeless]
+            evicted = np.unique(evicted[evicted >= 0])
+            homeless = np.union1d(losers, evicted)
+            choice[homeless] = (choice[homeless] + 1) % 3
+        held = holder >= 0
+        prints = np.zeros(size, np.uint16)
+        prints[held] = _fingerprint(keys[holder[held]])
+        laid = np.zeros((size, *values.shape[1:]), values.dtype)
+        laid[held] = values[holder[held]]
+        return cls(prints, laid)
+
+    def find(self, keys: Hashes) -> Ints:
+        """The slot each key lies in, or -1."""
+        found = np.full(len(keys), -1)
+        prints = _fingerprint(keys)
+        for choice in range(3):
+            slot = _slot(keys, choice, len(self.prints))
+            hit = self.prints[slot] == prints
+            found[hit] = slot[hit]
+        return found
+
+
+def _slot(keys: Hashes, choice: int, size: int) -> Ints:
+    spread = mix(keys + np.uint64(choice)) >> np.uint64(32)
+    return ((spread * np.uint64(size)) >> np.uint64(32)).astype(np.int64)
+
+
+def _fingerprint(keys: Hashes) -> NDArray[np.uint16]:
+    return (keys % np.uint64(65535) + np.uint64(1)).astype(np.uint16)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NGrams:
+    """n-grams over numbers, with what they weigh in both directions; see `load` for what the arrays hold."""
+
+    unigrams: Bytes
+    longer: tuple[Table, ...]
+
+    @property
+    def order(self) -> int:
+        """The longest n-gram."""
+        return len(self.longer) + 1
+
+    def unigram(self, ids: Ints) -> Floats:
+        """(tokens,) bits of each with nothing known around it."""
+        return np.asarray(_BITS[self.unigrams[ids, 0]])
+
+    def surprisal(self, ids: Ints, rows: Ints) -> Surprisal:
+        """Bits of every token of a batch, both ways. ids: (tokens,); rows: offsets of the sentences."""
+        stream, places = with_borders(ids, rows)
+        before, after = np.arange(len(rows) - 1) + rows[:-1], np.arange(len(rows) - 1) + rows[1:] + 1
+        forward, backward, unseen = self._read(stream)
+        return Surprisal(forward[places], backward[places], backward[before], forward[after], unseen[places])
+
+    def _read(self, stream: Ints) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Surprisal of every word of a stream with borders, forwards and backwards, by backing off.
+
+        A found n-gram overrides what the shorter ones gave; one not found adds its context's back-off weight.
+        """
+        single = _BITS[self.unigrams[stream]]
+        forward, backward = single[:, 0].copy(), single[:, 1].copy()
+        # Back-off weights of the (n-1)-gram that begins at each place, as context on its left and on its right.
+        left, right = single[:, 2], single[:, 3]
+        known = np.ones(len(stream), bool)
+        unseen = np.zeros(len(stream), bool)
+        for n, (begins, keys) in enumerate(ngram_keys(stream, self.order), start=2):
+            worth = known[begins] & known[begins + 1]
+            begins, keys = begins[worth], keys[worth]
+            table = self.longer[n - 2]
+            slots = table.find(keys)
+            hit = slots >= 0
+            seen, bits = begins[hit], _BITS[table.values[slots[hit]]]
+            # Every place backs off; where the n-gram was found the sum is then replaced.
+            reach = max(0, len(stream) - n + 1)
+            forward[n - 1 :] += left[:reach]
+            backward[:reach] += right[1 : reach + 1]
+            forward[seen + n - 1], backward[seen] = bits[:, 0], bits[:, 1]
+            known = np.zeros(len(stream), bool)
+            known[seen] = True
+            if n == 2:
+                unseen[1:] = ~known[:-1]
+            if n < self.order:
+                left, right = np.zeros(len(stream)), np.zeros(len(stream))
+                left[seen], right[seen] = bits[:, 2], bits[:, 3]
+        return forward, backward, unseen
+
+    def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
+        """What `load` reads back under `name`."""
+        arrays: dict[str, NDArray[np.generic]] = {f"{name}.1": self.unigrams}
+        for n, table in enumerate(self.longer, start=2):
+            arrays[f"{name}.{n}.prints"], arrays[f"{name}.{n}.values"] = table.prints, table.values
+        return arrays
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LanguageModel:
+    """Words and their n-grams, their classes and those n-grams, and how words are spelt; see `load`."""
+
+    vocabulary: Table
+    class_of: Bytes
+    words: NGrams
+    classes: NGrams
+    letters: Bytes
+    usual: Floats
+
+    def lookup(self, form: Hashes, is_capital: NDArray[np.bool_], is_word: NDArray[np.bool_]) -> Ints:
+        """(tokens,) word numbers, the lower the more frequent; unknown words by their shape."""
+        return lookup(self.vocabulary, form, is_capital, is_word)
+
+    def read(self, ids: Ints, rows: Ints) -> Reading:
+        """What the model makes of every token of a batch, as `Reading` has it."""
+        gains, unseen, edges = self.gains(ids, rows)
+        words, classes, rarity = (gains - self.usual[:, :1]) / self.usual[:, 1:]
+        return Reading(words, classes, rarity, unseen, edges)
+
+    def gains(self, ids: Ints, rows: Ints) -> tuple[Floats, NDArray[np.bool_], Floats]:
+        """(3, tokens) bits, (tokens,) unseen pairs, (sentences,) bits of the less likely of beginning and end.
+
+        The bits are, for words and for classes, what a token costs given its neighbours, on both sides, beyond what it
+        costs alone (so mostly less than 0); and what the word costs alone.
+        """
+        class_ids = self.class_of[ids].astype(np.int64)
+        words, classes = self.words.surprisal(ids, rows), self.classes.surprisal(class_ids, rows)
+        alone, class_alone = self.words.unigram(ids), self.classes.unigram(class_ids)
+        bits = [words.forward + words.backward - 2 * alone, classes.forward + classes.backward - 2 * class_alone, alone]
+        return np.stack(bits), words.unseen, np.maximum(words.opening, words.closing)
+
+    def spelling(self, codes: Codes, starts: Ints, ends: Ints) -> Floats:
+        """(words,) mean bits a letter of the words at [starts, ends) of `codes`, by the letter model."""
+        grams, word = _letter_grams(codes, starts, ends)
+        return np.bincount(word, _BITS[self.letters[tuple(grams.T)]], minlength=len(starts)) / (ends - starts + 1)
+
+    def save(self, path: Path) -> None:
+        """Write the file that `load` reads: plain arrays, uncompressed, the same bytes for the same model."""
+        arrays = {
+            "format": np.array(FORMAT),
+            "vocabulary.prints": self.vocabulary.prints,
+            "vocabulary.values": self.vocabulary.values,
+            "class_of": self.class_of,
+            "letters": self.letters,
+            "usual": self.usual,
+            **self.words.arrays("words"),
+            **self.classes.arrays("classes"),
+        }
+        with path.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+
+def load(path: Path) -> LanguageModel:
+    """Read a language model.
+
+    The file is an uncompressed `.npz` without pickles. `format` is the string "garble-lm/1". Surprisals and back-off
+    weights are bytes, b standing for b / 8 - 4 bits. Tables are three-choice cuckoo tables, `prints` the uint16
+    fingerprints (0 = empty) and `values` a row a slot:
+
+        vocabulary.prints, .values  the hash of a lower-case word, its digits as 0, to the word's number
+        words.1                     (words, 4) bytes: surprisal forwards, backwards, back-off forwards, backwards
+        words.2.prints, .values ... the n-grams of each order; the same four columns, the longest order the first two
+        class_of                    (words,) the class of each word
+        classes.1 ...               the same over classes
+        letters                     (29, 29, 29, 29) bytes: surprisal of a letter after three others
+        usual                       (3, 2) mean and standard deviation, on clean text, of what `gains` returns
+
+    Word numbers: 0 the sentence border, 1 to 3 unknown words (in lower case, capitalised, without letters), from 4 on
+    the vocabulary by falling frequency; these four are classes of their own, of the same numbers. An n-gram's key
+    begins as mix(its first number) and takes in each further number w by key = mix(3 * key + w); `alphabet.mix` is
+    splitmix64's finaliser.
+    Worked example: "The cat" is read as 0 the cat 0; if (0, the) is found among the 2-grams with bytes [48, 60, ...],
+    "the" costs 48 / 8 - 4 = 2 bits at the beginning of a sentence.
+
+    Raises ValueError, with the path, when the file is no such model.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if str(file["format"]) != FORMAT:
+                raise ValueError(f"{path}: format {file['format']}, not {FORMAT}")
+            return LanguageModel(
+                Table(file["vocabulary.prints"], file["vocabulary.values"]),
+                file["class_of"],
+                _ngrams(file, "words"),
+                _ngrams(file, "classes"),
+                file["letters"],
+                file["usual"],
+            )
+    except (OSError, KeyError, BadZipFile) as error:
+        raise ValueError(f"{path}: not a language model ({error})") from error
+
+
+def _ngrams(file: Mapping[str, Any], name: str) -> NGrams:
+    orders = range(2, 1 + sum(key.startswith(f"{name}.") and key.endswith("prints") for key in file) + 1)
+    longer = tuple(Table(file[f"{name}.{n}.prints"], file[f"{name}.{n}.values"]) for n in orders)
+    return NGrams(file[f"{name}.1"], longer)
+
+
+def lookup(vocabulary: Table, form: Hashes, is_capital: NDArray[np.bool_], is_word: NDArray[np.bool_]) -> Ints:
+    """Word numbers of tokens; unknown words by their shape."""
+    slots = vocabulary.find(form)
+    unknown = np.where(is_word, np.where(is_capital, UNKNOWN_CAPITAL, UNKNOWN), UNKNOWN_OTHER)
+    return np.where(slots >= 0, vocabulary.values[slots], unknown).astype(np.int64)
+
+
+def with_borders(ids: Ints, rows: Ints) -> tuple[Ints, Ints]:
+    """The sentences with a border before, between and after them, and where each token went."""
+    places = np.arange(len(ids)) + 1 + np.repeat(np.arange(len(rows) - 1), np.diff(rows))
+    stream = np.full(len(ids) + len(rows), BORDER, np.int64)
+    stream[places] = ids
+    return stream, places
+
+
+def ngram_keys(stream: Ints, order: int) -> list[tuple[Ints, Hashes]]:
+    """For n = 2 to `order`: where the n-grams with no border inside begin, and their keys."""
+    inner = stream != BORDER
+    begins, keys = np.arange(len(stream)), mix(stream.astype(np.uint64))
+    found = []
+    for n in range(2, order + 1):
+        fits = begins + n <= len(stream)
+        if n > 2:
+            fits[fits] = inner[begins[fits] + n - 2]
+        begins, keys = begins[fits], keys[fits]
+        keys = chain(keys, stream[begins + n - 1].astype(np.uint64))
+        found.append((begins, keys))
+    return found
+
+
+# Counting and smoothing.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """The distinct n-grams of one order: key, how often, and the (n-1)-grams they begin and end with."""
+
+    keys: Hashes
+    count: Ints
+    prefix: Ints
+    suffix: Ints
+    opens: NDArray[np.bool_]
+    closes: NDArray[np.bool_]
+
+
+def count(stream: Ints, order: int, words: int) -> list[Counts]:
+    """Count the n-grams of a stream with borders; `words` is one more than the largest word number."""
+    none = np.zeros(words, np.int64)
+    border = np.arange(words) == BORDER
+    occurs = np.bincount(stream, minlength=words)
+    tables = [Counts(mix(np.arange(words, dtype=np.uint64)), occurs, none, none, border, border)]
+    index = stream
+    for n, (begins, keys) in enumerate(ngram_keys(stream, order), start=2):
+        distinct, first, which, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+        at = begins[first]
+        tables.append(
+            Counts(
+                distinct,
+                counts,
+                index[at],
+                index[at + 1],
+                stream[at] == BORDER,
+                stream[at + n - 1] == BORDER,
+            )
+        )
+        index = np.full(len(stream), -1)
+        index[begins] = which
+    return tables
+
+
+def kneser_ney(tables: list[Counts], backward: bool = False) -> list[Floats]:
+    """The probability of every counted n-gram's last word given the others (its first, when backward)."""
+    probabilities: list[Floats] = []
+    for n, table in enumerate(tables, start=1):
+        context, shorter, edge = (
+            (table.suffix, table.prefix, table.closes) if backward else (table.prefix, table.suffix, table.opens)
+        )
+        if n < len(tables):
+            longer = tables[n].prefix if backward else tables[n].suffix
+            # How many different words go before it; nothing does at a border, so there the plain count stands.
+            adjusted = np.bincount(longer, minlength=len(table.keys))
+            if n > 1:
+                adjusted = np.where(edge, table.count, adjusted)
+        else:
+            adjusted = table.count
+        discount = _discounts(adjusted)[np.minimum(adjusted, 3)]
+        if n == 1:
+            mass = np.array([adjusted.sum()])
+            lower = np.full(len(adjusted), 1 / len(adjusted))
+        else:
+            mass = np.bincount(context, adjusted, minlength=len(tables[n - 2].keys))
+            lower = probabilities[-1][shorter]
+        held = np.bincount(context, discount, minlength=len(mass))
+        mass = np.maximum(mass, 1)
+        probabilities.append((adjusted - discount) / mass[context] + held[context] / mass[context] * lower)
+    return probabilities
+
+
+def _discounts(counts: Ints) -> Floats:
+    """Discounts of counts 0, 1, 2, 3 and more (Chen and Goodman's estimate, kept within the count)."""
+    seen = np.bincount(np.minimum(counts, 5), minlength=6)[1:5].astype(float)
+    if not seen.all():
+        return np.array([0, 0.5, 0.75, 0.9])
+    y = seen[0] / (seen[0] + 2 * seen[1])
+    k = np.arange(1, 4)
+    return np.concatenate([[0], np.clip(k - (k + 1) * y * seen[1:] / seen[:3], 0.1, k - 0.05)])
+
+
+def backoffs(
+    tables: list[Counts], probabilities: list[Floats], kept: list[NDArray[np.bool_]], backward: bool = False
+) -> list[Floats]:
+    """The weight of each (n-1)-gram as a context, so that what it keeps and what it passes on sum to one."""
+    weights = []
+    for n in range(1, len(tables)):
+        table, keep = tables[n], kept[n]
+        context, shorter = (table.suffix, table.prefix) if backward else (table.prefix, table.suffix)
+        size = len(tables[n - 1].keys)
+        here = np.bincount(context[keep], probabilities[n][keep], minlength=size)
+        below = np.bincount(context[keep], probabilities[n - 1][shorter[keep]], minlength=size)
+        weights.append(np.maximum(1 - here, 1e-9) / np.maximum(1 - below, 1e-9))
+    return weights
+
+
+def build(stream: Ints, size: int, least: tuple[int, ...]) -> NGrams:
+    """The n-grams of a stream with borders.
+
+    size: one more than the largest number in it. least: for each order the smallest count that is kept; it must not
+    fall, so that what an n-gram begins and ends with is kept too.
+    """
+    tables = count(stream, len(least), size)
+    kept = [np.ones(size, bool), *(t.count >= c for t, c in zip(tables[1:], least[1:], strict=True))]
+    columns: list[list[Floats]] = [[] for _ in tables]
+    for backward in (False, True):
+        for n, values in enumerate(kneser_ney(tables, backward)):
+            columns[n].append(values)
+    for backward in (False, True):
+        probabilities = [values[backward] for values in columns]
+        for n, values in enumerate(backoffs(tables, probabilities, kept, backward)):
+            columns[n].append(values)
+    unigrams, *longer = [quantise(-np.log2(np.stack(values, axis=1))) for values in columns]
+    return NGrams(
+        unigrams,
+        tuple(Table.build(t.keys[k], q[k]) for t, q, k in zip(tables[1:], longer, kept[1:], strict=True)),
+    )
+
+
+def cluster(stream: Ints, size: int, classes: int, seed: int, rounds: int = 15) -> Ints:
+    """(size,) a class for each number of a stream with borders: words that keep the same company.
+
+    The numbers below FIRST_WORD are classes of their own. Each round puts every word into the class whose neighbours
+    its own are likeliest from (hard information-theoretic clustering, Dhillon et al. 2003), from k-means on as a start.
+    """
+    from scipy.sparse import csr_matrix
+    from sklearn.cluster import MiniBatchKMeans
+    from sklearn.preprocessing import normalize
+
+    pairs = csr_matrix((np.ones(len(stream) - 1), (stream[:-1], stream[1:])), shape=(size, size))
+    near = min(size, 500)
+    company = np.hstack([pairs[:, :near].toarray(), pairs.T.tocsr()[:, :near].toarray()])
+    sketch = normalize(np.sqrt(company))[FIRST_WORD:]
+    weights = np.sqrt(np.bincount(stream, minlength=size)[FIRST_WORD:])
+    means = MiniBatchKMeans(classes - FIRST_WORD, batch_size=8192, n_init=1, max_iter=30, random_state=seed)
+    assigned = np.concatenate([np.arange(FIRST_WORD), FIRST_WORD + means.fit_predict(sketch, sample_weight=weights)])
+    for _ in range(rounds):
+        member = csr_matrix((np.ones(size), (np.arange(size), assigned)), shape=(size, classes))
+        after, before = (pairs @ member).toarray(), (pairs.T @ member).toarray()
+        links = member.T @ after
+        likely_after = np.log((links + 0.1) / (links + 0.1).sum(1, keepdims=True))
+        likely_before = np.log((links.T + 0.1) / (links.T + 0.1).sum(1, keepdims=True))
+        fit = after @ likely_after.T + before @ likely_before.T
+        assigned[FIRST_WORD:] = FIRST_WORD + fit[FIRST_WORD:, FIRST_WORD:].argmax(axis=1)
+    return assigned
+
+
+def quantise(bits: Floats) -> Bytes:
+    """Bits as bytes; see `load`."""
+    return np.clip(np.round((bits - _LOWEST) * _STEPS), 0, 255).astype(np.uint8)
+
+
+def letter_model(codes: Codes, starts: Ints, ends: Ints) -> Floats:
+    """(29, 29, 29, 29) bits of a letter given the three before it, from words at [starts, ends), each counted once.
+
+    Witten-Bell smoothing: a context passes on as much as it has had different letters.
+    """
+    grams = _letter_grams(codes, starts, ends)[0]
+    probability = np.full(_ALPHABET, 1 / _ALPHABET)
+    for n in range(1, 5):
+        size = (_ALPHABET,) * n
+        flat = np.ravel_multi_index(tuple(grams[:, 4 - n :].T), size)
+        counts = np.bincount(flat, minlength=_ALPHABET**n).reshape(size)
+        kinds = (counts > 0).sum(-1, keepdims=True)
+        lower = np.broadcast_to(probability, size)
+        total = counts.sum(-1, keepdims=True) + kinds
+        probability = np.where(total > 0, (counts + kinds * lower) / np.maximum(total, 1), lower)
+    return np.asarray(-np.log2(probability))
+
+
+def _letter_grams(codes: Codes, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """(letters, 4) each letter after the three before it, edges included, and the word each belongs to."""
+    sizes = ends - starts + 1
+    word = np.repeat(np.arange(len(starts)), sizes)
+    place = np.arange(len(word)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    grams = np.empty((len(word), 4), np.int64)
+    for column in range(4):
+        back = 3 - column
+        inside = (place >= back) & (place - back < ends[word] - starts[word])
+        letter = FOLD[codes[np.where(inside, starts[word] + place - back, 0)]].astype(np.int64)
+        other = np.where(letter == ord("'"), _APOSTROPHE, _OTHER_LETTER)
+        code = np.where((letter >= ord("a")) & (letter <= ord("z")), letter - ord("a"), other)
+        grams[:, column] = np.where(inside, code, _EDGE)
+    return grams, word
