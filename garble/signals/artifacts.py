@@ -1,0 +1,243 @@
+"""What machine translation and the pipelines around it leave behind in a text."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from garble import lexicon
+from garble.batch import Batch, Ints, Mask, runs
+from garble.language import detect
+from garble.lm import FIRST_WORD
+from garble.signals.base import marks
+
+
+def _matches(batch: Batch, pattern: re.Pattern[str]) -> Mask:
+    edges = np.array([match.span() for match in pattern.finditer(batch.text)], np.int64).reshape(-1, 2)
+    return batch.char_mask(edges[:, 0], edges[:, 1])
+
+
+@marks("characters", "“{span}” is markup left over")
+def leftover_markup(batch: Batch) -> Mask:
+    """Placeholders of translation systems, HTML entities and tags.
+
+    Why it is garble: `<unk>`, `@@`, `▁` are internal to a decoder; entities and tags to a page.
+    Known false alarms: texts about HTML.
+    Reference: HPLT notes; Sennrich et al. 2016 for `@@`, SentencePiece for `▁`.
+    Garbled: The <unk> met the king.
+    Garbled: The par@@ liament voted for bread &amp; butter.
+    Clean: AT&T is < 5 and > 3, so mail a@b.org.
+    """
+    return _matches(batch, _MARKUP)
+
+
+_MARKUP = re.compile(
+    r"<unk>|\[UNK\]|<(?:url|num|name|pad|s|/s|mask|eos|bos)>|@@(?=\s|$)|(?<=\s)##[a-z]+|▁|@-@|@,@|@\.@"
+    r"|&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,5}|#x[0-9a-fA-F]{2,5});"
+    r"|</?(?:br|p|div|span|b|i|em|strong|a|li|ul|ol|h[1-6]|td|tr|img|font)\b[^<>\n]{0,80}>"
+)
+
+
+@marks("tokens", "“{span}” is left in another language", language="en")
+def untranslated(batch: Batch) -> Mask:
+    """Runs of three words or more without English function words, in which langdetect sees another language.
+
+    Asked only of runs with two function words of another language, or one and two words that are no English ones.
+
+    Why it is garble: what the system could not translate it copied.
+    Known false alarms: titles, quotations, loan phrases (je ne sais quoi).
+    Reference: Ott et al. 2018; Khayrallah and Koehn 2018, on copied source.
+    Garbled: The mayor said dass die Stadt nicht mehr zahlen kann and left.
+    Clean: The mayor of Rio de Janeiro and the band Los Lobos met in Den Haag.
+    """
+    foreign = lexicon.isin(batch.word, lexicon.hashes("foreign_function_words")) & ~batch.is_capital
+    english = lexicon.isin(batch.word, lexicon.hashes("function_words"))
+    shared = lexicon.isin(batch.word, lexicon.hashes("shared_function_words"))
+    comma = batch.codes[batch.starts] == ord(",")
+    found = runs(foreign | comma | batch.is_word & (shared | ~english), batch.tokens)
+    count = np.concatenate([[0], np.cumsum(foreign)])
+    strange = batch.is_word & (batch.ids < FIRST_WORD) & ~foreign
+    strange_before = np.concatenate([[0], np.cumsum(strange & ~batch.is_capital)])
+    known_as_foreign, unknown = (at[found.ends] - at[found.starts] for at in (count, strange_before))
+    proof = (known_as_foreign >= 2) | ((known_as_foreign == 1) & (unknown >= 2))
+    suspicious = np.flatnonzero(proof & (found.lengths >= 3))
+    # Words that English has as well belong to the run only between others.
+    places = np.flatnonzero(foreign | strange)
+    firsts = places[np.searchsorted(places, found.starts[suspicious])]
+    lasts = places[np.searchsorted(places, found.ends[suspicious]) - 1] + 1
+    runs_on = zip(firsts.tolist(), lasts.tolist(), strict=True)
+    sure = [i for i, run in enumerate(runs_on) if detect(batch.pieces(*run)) != "en"]
+    return batch.token_mask(firsts[sure], lasts[sure])
+
+
+@marks("characters", "“{span}” is an abbreviation carried over from the source")
+def carried_abbreviation(batch: Batch) -> Mask:
+    """German abbreviations, whole or half translated: "such as: B. a scholarship" from "z. B.".
+
+    Why it is garble: systems that cut the sentence at the stop translate half an abbreviation.
+    Known false alarms: initials after a colon.
+    Reference: seen on German-English web pages; see the catalogue of MQM "untranslated" errors, Lommel et al. 2014.
+    Garbled: There are ways to pay, such as: B. a scholarship.
+    Garbled: There are ways to pay, z. B. a loan.
+    Clean: There are ways to pay, e.g. a loan, said J. B. Priestley.
+    """
+    return _matches(batch, _ABBREVIATION)
+
+
+_ABBREVIATION = re.compile(
+    r"(?:(?<=such as)|(?<=for example)|(?<=e\.g\.)|(?<=like)) ?: ?B\."
+    r"|(?<!\w)(?:z\. ?B\.|d\. ?h\.|u\. ?a\.(?!\w)|o\. ?ä\.|bzw\.|usw\.|i\. ?d\. ?R\.|p\. ?ej\.|c\.-à-d\.)"
+)
+
+
+@marks("characters", "“{span}” has a space where none belongs")
+def spaced_punctuation(batch: Batch) -> Mask:
+    """A space before a comma, stop or closing bracket, in a document that elsewhere sets them close.
+
+    Why it is garble: a piece of decoder output that was never put back together.
+    Known false alarms: " ..." and " .5"; a document tokenised throughout has a style, not a fault, and is let pass.
+    Reference: surface cues of MLQE, Fomicheva et al. 2022.
+    Garbled: He paid the bill , then left ( by taxi ), and came back.
+    Clean: He paid .5 of the bill ... then left (by taxi), and came back.
+    Clean: He paid the bill , then left ( by taxi ) , and came back .
+    """
+    spaced = _matches(batch, _SPACED)
+    if not spaced.any():
+        return spaced
+    close = np.searchsorted(batch.chars, [m.start() for m in _CLOSE.finditer(batch.text)], side="right") - 1
+    usual = np.bincount(batch.document[close], minlength=len(batch.documents) - 1) > 0
+    return spaced & np.repeat(usual[batch.document], np.diff(batch.chars))
+
+
+_CLOSE = re.compile(r"[\w)][,;:](?=\s)|\w[.!?](?=\s)")
+_SPACED = re.compile(r"(?<=\w)[ \t]+[,;:!?](?=\s)|(?<=\w)[ \t]+[,.](?=\s*\u2029)|\([ \t]+(?=\w)|(?<=[\w.])[ \t]+\)")
+
+
+@marks("characters", "“{span}” doubles a punctuation mark")
+def doubled_punctuation(batch: Batch) -> Mask:
+    """Commas, colons or semicolons side by side.
+
+    Why it is garble: two pieces, each with its own mark, stuck together.
+    Known false alarms: code; two full stops are let pass, as they are an ellipsis in chat.
+    Reference: surface cues of MLQE, Fomicheva et al. 2022.
+    Garbled: John left,, and he said:: never.
+    Clean: John left ... and he said: "Never!!!"
+    """
+    return _matches(batch, _DOUBLED)
+
+
+_DOUBLED = re.compile(r"(?<=\w)(?:,\s?,+|::(?!\w)|;;+|,\.|;,|,;)(?=\s|\w)")
+
+
+@marks("tokens", "“{span}” is two words run together", language="en")
+def glued_words(batch: Batch) -> Mask:
+    """Words in lower case with a capital inside, or in capitals with a tail in lower case.
+
+    Why it is garble: a space lost between a name and what follows, or two pieces of words joined.
+    Known false alarms: product names (iPhone and McDonald are let pass), code.
+    Reference: HPLT notes on glued words.
+    Garbled: Then Hans EICHELBundesminister spoke.
+    Garbled: He is a poor brodnikStudent from the south.
+    Clean: McDonald bought an iPhone, a PowerPoint licence and two PCs for the NGOs on YouTube.
+    """
+    edges = np.array([match.span() for match in _GLUED.finditer(batch.text)], np.int64).reshape(-1, 2)
+    glued = batch.token_mask(np.searchsorted(batch.starts, edges[:, 0]), np.searchsorted(batch.ends, edges[:, 1]) + 1)
+    return glued & (batch.ids < FIRST_WORD)
+
+
+_GLUED = re.compile(r"(?<![\w@./#-])(?:[a-z]{3,}[A-Z][a-z]{2,}|[A-Z]{4,}[a-z]{4,})(?![\w@/])")
+
+
+@marks("tokens", "a space is missing in “{span}”")
+def missing_space(batch: Batch) -> Mask:
+    """The words on both sides of a full stop with no space after it.
+
+    Why it is garble: two sentences, or a heading and a sentence, run together.
+    Known false alarms: hasty typing, addresses and file names.
+    Reference: HPLT notes on glued words.
+    Garbled: It closed yesterday.The next day it rained.
+    Clean: It closed yesterday. The site www.example.Com went down, too.
+    """
+    edges = np.array([match.span() for match in _UNSPACED.finditer(batch.text)], np.int64).reshape(-1, 2)
+    return batch.token_mask(np.searchsorted(batch.starts, edges[:, 0]), np.searchsorted(batch.ends, edges[:, 1]) + 1)
+
+
+_UNSPACED = re.compile(r"(?<![\w.@/:-])[a-z]{3,}[.!?][A-Z][a-z]{1,}(?=[\s,;])")
+
+
+@marks("characters", "this quotation mark has no partner")
+def broken_quote(batch: Batch) -> Mask:
+    """Quotation marks without a partner in a paragraph of several sentences, judged over the whole document.
+
+    Why it is garble: quotes migrate when sentences are translated one by one.
+    Known false alarms: speeches that run over several paragraphs (let pass when the next one opens again), inches.
+    Reference: MQM "punctuation", Freitag et al. 2021; an unpaired mark in a lone sentence is common in human news
+    and says nothing, so it is not looked at.
+    Garbled: “We are ready, she said. The rest is up to them. Nobody else came.
+    Clean: “We are ready,” she said. “The rest is up to them.” Nobody else came.
+    """
+    found = np.zeros(len(batch.codes), bool)
+    quotes = np.flatnonzero(np.isin(batch.codes, [ord(c) for c in '"“”']))
+    if not len(quotes):
+        return found
+    sentence = np.searchsorted(batch.chars, quotes, side="right") - 1
+    key = batch.document[sentence] * (batch.paragraph.max(initial=0) + 2) + batch.paragraph[sentence]
+    sizes = np.bincount(batch.document * (batch.paragraph.max(initial=0) + 2) + batch.paragraph)
+    cuts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+    opens_next = {int(key[a]) for a in cuts if batch.codes[quotes[a]] in (ord('"'), ord("“"))}
+    for first, last in zip(cuts.tolist(), [*cuts[1:].tolist(), len(quotes)], strict=True):
+        paragraph = int(key[first])
+        if sizes[paragraph] < 2:
+            continue
+        stray = _unpaired(batch, quotes[first:last])
+        if len(stray) and not (_is_open(batch, int(stray[-1])) and paragraph + 1 in opens_next):
+            found[stray] = True
+    return found
+
+
+def _is_open(batch: Batch, place: int) -> bool:
+    """Whether a quotation mark opens: by its shape, or by what stands beside it when it is straight."""
+    char = batch.text[place]
+    before = batch.text[place - 1] if place else " "
+    return char == "“" or (char == '"' and not (before.isalnum() or before in ".,!?…;:%)]'’"))
+
+
+def _unpaired(batch: Batch, quotes: Ints) -> Ints:
+    """The marks of one paragraph that open without a close or close without an open."""
+    waiting: int | None = None
+    stray = []
+    for place in quotes.tolist():
+        if _is_open(batch, place):
+            if waiting is not None:
+                stray.append(waiting)
+            waiting = place
+        elif waiting is None:
+            # After a digit a straight mark is the sign for inches.
+            if not (batch.text[place] == '"' and batch.text[place - 1].isdigit()):
+                stray.append(place)
+        else:
+            waiting = None
+    return np.array(stray if waiting is None else [*stray, waiting], np.int64)
+
+
+@marks("characters", "“{span}” is no well-formed number")
+def malformed_number(batch: Batch) -> Mask:
+    """Numbers whose points and commas follow neither the English nor the continental rule.
+
+    Why it is garble: systems copy digits piece by piece and lose the grammar of the number.
+    Known false alarms: Indian grouping is let pass (1,23,456); version numbers and dates have points alone.
+    Reference: DEMETR, Karpinska et al. 2022, perturbation 10; MQM "locale convention".
+    Garbled: The price rose to 103,63.18 dollars.
+    Clean: The price rose to 1,103.18 dollars, or 1.103,18 in Berlin, in version 2.0.1 on 24.12.2020.
+    """
+    spans = [m.span() for m in _NUMBER.finditer(batch.text) if not _WELL_FORMED.fullmatch(m.group())]
+    edges = np.array(spans, np.int64).reshape(-1, 2)
+    return batch.char_mask(edges[:, 0], edges[:, 1])
+
+
+_NUMBER = re.compile(r"(?<![\w.,:/-])\d+(?:[.,:]\d+)+(?![\w:/-])")
+_WELL_FORMED = re.compile(
+    r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+(?:\.\d+)*|\d+(?:,\d+)+"
+    r"|\d{1,4}(?::\d{1,3})+(?:[.,]\d+)?|\d+[.,]\d+:\d+(?:[.,]\d+)?"
+)

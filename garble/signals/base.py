@@ -1,0 +1,137 @@
+"""What a signal is: one pure function over a batch, in three kinds.
+
+A *mark* returns a boolean a token (or a character), a *weigh* a float a token (in standard deviations from what is
+usual, so that 0 says nothing and 2 much), a *measure* a float a sentence.
+The feature columns and the evidence both come from that one array, so they cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from garble.batch import Batch, Floats, Ints, Runs, row_means, runs, worst_stretch
+
+Kind = Literal["marks", "weighs", "measures"]
+Unit = Literal["tokens", "characters", "sentences"]
+Values = NDArray[Any]
+Function = Callable[[Batch], Values]
+
+# By this much, in standard deviations, a token must be stranger than usual to lengthen the worst stretch.
+_SLACK = 0.5
+# Standard deviation, between clean sentences, of the mean over a sentence's tokens.
+_STYLE = 0.25
+
+_SECTIONS = ("Why it is garble", "Known false alarms", "Reference", "Garbled", "Clean")
+_SECTION = re.compile(rf"^({'|'.join(_SECTIONS)}):\s*", re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A function over a batch, and what is needed to name, explain and test it.
+
+    reason: what a finding says; `{span}` stands for the garbled words.
+    language: "any" for a signal that needs no knowledge of the language, else the language it knows.
+    """
+
+    name: str
+    kind: Kind
+    unit: Unit
+    language: str
+    reason: str
+    doc: str
+    function: Function
+
+    @property
+    def family(self) -> str:
+        """The module the signal stands in."""
+        return self.name.split(".")[0]
+
+    @property
+    def summary(self) -> str:
+        """The docstring's first line."""
+        return self.doc.splitlines()[0]
+
+    @property
+    def sections(self) -> dict[str, list[str]]:
+        """The docstring's headed sections; `Garbled` and `Clean` may stand several times."""
+        parts = _SECTION.split(self.doc)[1:]
+        found: dict[str, list[str]] = {name: [] for name in _SECTIONS}
+        for name, content in zip(parts[::2], parts[1::2], strict=True):
+            found[name].append(" ".join(content.split()))
+        return found
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of its feature columns."""
+        if self.kind == "weighs":
+            return tuple(f"{self.name}.{statistic}" for statistic in ("level", "worst"))
+        return (self.name,)
+
+    def columns(self, batch: Batch, values: Values) -> list[Floats]:
+        """(sentences,) one array a feature, from what the function returned."""
+        if self.kind == "measures":
+            return [values.astype(np.float64)]
+        rows = self.rows(batch)
+        mean = row_means(values, rows)
+        if self.kind == "marks":
+            return [mean]
+        # The mean of few tokens is unsure; of many it still differs from sentence to sentence, as styles do.
+        error = np.sqrt(1 / np.maximum(np.diff(rows), 1) + _STYLE**2)
+        return [mean / error, worst_stretch(_beyond_style(values, rows), rows)[0]]
+
+    def rows(self, batch: Batch) -> Ints:
+        """Offsets that cut the function's values into sentences."""
+        return batch.chars if self.unit == "characters" else batch.tokens
+
+    def evidence(self, batch: Batch, values: Values, sentence: int) -> Runs:
+        """Runs of characters of `batch.text` that bear the signal out in one sentence; all of it for a measure."""
+        rows = self.rows(batch)
+        first, last = int(rows[sentence]), int(rows[sentence + 1])
+        if self.kind == "measures" or first == last:
+            begin, end = int(batch.chars[sentence]), int(batch.chars[sentence + 1]) - 1
+            return Runs(np.array([begin]), np.array([end]))
+        if self.kind == "marks":
+            found = runs(values[first:last].astype(bool), np.array([0, last - first]))
+        else:
+            row = np.array([0, last - first])
+            _, begins, ends = worst_stretch(_beyond_style(values[first:last], row), row)
+            found = Runs(begins, ends)
+        starts, ends = found.starts + first, found.ends + first
+        return Runs(starts, ends) if self.unit == "characters" else Runs(batch.starts[starts], batch.ends[ends - 1])
+
+
+def _beyond_style(values: Values, rows: Ints) -> Floats:
+    """How much stranger each token is than its sentence is throughout, so that a style makes no worst stretch."""
+    style = np.clip(row_means(values, rows), 0, None)
+    return np.asarray(values - np.repeat(style, np.diff(rows)) - _SLACK)
+
+
+def _signal(kind: Kind, unit: Unit, reason: str, language: str) -> Callable[[Function], Signal]:
+    def wrap(function: Function) -> Signal:
+        family = function.__module__.rsplit(".", 1)[-1]
+        name = f"{family}.{function.__name__}"
+        return Signal(name, kind, unit, language, reason, inspect.getdoc(function) or "", function)
+
+    return wrap
+
+
+def marks(unit: Unit, reason: str, language: str = "any") -> Callable[[Function], Signal]:
+    """A signal that returns a boolean a token or a character; its feature is the share marked."""
+    return _signal("marks", unit, reason, language)
+
+
+def weighs(reason: str, language: str = "any") -> Callable[[Function], Signal]:
+    """A signal that returns a float a token; its features are the level and the worst stretch."""
+    return _signal("weighs", "tokens", reason, language)
+
+
+def measures(reason: str, language: str = "any") -> Callable[[Function], Signal]:
+    """A signal that returns a float a sentence, which is its feature; it has no place of its own."""
+    return _signal("measures", "sentences", reason, language)

@@ -1,0 +1,172 @@
+"""Whether the parts agree: word with word, sentence with its own end, name with name, sentence with document."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from garble import lexicon
+from garble.alphabet import CASE, FOLD, UPPER, chain
+from garble.batch import Batch, Floats, Mask, row_sums
+from garble.signals.base import marks, measures
+
+
+def _pairs(batch: Batch, name: str) -> Mask:
+    """Pairs of words that stand in the list `name`, as "first second" a line."""
+    begins, hashes = batch.ngrams(2)
+    listed = lexicon.hash_words([word for pair in sorted(lexicon.words(name)) for word in pair.split()])
+    firsts = begins[lexicon.isin(hashes, np.sort(chain(listed[::2], listed[1::2])))]
+    return batch.token_mask(firsts, firsts + 2)
+
+
+@marks("tokens", "“{span}”: subject and verb do not agree", language="en")
+def agreement(batch: Batch) -> Mask:
+    """A pronoun beside a verb of another number: "he don't", "they was", "it have".
+
+    Why it is garble: systems choose the verb's form before they know its subject.
+    Known false alarms: dialect, song, questions ("Does it have"), subjunctives.
+    Reference: BLiMP, Warstadt et al. 2020, subject-verb agreement.
+    Garbled: He don't know whether it are true.
+    Clean: He doesn't know whether it is true, and they were not there.
+    """
+    marked = _pairs(batch, "disagreement")
+    # After an auxiliary or a preposition the pronoun is not this verb's subject: "does he have", "one of them is".
+    other = np.zeros(len(batch.starts), bool)
+    other[1:] = lexicon.isin(batch.word[:-1], lexicon.hashes("takes_bare_verb")) & ~batch.is_first[1:]
+    begins = marked & ~np.concatenate([[False], marked[:-1]])
+    excused = np.flatnonzero(begins & other)
+    return marked & ~batch.token_mask(excused, excused + 2)
+
+
+@marks("tokens", "“{span}”: the wrong article", language="en")
+def wrong_article(batch: Batch) -> Mask:
+    """The article "a" before a vowel sound, or "an" before a consonant.
+
+    Why it is garble: the article was chosen for another word.
+    Known false alarms: letters and abbreviations read out (an MP), silent h, historic.
+    Reference: grammar checkers since Macdonald et al. 1982.
+    Garbled: It was a evil thing and an big one.
+    Clean: It was an hour before a European MP, an SOS and a one-off.
+    """
+    a, an = (np.concatenate([[False], batch.word[:-1] == word]) for word in lexicon.hash_words(["a", "an"]))
+    beside = np.zeros(len(batch.starts), bool)
+    beside[1:] = (batch.starts[1:] - batch.ends[:-1] == 1) & ~batch.is_capital[:-1] & ~batch.is_first[1:]
+    first = FOLD[batch.codes[batch.starts]]
+    says_vowel = lexicon.isin(batch.word, lexicon.hashes("said_with_vowel"))
+    says_consonant = lexicon.isin(batch.word, lexicon.hashes("said_with_consonant"))
+    vowel = says_vowel | (np.isin(first, [ord(c) for c in "aeiou"]) & ~says_consonant)
+    # An h is silent at times; of digits and accents nothing is known.
+    consonant = says_consonant | (np.isin(first, [ord(c) for c in "bcdfgjklmnpqrstvwxyz"]) & ~says_vowel)
+    plain = batch.is_word & (batch.length > 1) & ~_spelt_out(batch)
+    wrong = np.flatnonzero(beside & plain & ((a & vowel) | (an & consonant)))
+    return batch.token_mask(wrong - 1, wrong + 1)
+
+
+def _spelt_out(batch: Batch) -> Mask:
+    """Words with more capitals than their first: read letter by letter, perhaps."""
+    if not len(batch.starts):
+        return np.zeros(0, bool)
+    capitals = np.add.reduceat((CASE[batch.codes] == UPPER).astype(np.int64), batch.starts)
+    return np.asarray(capitals > batch.is_capital)
+
+
+@marks("tokens", "the sentence breaks off at “{span}”", language="en")
+def dangling(batch: Batch) -> Mask:
+    """An article, possessive or conjunction before the sentence's end.
+
+    Why it is garble: the translation was cut short, or its end was lost.
+    Known false alarms: headings, quotations broken off, "and" before a dash.
+    Reference: MQM "omission"; Guerreiro et al. 2023.
+    Garbled: The minister said that the.
+    Clean: The minister said what it was made of.
+    """
+    sizes = np.diff(batch.tokens)
+    last = batch.tokens[1:][sizes >= 4] - 1
+    stop = np.isin(batch.codes[batch.starts[last]], [ord(c) for c in ".!?"]) & (batch.length[last] == 1)
+    ends = last[stop] - 1
+    ends = ends[lexicon.isin(batch.word[ends], lexicon.hashes("never_last")) & ~_spelt_out(batch)[ends]]
+    return batch.token_mask(ends, ends + 2)
+
+
+@measures("the sentence begins or ends where none does", language="en")
+def cut_off(batch: Batch) -> Floats:
+    """Bits of the sentence's beginning and end at these words, the larger, beyond what most sentences have.
+
+    Why it is garble: a fragment begins or ends in the middle of a phrase.
+    Known false alarms: headings, list items, interrupted speech.
+    Reference: the end-of-sentence event of n-gram models, Chen and Goodman 1999.
+    Garbled: of which the minister in the with the
+    Clean: The minister said that it was over.
+    """
+    return np.clip(batch.reading.edges - 7, 0, None)
+
+
+@marks("tokens", "“{span}” is spelt otherwise in the rest of the text")
+def name_drift(batch: Batch) -> Mask:
+    """A name one or two letters away from one that the document spells otherwise, after the same first name.
+
+    Why it is garble: names are put together from pieces, anew each time.
+    Known false alarms: namesakes, families (Jensen and Jansen without the same first name are let pass).
+    Reference: consistency checks as in LIA, Lyu et al. 2021, document-level MT evaluation.
+    Garbled: Keir Starmer spoke. Later Keir Starrer left. The press followed Keir Starmer home.
+    Clean: Keir Starmer spoke. Later Keir Starmer left. The press followed Victoria Starmer home.
+    """
+    found = np.zeros(len(batch.starts), bool)
+    named = batch.is_capital & batch.is_word
+    second = np.flatnonzero(named[1:] & named[:-1] & (batch.sentence[1:] == batch.sentence[:-1])) + 1
+    second = second[batch.length[second] >= 5]
+    if len(second) < 2:
+        return found
+    group = chain(batch.word[second - 1], batch.document[batch.sentence[second]].astype(np.uint64))
+    _, owner, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    for number in np.flatnonzero(sizes > 1).tolist():
+        tokens = second[owner == number]
+        words, where, counts = np.unique(batch.word[tokens], return_inverse=True, return_counts=True)
+        if len(words) < 2:
+            continue
+        spelt = [batch.pieces(t, t + 1) for t in tokens[np.unique(where, return_index=True)[1]].tolist()]
+        common = int(counts.argmax())
+        for rare in range(len(words)):
+            if counts[rare] < counts[common] and _distance(spelt[rare], spelt[common]) <= 2:
+                found[tokens[where == rare]] = True
+    return found
+
+
+def _distance(one: str, other: str) -> int:
+    """Levenshtein distance; a plural or possessive ending does not count."""
+    one, other = one.removesuffix("s"), other.removesuffix("s")
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, start=1):
+        above, row = row, [i]
+        for j, b in enumerate(other, start=1):
+            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (a != b)))
+    return row[-1]
+
+
+@measures("the sentence shares no word with the rest of the text", language="en")
+def off_topic(batch: Batch) -> Floats:
+    """How far the share of content words that stand nowhere else in the document goes beyond three fifths.
+
+    Looked at in documents of six sentences or more, and sentences of four content words or more.
+
+    Why it is garble: detached hallucinations are fluent and about something else.
+    Known false alarms: lists, round-ups, first sentences.
+    Reference: Guerreiro et al. 2023, detached hallucinations; TextTiling, Hearst 1997.
+    Garbled: The port is full of ships. The ships wait for the port. The port has no room. The ships bring grain.
+    The grain fills the ships. Hotel staff were friendly and breakfast was tasty.
+    Clean: The port is full of ships. The ships wait for the port. The port has no room. The ships bring grain.
+    The grain fills the ships. The ships leave the port.
+    """
+    content = batch.is_word & ~lexicon.isin(batch.word, lexicon.hashes("function_words")) & (batch.length > 2)
+    where = np.flatnonzero(content)
+    if not len(where):
+        return np.zeros(len(batch))
+    sentence = batch.sentence[where]
+    key = chain(batch.word[where], batch.document[sentence].astype(np.uint64))
+    _, word, counts = np.unique(key, return_inverse=True, return_counts=True)
+    # What the sentence says twice itself is not shared with others.
+    _, own, inside = np.unique(chain(key, sentence.astype(np.uint64)), return_inverse=True, return_counts=True)
+    alone = np.zeros(len(batch.starts))
+    alone[where] = counts[word] == inside[own]
+    total = row_sums(content, batch.tokens)
+    long = (np.diff(batch.documents) >= 6)[batch.document] & (total >= 4)
+    return np.where(long, np.clip(row_sums(alone, batch.tokens) / np.maximum(total, 1) - 0.6, 0, None), 0)

@@ -1,0 +1,135 @@
+"""How likely a careful writer was to put these words in this order, by the language model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from garble import lexicon
+from garble.batch import Batch, Floats, Mask, row_sums
+from garble.lm import FIRST_WORD, UNKNOWN
+from garble.signals.base import marks, measures, weighs
+
+# Words this frequent have met every neighbour they can have.
+_FREQUENT = 3000
+
+
+@weighs("the words of “{span}” do not go together", language="en")
+def word_order(batch: Batch) -> Floats:
+    """How badly each word goes with its neighbours on both sides, in standard deviations from clean text.
+
+    What a word costs given the three before it and the three after it, beyond what it costs alone.
+
+    Why it is garble: a word that fits its place is called for from the left or from the right; salad is not.
+    Known false alarms: poetry, titles, telegraphic style.
+    Reference: SLOR, Pauls and Klein 2012, Lau et al. 2017; backward models, Duchateau et al. 2002.
+    Garbled: Not worrying something spoiled loot younger sala leaf trap.
+    Clean: They are not worried about what happens to the rest of the money.
+    """
+    return batch.reading.words
+
+
+@weighs("the syntax of “{span}” is broken", language="en")
+def syntax(batch: Batch) -> Floats:
+    """The same over classes of words: how sound the order is, whatever the words.
+
+    Why it is garble: no noun has been met beside every other, but kinds of words have met all their neighbours.
+    Known false alarms: verse, lists, learners' English.
+    Reference: Brown et al. 1992, class-based n-gram models; Gamon et al. 2005, MT evaluation without references.
+    Garbled: Of the to a is in and that for it was on.
+    Clean: The farmers of the valley have sold their last cows to a dealer.
+    """
+    return batch.reading.classes
+
+
+@weighs("“{span}” heaps up rare words", language="en")
+def rarity(batch: Batch) -> Floats:
+    """How rare each word is, in standard deviations from clean text.
+
+    Why it is garble: mangled names and words from the wrong register pile up in bad translations.
+    Known false alarms: specialist texts, names.
+    Reference: unigram surprisal; frequency features of Specia et al. 2009.
+    Garbled: Plostering hyderlated sentaavograms mucous liability.
+    Clean: They said it was the end of the year.
+    """
+    return batch.reading.rarity
+
+
+@marks("tokens", "“{span}” puts common words side by side that never stand so", language="en")
+def unseen_bigram(batch: Batch) -> Mask:
+    """Pairs of frequent words that never stand side by side in ten million words.
+
+    Why it is garble: phrase salad glues good phrases together at seams no text has.
+    Known false alarms: question tags, quoted words, learners' English.
+    Reference: Arase and Zhou 2013, Machine Translation Detection from Monolingual Web-Text.
+    Garbled: The plan of the into was they agreed because been it.
+    Clean: They agreed to the plan because it was good for all of them.
+    """
+    ids = batch.ids
+    frequent = (ids >= FIRST_WORD) & (ids < _FREQUENT) & batch.is_word
+    seam = np.zeros(len(ids), bool)
+    seam[1:] = batch.reading.unseen[1:] & frequent[1:] & frequent[:-1] & (batch.sentence[1:] == batch.sentence[:-1])
+    found = seam.copy()
+    found[:-1] |= seam[1:]
+    return found
+
+
+@weighs("“{span}” is spelt like no English word", language="en")
+def strange_spelling(batch: Batch) -> Floats:
+    """Bits a letter, beyond three, of words in lower case that the vocabulary lacks; 0 for all others.
+
+    Why it is garble: invented words, and pieces of words glued together.
+    Known false alarms: loan words, dialect spelling, usernames.
+    Reference: Speer, wordfreq; character models as in monocleaner, Prompsit 2021.
+    Garbled: The xqvzt rgyk bwlmp of the house.
+    Clean: The rose garden of the house.
+    """
+    bits = np.zeros(len(batch.starts))
+    if batch.lm is not None:
+        unknown = np.flatnonzero(batch.ids == UNKNOWN)
+        bits[unknown] = batch.lm.spelling(batch.codes, batch.starts[unknown], batch.ends[unknown]) - 3
+    return bits
+
+
+@marks("tokens", "“{span}” is no known word", language="en")
+def unknown_word(batch: Batch) -> Mask:
+    """Words in lower case that the vocabulary lacks.
+
+    Why it is garble: mangled and untranslated words are in no vocabulary.
+    Known false alarms: specialist terms, dialect, slips of the pen.
+    Reference: out-of-vocabulary rate, Specia et al. 2009.
+    Garbled: The sentaavogram was hyderlated in the plostering.
+    Clean: The money was paid out in the morning.
+    """
+    return np.asarray(batch.ids == UNKNOWN)
+
+
+@measures("too few of the small words that hold an English sentence together", language="en")
+def few_function_words(batch: Batch) -> Floats:
+    """How far the share of function words falls short of a third.
+
+    Why it is garble: word lists and salad lack the words that English sentences are held together with.
+    Known false alarms: headlines, lists, telegraphic notes.
+    Reference: stop-word filter of Gopher, Rae et al. 2021.
+    Garbled: Mountain summer bread running colour table window.
+    Clean: In the summer there was bread on the table by the window.
+    """
+    return np.clip(1 / 3 - _function_share(batch), 0, None)
+
+
+@measures("too many small words for what they hold together", language="en")
+def many_function_words(batch: Batch) -> Floats:
+    """How far the share of function words goes beyond three fifths.
+
+    Why it is garble: decoders that lose the content go on with articles and prepositions.
+    Known false alarms: short answers, "What is it that you do?".
+    Reference: function-word density as in Arase and Zhou 2013.
+    Garbled: It is the of which that it is to be in that of the.
+    Clean: The river rose by two metres after the storm.
+    """
+    long = row_sums(batch.is_word, batch.tokens) >= 5
+    return np.where(long, np.clip(_function_share(batch) - 0.6, 0, None), 0)
+
+
+def _function_share(batch: Batch) -> Floats:
+    small = lexicon.isin(batch.word, lexicon.hashes("function_words"))
+    return row_sums(small, batch.tokens) / np.maximum(row_sums(batch.is_word, batch.tokens), 1)

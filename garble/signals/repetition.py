@@ -1,0 +1,390 @@
+"""Decoders that get stuck: the same words, clauses, names or letters again and again."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from garble import lexicon
+from garble.alphabet import DIGIT, FOLD, LETTER, Hashes, hash_runs
+from garble.batch import BORDER, Batch, Floats, Ints, Mask, cover, row_sums, runs
+from garble.signals.base import marks, measures
+
+
+def _periodic(batch: Batch, n: int) -> tuple[Ints, Ints, Ints]:
+    """Stretches in which every n-gram stood `period` tokens before: first token, tokens that repeat, period."""
+    begins, before = batch.echoes[n]
+    lag = np.zeros(len(batch.starts), np.int64)
+    lag[begins] = begins - before
+    edge = np.ones(len(lag) + 1, bool)
+    edge[1:-1] = (lag[1:] != lag[:-1]) | (batch.sentence[1:] != batch.sentence[:-1])
+    cuts = np.flatnonzero(edge)
+    starts, ends = cuts[:-1], cuts[1:]
+    live = lag[starts] > 0
+    return starts[live], ends[live] - starts[live] + n - 1, lag[starts[live]]
+
+
+def _turns(batch: Batch, least: float, most: float = np.inf) -> tuple[Ints, Ints, Ints]:
+    """Phrases that follow themselves `least` to `most` times more: first token, one past the last, period."""
+    if not len(batch.starts):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
+    # Single words see every period whose words differ; three together see those that hold a word twice.
+    found = [np.concatenate(parts) for parts in zip(_periodic(batch, 1), _periodic(batch, 3), strict=True)]
+    starts, repeats, period = found
+    again = repeats / period
+    keep = (again >= least) & (again < most)
+    firsts, lasts, period = starts[keep] - period[keep], starts[keep] + repeats[keep], period[keep]
+    spoken = np.concatenate([[0], np.cumsum(batch.is_word)])
+    worded = spoken[lasts] > spoken[firsts]
+    return firsts[worded], lasts[worded], period[worded]
+
+
+def _is_exclamation(words: Hashes) -> Mask:
+    return lexicon.isin(words, lexicon.hashes("exclamations"))
+
+
+@marks("tokens", "“{span}” goes round in circles")
+def loop(batch: Batch) -> Mask:
+    """Tokens inside a phrase that follows itself three times or more.
+
+    Why it is garble: a decoder that has just said a phrase finds it likeliest to say it again; people do not write so.
+    Known false alarms: refrains, laughter, chants.
+    Reference: Raunak et al. 2021, The Curious Case of Hallucinations in Neural Machine Translation.
+    Garbled: I want to to to to go home.
+    Garbled: The mouth of the mouth of the mouth of the river is wide.
+    Clean: He had had enough.
+    Clean: Ha ha ha, said the boy.
+    """
+    firsts, lasts, period = _turns(batch, 2)
+    laughs = (period == 1) & _is_exclamation(batch.word[firsts])
+    return batch.token_mask(firsts[~laughs], lasts[~laughs])
+
+
+@marks("tokens", "“{span}” says the same phrase twice running")
+def phrase_twice(batch: Batch) -> Mask:
+    """Tokens of a phrase of two words or more that follows itself once.
+
+    Why it is garble: the shortest loop, and what is left where a longer one was cut.
+    Known false alarms: "on and on and on", counting out, poems.
+    Reference: Guerreiro et al. 2023, Looking for a Needle in a Haystack.
+    Garbled: She went to the market to the market on Monday.
+    Clean: The rain went on and on and on.
+    Clean: Cease, cease, cried the crowd.
+    """
+    firsts, lasts, period = _turns(batch, 1, 2)
+    spoken = np.concatenate([[0], np.cumsum(batch.is_word)])
+    words = spoken[firsts + period] - spoken[firsts]
+    linked = lexicon.isin(batch.word[np.minimum(firsts + 1, len(batch.word) - 1)], lexicon.hashes("links"))
+    # A phrase and a mark, twice, is emphasis; a word and "and" an idiom.
+    keep = (words == period) & (period > 1) & ~((period == 2) & linked)
+    return batch.token_mask(firsts[keep], lasts[keep])
+
+
+@marks("tokens", "“{span}” doubles a word")
+def doubled_word(batch: Batch) -> Mask:
+    """A word followed by itself, once.
+
+    Why it is garble: 26 times as frequent in very bad machine translation as in good.
+    Known false alarms: had had, that that, very very, place names (Walla Walla), slips of the pen.
+    Reference: DEMETR, Karpinska et al. 2022, perturbations 1 and 2.
+    Garbled: The current liability liability layer is thin.
+    Clean: He knew that that was wrong, and had had enough of it.
+    """
+    firsts, lasts, period = _turns(batch, 1, 2)
+    keep = period == 1
+    firsts, lasts = firsts[keep], lasts[keep]
+    fine = lexicon.isin(batch.word[firsts], lexicon.hashes("doubles")) | _is_exclamation(batch.word[firsts])
+    # Two capitals inside a sentence are mostly a name.
+    fine |= batch.is_capital[firsts] & batch.is_capital[lasts - 1]
+    return batch.token_mask(firsts[~fine], lasts[~fine])
+
+
+@marks("tokens", "“{span}” circles round the same words")
+def varied_loop(batch: Batch) -> Mask:
+    """Tokens where most words within reach stood in the sentence shortly before.
+
+    Why it is garble: loops drift; two fifths of real ones never repeat four words exactly.
+    Known false alarms: lists built in parallel, definitions, legal enumerations.
+    Reference: Guerreiro et al. 2023.
+    Garbled: The term is one month after the adoption of the term, which is one month after adoption of the term.
+    Clean: The term ends one month after the court has heard both sides.
+    """
+    begins, before = batch.echoes[1]
+    near = np.zeros(len(batch.starts))
+    close = begins - before <= _REACH
+    worded = batch.is_word[begins] & close
+    near[begins[worded]] = 1
+    reach = np.concatenate([[0], np.cumsum(near)])
+    size = np.concatenate([[0], np.cumsum(batch.is_word)])
+    place = np.arange(len(near))
+    ends = np.minimum(place + _STRETCH, batch.tokens[batch.sentence + 1])
+    words, again = size[ends] - size[place], reach[ends] - reach[place]
+    dense = (words >= _STRETCH // 2) & (again >= 0.75 * words)
+    return batch.token_mask(place[dense], ends[dense])
+
+
+# A word that comes back after more tokens than this is not part of a loop ...
+_REACH = 16
+# ... and a stretch shorter than this is too short to tell.
+_STRETCH = 10
+
+
+@marks("tokens", "“{span}” is said more than once in the sentence")
+def repeated_bigram(batch: Batch) -> Mask:
+    """Words of a pair that comes twice in the sentence, neither of them a function word.
+
+    Why it is garble: a sentence has no reason to name the same thing in full twice.
+    Known false alarms: definitions, sport results, long sentences.
+    Reference: rep-n, Welleck et al. 2020, Neural Text Generation with Unlikelihood Training.
+    Garbled: The white gold mine sells the white gold to other mines.
+    Clean: The white gold mine sells what it digs to other firms.
+    """
+    begins, before = batch.echoes[2]
+    content = _is_content(batch)
+    keep = content[begins] & content[begins + 1]
+    firsts = np.concatenate([begins[keep], before[keep]])
+    return batch.token_mask(firsts, firsts + 2)
+
+
+@marks("tokens", "“{span}” is said more than once in the sentence")
+def repeated_fourgram(batch: Batch) -> Mask:
+    """Tokens of four, words all but one, that come twice in the sentence.
+
+    Why it is garble: 35 times as frequent in very bad machine translation as in good.
+    Known false alarms: parallel clauses, anaphora in speeches, results and prices.
+    Reference: rep-n, Welleck et al. 2020.
+    Garbled: The wheat is taken out of the field and the wheat is taken out of the barn.
+    Clean: The wheat is taken out of the field and into the barn.
+    Clean: Knead, rest, knead, rest, and sing na na na na, na na na na.
+    """
+    begins, before = batch.echoes[4]
+    spoken = np.concatenate([[0], np.cumsum(batch.is_word & ~_is_exclamation(batch.word))])
+    said = spoken[begins + 4] - spoken[begins] >= 3
+    firsts = np.concatenate([begins[said], before[said]])
+    return batch.token_mask(firsts, firsts + 4)
+
+
+@marks("tokens", "“{span}” begins its clause over again")
+def clause_echo(batch: Batch) -> Mask:
+    """Tokens of two clauses of a sentence that begin with the same four words, two of them content words.
+
+    Why it is garble: a decoder that loses its place starts the clause again after the comma.
+    Known false alarms: anaphora in speeches, prices and results.
+    Reference: Lee et al. 2018, Hallucinations in Neural Machine Translation.
+    Garbled: Mr Moyo said last week that in the north, Mr Moyo said last week that he would go.
+    Clean: Mr Moyo said last week that in the north, where he grew up, he would not go.
+    Clean: He held five per cent of the shares, and his son six per cent of the shares.
+    """
+    starts, size, lag = _periodic(batch, 4)
+    content = np.concatenate([[0], np.cumsum(_is_content(batch))])
+    opens = _breaks(batch) | batch.is_first
+    opens[1:] |= opens[:-1]
+    keep = opens[starts] & opens[starts - lag] & (content[starts + size] - content[starts] >= 2)
+    firsts = np.concatenate([starts[keep], (starts - lag)[keep]])
+    return batch.token_mask(firsts, firsts + np.tile(size[keep], 2))
+
+
+@marks("tokens", "“{span}” joins a thing to itself")
+def joined_to_itself(batch: Batch) -> Mask:
+    """The same content word on both sides of "and" or "or", with or without an article.
+
+    Why it is garble: two words of the source became one of the translation.
+    Known false alarms: more and more, hours and hours, better and better, face to face.
+    Reference: the catalogue of Guerreiro et al. 2023.
+    Garbled: Everything is flexible in design and design.
+    Garbled: Do you need to opt out or to opt out of transport?
+    Clean: It got better and better for hours and hours, again and again.
+    """
+    begins, before = batch.echoes[1]
+    content = _is_content(batch)
+    linked = np.concatenate([[0], np.cumsum(lexicon.isin(batch.word, lexicon.hashes("and_or")))])
+    # Between the two stand the conjunction, commas and small words alone.
+    small = lexicon.isin(batch.word, lexicon.hashes("function_words")) | (batch.codes[batch.starts] == ord(","))
+    others = np.concatenate([[0], np.cumsum(~small)])
+    joined = (linked[begins] > linked[before + 1]) & (others[begins] == others[before + 1])
+    idiom = lexicon.isin(batch.word[begins], lexicon.hashes("said_and_said_again")) | _goes_on(batch, begins)
+    keep = joined & content[begins] & ~(idiom & (begins - before <= 3))
+    return batch.token_mask(before[keep], begins[keep] + 1)
+
+
+def _goes_on(batch: Batch, tokens: Ints) -> Mask:
+    """Words in -er, -ed and -ing: better and better, worked and worked, ringing and ringing."""
+    ends = batch.ends[tokens]
+    last = [FOLD[batch.codes[np.maximum(ends - back, 0)]] for back in (3, 2, 1)]
+
+    def spelt(ending: str) -> Mask:
+        letters = zip(last[-len(ending) :], ending, strict=True)
+        return np.asarray(np.logical_and.reduce([letter == ord(char) for letter, char in letters]))
+
+    return spelt("er") | spelt("ed") | spelt("ing")
+
+
+def _is_content(batch: Batch) -> Mask:
+    return batch.is_word & (batch.length > 1) & ~lexicon.isin(batch.word, lexicon.hashes("function_words"))
+
+
+@marks("tokens", "“{span}” comes again and again in the sentence")
+def repeated_word(batch: Batch) -> Mask:
+    """Content words that stood in the sentence before.
+
+    Why it is garble: a writer puts a pronoun or nothing where a broken decoder says the word again.
+    Known false alarms: definitions, lists of results, long sentences.
+    Reference: rep-n with n = 1, Welleck et al. 2020.
+    Garbled: The function is then applied to the function of the function.
+    Clean: The function is then applied to each of its own parts.
+    """
+    begins, _ = batch.echoes[1]
+    found = np.zeros(len(batch.starts), bool)
+    found[begins] = _is_content(batch)[begins]
+    return found
+
+
+@marks("tokens", "“{span}” stands on both sides of the clause")
+def name_echo(batch: Batch) -> Mask:
+    """A full name that comes twice in one clause, with no mark or conjunction between.
+
+    Why it is garble: who did it and to whom it was done are told apart by name; broken decoders put one name in both
+    places.
+    Known false alarms: a firm and its founder, a title and its subject.
+    Reference: Guerreiro et al. 2023, repetitions that no n-gram count sees.
+    Garbled: Anna Rossi told state radio Anna Rossi that all was well.
+    Garbled: The Ariane 5 launches the Ariane 5 launcher.
+    Clean: Anna Rossi told state radio that she and Marco Rossi were well.
+    """
+    return _echoed_names(batch, 2, 99)
+
+
+@marks("tokens", "“{span}” stands on both sides of the clause")
+def short_name_echo(batch: Batch) -> Mask:
+    """The same of a name of one word.
+
+    Why it is garble: as for full names; but people do write so at times.
+    Known false alarms: a place and its people, possessives, namesakes.
+    Reference: Guerreiro et al. 2023.
+    Garbled: Then Rossi told state radio Rossi that all was well.
+    Clean: Then Rossi told state radio that she and Marco were well.
+    """
+    return _echoed_names(batch, 1, 1)
+
+
+def _echoed_names(batch: Batch, least: int, most: int) -> Mask:
+    """Names of `least` to `most` tokens that come twice in a clause."""
+    named = _names(batch)
+    names = runs(named, batch.tokens)
+    place = np.where(named, np.arange(len(named)), -1)
+    place[named] -= np.repeat(names.starts, names.lengths)
+    opens = _breaks(batch) | batch.is_first
+    clause = np.cumsum(opens, dtype=np.int64)[names.starts]
+    before = batch.recurs(hash_runs(batch.word, names.starts, place), clause)
+    near = names.starts - names.ends[before] <= _NEAR
+    again = np.flatnonzero((before >= 0) & near & (names.lengths >= least) & (names.lengths <= most))
+    which = np.concatenate([again, before[again]])
+    return batch.token_mask(names.starts[which], names.ends[which])
+
+
+# Tokens between two mentions of a name: a long clause may well come back to its subject.
+_NEAR = 8
+
+
+def _names(batch: Batch) -> Mask:
+    """Capitalised words that are no function words, and the numbers that follow them."""
+    named = batch.is_capital & (batch.length > 1) & ~lexicon.isin(batch.word, lexicon.hashes("function_words"))
+    number = (batch.kinds & (DIGIT | LETTER)) == DIGIT
+    named[1:] |= number[1:] & named[:-1] & (batch.sentence[1:] == batch.sentence[:-1])
+    return named
+
+
+def _breaks(batch: Batch) -> Mask:
+    """Tokens that begin a new clause: punctuation other than hyphens and full stops, and conjunctions."""
+    signs = np.isin(batch.codes[batch.starts], [ord(sign) for sign in ',;:()[]"“”„«»–—/|!?…&'])
+    return signs | lexicon.isin(batch.word, lexicon.hashes("conjunctions"))
+
+
+@marks("characters", "“{span}” repeats inside a word")
+def loop_in_word(batch: Batch) -> Mask:
+    """Letters of a word in which a piece of two letters or more follows itself twice.
+
+    Why it is garble: decoders that work on pieces of words get stuck on a piece.
+    Known false alarms: laughter (hahaha), sound words, chemical names.
+    Reference: Guerreiro et al. 2023.
+    Garbled: It was a WhiteWhiteWhite house.
+    Clean: Mississippi has bananas, hahaha.
+    """
+    found = np.zeros(len(batch.codes), bool)
+    letters = FOLD[batch.codes]
+    word = np.repeat(np.arange(len(batch.starts)), batch.length)
+    place = np.zeros(len(letters), np.int64)
+    place[:] = -1
+    inside = batch.char_mask(batch.starts, batch.ends)
+    place[inside] = word
+    long = np.zeros(len(letters), bool)
+    # Only words long enough to hold a piece three times are worth a look.
+    long[inside] = ((batch.length >= 6) & batch.is_word)[word]
+    where = np.flatnonzero(long)
+    for period in range(2, 9):
+        back = where[where >= period]
+        same = (letters[back] == letters[back - period]) & (place[back] == place[back - period])
+        match = np.zeros(len(letters), bool)
+        match[back[same]] = True
+        turns = runs(match, batch.chars)
+        keep = turns.lengths >= 2 * period
+        firsts, lasts = turns.starts[keep] - period, turns.ends[keep]
+        varied = np.array([len(set(letters[a : a + period].tolist())) > 1 for a in firsts], bool)
+        spoken = np.array([_is_sound(batch.text[a : a + period]) for a in firsts], bool)
+        found |= batch.char_mask(firsts[varied & ~spoken], lasts[varied & ~spoken])
+    return found
+
+
+def _is_sound(piece: str) -> bool:
+    """Whether a repeated piece is laughter or the like, wherever in it the repetition was caught."""
+    doubled = piece.lower() * 2
+    return any(sound in doubled for sound in lexicon.words("exclamations") if len(sound) == len(piece))
+
+
+@measures("the sentence says little for its length")
+def compressibility(batch: Batch) -> Floats:
+    """How much better the sentence compresses than clean ones of its length: 0 for those, 1 for nothing new at all.
+
+    Why it is garble: whatever repeats compresses, however the repetition is hidden.
+    Known false alarms: tables, lists of similar items, very long sentences.
+    Reference: Whisper's compression-ratio rule, Radford et al. 2022; corrected for length here.
+    Garbled: The BIP is the BIP of the BIP, which is the BIP that the BIP is after the BIP of the BIP.
+    Clean: The gross domestic product grew by two per cent in the year after the reform was passed.
+    """
+    sizes = np.diff(batch.chars) - 1
+    packed = np.array([len(zlib.compress(s.encode("utf-8", "replace"), 6, -15)) for s in batch.text.split(BORDER)[:-1]])
+    raw = np.array([len(s.encode("utf-8", "replace")) for s in batch.text.split(BORDER)[:-1]])
+    expected = np.minimum(_PACKED_AT_ONE * np.maximum(raw, 1) ** _PACKED_GROWTH, raw + 2)
+    return np.where(sizes >= 40, np.clip(1 - packed / expected, 0, 1), 0.0)
+
+
+# Deflated size of clean English sentences is about 1.38 x size ^ 0.865; fitted on the training text of the model.
+_PACKED_AT_ONE, _PACKED_GROWTH = 1.38, 0.865
+
+
+@marks("tokens", "this sentence stands in the text already")
+def sentence_again(batch: Batch) -> Mask:
+    """A sentence of eight words or more said at most four sentences before; a shorter one three times running.
+
+    Why it is garble: decoders lose their place between sentences too, and pages are glued together twice.
+    Known false alarms: refrains, liturgies, forms, quotations repeated on purpose.
+    Reference: Gopher's duplicate-line rules, Rae et al. 2021.
+    Garbled: The ferry left at dawn with nine men. It was cold. The ferry left at dawn with nine men.
+    Garbled: He was not there. He was not there. He was not there.
+    Clean: The ferry left at dawn with nine men. It was cold. The ferry came back with eight. No. No. No.
+    """
+    sizes = row_sums(batch.is_word, batch.tokens)
+    place = np.arange(len(batch.starts)) - np.repeat(batch.tokens[:-1], np.diff(batch.tokens))
+    said = np.flatnonzero(np.diff(batch.tokens))
+    key = hash_runs(batch.word, batch.tokens[said], place)
+    before = batch.recurs(key, batch.document[said])
+    # What comes again far off is a quotation or a form.
+    long = (before >= 0) & (said - said[before] <= 4) & (sizes[said] >= 8)
+    same = np.zeros(len(said) + 1, bool)
+    same[1:-1] = (key[1:] == key[:-1]) & (batch.document[said[1:]] == batch.document[said[:-1]])
+    thrice = runs(same[1:], np.array([0, len(said)]))
+    keep = thrice.lengths >= 2
+    running = cover(thrice.starts[keep], thrice.ends[keep] + 1, len(said)) & (sizes[said] >= 3)
+    again = said[long | running]
+    return batch.token_mask(batch.tokens[again], batch.tokens[again + 1])
