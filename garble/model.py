@@ -1,0 +1,93 @@
+"""The scorecard: an additive model that people can read.
+
+Each feature gives `np.interp(x, knots, weights)`, the sum goes through a sigmoid. So a score splits exactly into what
+each feature gave, needs no scikit-learn to compute, and is kept as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+FORMAT = "garble-scorecard/1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scorecard:
+    """knots, weights: (features, knots a feature). thresholds: by name, the score from which a sentence is garbled.
+
+    A weight is what a feature adds to the log-odds beyond what it gives on a typical clean sentence, so a signal that
+    does not speak adds nothing.
+    """
+
+    name: str
+    language: str
+    features: tuple[str, ...]
+    intercept: float
+    knots: Floats
+    weights: Floats
+    thresholds: dict[str, float]
+
+    def contributions(self, x: Floats) -> Floats:
+        """(sentences, features) what each feature adds to the log-odds. x: the same shape."""
+        parts = [np.interp(x[:, j], self.knots[j], self.weights[j]) for j in range(len(self.features))]
+        return np.stack(parts, axis=1)
+
+    def predict(self, x: Floats) -> Floats:
+        """(sentences,) scores in 0..1, 1 = garbled. x: (sentences, features)."""
+        return sigmoid(self.intercept + self.contributions(x).sum(axis=1))
+
+    def save(self, path: Path) -> None:
+        """Write the file that `load` reads."""
+        record: dict[str, Any] = {
+            "format": FORMAT,
+            "name": self.name,
+            "language": self.language,
+            "thresholds": self.thresholds,
+            "intercept": self.intercept,
+            "features": [
+                {"name": name, "knots": knots, "weights": weights}
+                for name, knots, weights in zip(self.features, self.knots.tolist(), self.weights.tolist(), strict=True)
+            ],
+        }
+        # One feature a line: a diff then shows which ones a new training changed.
+        features = ",\n".join("  " + json.dumps(feature) for feature in record.pop("features"))
+        head = json.dumps(record, indent=1).removesuffix("\n}")
+        path.write_text(f'{head},\n "features": [\n{features}\n ]\n}}\n', encoding="utf-8")
+
+
+def load(path: Path) -> Scorecard:
+    """Read a scorecard. Raises ValueError, with the path, when the file is none."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["format"] != FORMAT:
+            raise ValueError(f"{path}: format {record['format']}, not {FORMAT}")
+        features = record["features"]
+        return Scorecard(
+            record["name"],
+            record["language"],
+            tuple(feature["name"] for feature in features),
+            record["intercept"],
+            np.array([feature["knots"] for feature in features]),
+            np.array([feature["weights"] for feature in features]),
+            record["thresholds"],
+        )
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: not a scorecard ({error})") from error
+
+
+def sigmoid(x: Floats) -> Floats:
+    """1 / (1 + exp(-x))."""
+    return np.asarray(0.5 * (1 + np.tanh(x / 2)))
+
+
+def logit(p: Floats) -> Floats:
+    """The inverse of `sigmoid`."""
+    return np.asarray(np.log(p) - np.log1p(-p))
