@@ -1,0 +1,399 @@
+"""What is promised to those who call garble from Python."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ANY_TEXT, MODEL
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import garble
+from garble import model
+from garble.batch import Batch
+from garble.lm import LanguageModel
+from garble.report import Report
+from garble.scorer import Scorer
+from garble.signals import FEATURES, SIGNALS, extract
+from garble.text import segment
+
+ARTICLE = """\
+The council of Osterby voted on Monday to repair the bridge before the winter.
+Work will begin in March, when the river is low, and should take about five months.
+The bridge was built in 1932 and has carried more lorries every year since the port was enlarged.
+Engineers found rust in two of its piers last summer and closed one lane to traffic.
+Shopkeepers on the far bank said they had lost a third of their customers since then.
+"We cannot wait another year," said Karin Holm, who owns a bakery near the old station.
+The repair will cost about four million euros, most of which the region has promised to pay.
+A ferry will carry people and bicycles across while the road is closed.
+Schools on both sides have agreed to start the day a quarter of an hour later.
+The mayor thanked the people of the town for their patience and asked for a little more.
+Some members of the council would rather have built a tunnel, but there was no money for it.
+In the end only three of them voted against the plan.
+A firm from the capital made the lowest offer and has already hired forty workers.
+Its director told the local radio that the steel had been ordered in the autumn.
+Fishermen fear that the noise will drive the salmon away from the upper river.
+Biologists from the university will count the fish every week and publish what they find.
+If the numbers fall, the work will stop for as long as the fish need to pass.
+The first stone was laid by a king, and a copy of his speech hangs in the town hall.
+He said that there is no river so wide that neighbours cannot meet on it.
+Nobody in the town can remember a winter in which the bridge was closed.""".splitlines()
+
+LOOP = "I want to to to to to to go home."
+
+FRENCH = """\
+Le conseil municipal a décidé lundi de réparer le vieux pont avant l'hiver. Les travaux commenceront au \
+mois de mars, quand la rivière sera basse, et dureront environ cinq mois. Les habitants du quartier \
+attendent cela depuis longtemps, et le maire les a remerciés pour leur patience."""
+GERMAN = """\
+Der Stadtrat hat am Montag beschlossen, die alte Brücke noch vor dem Winter zu erneuern. Die Arbeiten \
+beginnen im März, wenn der Fluss wenig Wasser führt, und dauern etwa fünf Monate. Die Bewohner des \
+Viertels warten schon lange darauf, und der Bürgermeister dankte ihnen für ihre Geduld."""
+
+LANGUAGE = {signal.name: signal.language for signal in SIGNALS}
+
+TEXTS = {
+    "clean": " ".join(ARTICLE),
+    "looped": f"{ARTICLE[0]} {LOOP} {ARTICLE[1]}",
+    "page": f"The bridge\r\n\r\n{ARTICLE[5]}\r\n{LOOP} {LOOP}\r\n\r\nRead more",
+    "nothing": "",
+    "French": FRENCH,
+    "odd": "\ud800 \u0301 👩\u200d🌾\u2029The caf\ufffd is \u2028 closed , said said Keir.\0",
+}
+each_text = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+
+
+@pytest.fixture(scope="module")
+def harsh() -> Scorer:
+    """Everything is garbled to this one, so that every sentence has its findings."""
+    return Scorer(threshold=0.0)
+
+
+def check(report: Report, text: str) -> None:
+    """All that holds of every report."""
+    assert 0 <= report.score <= 1
+    assert report.garbled == (report.score >= report.threshold)
+    edges = [edge for sentence in report.sentences for edge in (sentence.start, sentence.end)]
+    assert edges == sorted(edges)
+    for part in (*report.sentences, *report.passages):
+        assert part.text == text[part.start : part.end] != ""
+        assert 0 <= part.score <= 1
+    for sentence in report.sentences:
+        assert sentence.garbled == (sentence.score >= report.threshold)
+        assert sentence.garbled or not sentence.findings
+        for finding in sentence.findings:
+            assert sentence.start <= finding.start < finding.end <= sentence.end
+            assert finding.signal in LANGUAGE
+            assert finding.contribution > 0
+            assert finding.reason
+            assert "{" not in finding.reason or "{" in text
+            assert "\n" not in finding.reason
+    garbled = [(s.start, s.end) for s in report.sentences if s.garbled]
+    held = [(p.start, p.end) for p in report.passages]
+    assert all(any(a <= start and end <= b for a, b in held) for start, end in garbled)
+    assert {start for start, _ in held} <= {start for start, _ in garbled}
+    assert {end for _, end in held} <= {end for _, end in garbled}
+
+
+def said(report: Report) -> list[Any]:
+    """A report without its figures."""
+    return [
+        (s.start, s.end, s.kind, s.garbled, [(f.signal, f.start, f.end, f.reason) for f in s.findings])
+        for s in report.sentences
+    ]
+
+
+def figures(report: Report) -> list[float]:
+    found = [report.score, report.threshold]
+    for sentence in report.sentences:
+        found += [
+            sentence.score,
+            *(f.value for f in sentence.findings),
+            *(f.contribution for f in sentence.findings),
+        ]
+    return found
+
+
+def score_of(text: str, scorer: Scorer) -> float:
+    return scorer.score(text).score
+
+
+@each_text
+def test_offsets_are_those_of_the_text(text: str, scorer: Scorer, harsh: Scorer) -> None:
+    check(scorer.score(text), text)
+    check(harsh.score(text), text)
+
+
+@settings(max_examples=100)
+@given(text=ANY_TEXT)
+def test_any_text_gives_a_report(text: str, scorer: Scorer, harsh: Scorer) -> None:
+    check(scorer.score(text), text)
+    check(harsh.score(text), text)
+
+
+@pytest.mark.parametrize("text", ["a" * 100_000, "no " * 30_000, "\ud800" * 10_000, "\n" * 100_000])
+def test_long_texts_give_a_report(text: str, scorer: Scorer) -> None:
+    check(scorer.score(text), text)
+
+
+def test_an_empty_text_is_clean(scorer: Scorer) -> None:
+    report = scorer.score("")
+    assert (report.score, report.garbled, report.sentences, report.passages) == (0.0, False, (), ())
+    assert report.language == "und"
+
+
+@pytest.mark.parametrize("text", ["", " \n", "...", "42", "😀"])
+def test_a_text_without_words_is_in_no_language(text: str, scorer: Scorer) -> None:
+    assert scorer.score(text).language == "und"
+
+
+def test_the_face_scores_as_a_scorer_does() -> None:
+    assert garble.score(TEXTS["looped"]) == garble.Scorer().score(TEXTS["looped"])
+    assert isinstance(garble.score(LOOP), garble.Report)
+
+
+def test_a_loop_is_found_where_it_stands(scorer: Scorer) -> None:
+    text = TEXTS["looped"]
+    report = scorer.score(text)
+    assert [sentence.text for sentence in report.sentences if sentence.garbled] == [LOOP]
+    assert [passage.text for passage in report.passages] == [LOOP]
+    spans = {f.signal: text[f.start : f.end] for sentence in report.sentences for f in sentence.findings}
+    assert spans["repetition.loop"] == "to to to to to to"
+
+
+def test_findings_come_the_strongest_first(scorer: Scorer) -> None:
+    (sentence,) = scorer.score(LOOP).sentences
+    totals: dict[str, float] = {}
+    for finding in sentence.findings:
+        totals[finding.signal] = totals.get(finding.signal, 0) + finding.contribution
+    assert list(totals.values()) == sorted(totals.values(), reverse=True)
+
+
+def test_findings_split_the_score_into_what_each_signal_added(harsh: Scorer, english: LanguageModel) -> None:
+    card = model.load(MODEL / "scorecard.json")
+    (sentence,) = harsh.score(LOOP).sentences
+    x = extract(Batch.of([segment(LOOP)], english)).features[:, [FEATURES.index(name) for name in card.features]]
+    parts = dict(zip(card.features, card.contributions(x)[0].tolist(), strict=True))
+    assert card.intercept + sum(parts.values()) == pytest.approx(model.logit(np.float64(sentence.score)), abs=1e-6)
+    for signal in SIGNALS:
+        added = sum(parts.get(feature, 0) for feature in signal.features)
+        told = sum(f.contribution for f in sentence.findings if f.signal == signal.name)
+        # What adds next to nothing is left out.
+        assert told == pytest.approx(added) if told else added < 0.5
+
+
+def test_neighbouring_garbled_sentences_are_one_passage(scorer: Scorer) -> None:
+    other = "They told them them them them them to leave."
+    text = f"{ARTICLE[0]} {LOOP} {other} {ARTICLE[1]} {LOOP}"
+    report = scorer.score(text)
+    assert [passage.text for passage in report.passages] == [f"{LOOP} {other}", LOOP]
+    assert report.passages[0].score == max(sentence.score for sentence in report.sentences[1:3])
+
+
+# The document's score.
+
+
+def test_one_loop_in_a_long_article_is_a_garbled_passage_and_no_garbled_document(scorer: Scorer) -> None:
+    sentences = ARTICLE * 10
+    sentences[100] = LOOP
+    report = scorer.score(" ".join(sentences))
+    assert len(report.sentences) == 200
+    assert LOOP in report.passages[0].text
+    assert len(report.passages) == 1
+    assert not report.garbled
+
+
+def test_an_article_of_which_a_fifth_is_garbled_is_garbled(scorer: Scorer) -> None:
+    loops = [f"{LOOP[:-1]} and we we we we we stayed there for the night."] * 5
+    assert scorer.score("\n\n".join([*ARTICLE[:15], *loops])).garbled
+
+
+def test_headings_and_furniture_do_not_make_a_document_garbled(scorer: Scorer) -> None:
+    heading = LOOP.rstrip(".")
+    lines = [heading, *ARTICLE[:4], "Read more", heading, *ARTICLE[4:8], "Advertisement"]
+    report = scorer.score("\n\n".join(lines))
+    kinds = [sentence.kind for sentence in report.sentences]
+    assert kinds == ["heading", *["prose"] * 4, "furniture", "heading", *["prose"] * 4, "furniture"]
+    headings = [sentence.score for sentence in report.sentences if sentence.kind == "heading"]
+    assert report.score in [sentence.score for sentence in report.sentences if sentence.kind == "prose"]
+    assert report.score < min(headings)
+    assert not report.garbled
+
+
+def test_a_page_of_furniture_alone_scores_nothing(scorer: Scorer) -> None:
+    report = scorer.score("Home\n\nRead more\n\nRead more\n\nRead more")
+    assert {sentence.kind for sentence in report.sentences} == {"furniture"}
+    assert report.score == 0
+
+
+def test_nothing_is_found_in_furniture(harsh: Scorer) -> None:
+    report = harsh.score("He came home, and she left.\n\nRead more :\n\nHome :")
+    assert [sentence.kind for sentence in report.sentences] == ["prose", "furniture", "furniture"]
+    assert [sentence.findings for sentence in report.sentences[1:]] == [(), ()]
+
+
+# Languages.
+
+
+@pytest.mark.parametrize(("text", "code"), [(FRENCH, "fr"), (GERMAN, "de")])
+def test_another_language_is_named_and_judged_by_language_blind_signals_alone(
+    text: str, code: str, scorer: Scorer, harsh: Scorer
+) -> None:
+    report = scorer.score(text)
+    assert report.language == code
+    assert not report.passages
+    assert len(report.notes) == 1
+    assert code in report.notes[0]
+    looped = harsh.score(f"{text} Il il il il il il il.")
+    found = {finding.signal for sentence in looped.sentences for finding in sentence.findings}
+    assert "repetition.loop" in found
+    assert {LANGUAGE[name] for name in found} == {"any"}
+
+
+def test_english_needs_no_note(scorer: Scorer) -> None:
+    report = scorer.score(TEXTS["clean"])
+    assert (report.language, report.notes) == ("en", ())
+
+
+def test_a_language_beside_another_changes_neither(scorer: Scorer) -> None:
+    together = list(scorer.score_many([FRENCH, TEXTS["looped"], GERMAN]))
+    assert [report.language for report in together] == ["fr", "en", "de"]
+
+
+# Many texts at once.
+
+
+def test_many_texts_score_in_order_and_as_they_do_one_by_one(harsh: Scorer) -> None:
+    texts = [*TEXTS.values(), *ARTICLE, *TEXTS.values()]
+    together = list(harsh.score_many(iter(texts)))
+    alone = [harsh.score(text) for text in texts]
+    assert [said(report) for report in together] == [said(report) for report in alone]
+    assert [report.language for report in together] == [report.language for report in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert figures(one) == pytest.approx(figures(other), abs=1e-6)
+
+
+@settings(max_examples=30)
+@given(texts=st.lists(ANY_TEXT, max_size=5))
+def test_any_texts_score_as_they_do_one_by_one(texts: list[str], scorer: Scorer) -> None:
+    together = [score for report in scorer.score_many(texts) for score in figures(report)]
+    alone = [score for text in texts for score in figures(scorer.score(text))]
+    assert together == pytest.approx(alone, abs=1e-6)
+
+
+def test_texts_are_read_no_faster_than_they_are_scored(scorer: Scorer) -> None:
+    reports = scorer.score_many(repeat(TEXTS["clean"] * 20))
+    assert next(reports).score == pytest.approx(next(reports).score)
+
+
+def test_no_text_gives_no_report(scorer: Scorer) -> None:
+    assert list(scorer.score_many([])) == []
+
+
+def test_a_broken_supply_of_texts_is_the_callers_to_handle(scorer: Scorer) -> None:
+    def supply() -> Iterator[str]:
+        yield LOOP
+        raise OSError("no more")
+
+    with pytest.raises(OSError, match="no more"):
+        list(scorer.score_many(supply()))
+
+
+@pytest.mark.parametrize("sentences", [[], [""], ["One. Two. Three."], [LOOP, "", ARTICLE[0], "\ud800", LOOP]])
+def test_score_sentences_gives_a_score_for_each_string(sentences: list[str], scorer: Scorer) -> None:
+    scores = scorer.score_sentences(sentences)
+    assert scores.shape == (len(sentences),)
+    assert scores.dtype == np.float64
+    assert ((scores >= 0) & (scores <= 1)).all()
+    assert scores == pytest.approx([float(scorer.score_sentences([s])[0]) for s in sentences])
+
+
+def test_score_sentences_tells_garbled_from_clean_as_score_does(scorer: Scorer) -> None:
+    loop, clean = scorer.score_sentences([LOOP, ARTICLE[0]])
+    assert clean < scorer.threshold <= loop
+    assert (loop, clean) == pytest.approx((score_of(LOOP, scorer), score_of(ARTICLE[0], scorer)))
+
+
+# What a report says to machines.
+
+
+@each_text
+def test_a_report_is_json_and_the_same_after_a_round_trip(text: str, harsh: Scorer) -> None:
+    report = harsh.score(text).to_dict()
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+
+
+def test_the_fields_of_the_report(scorer: Scorer) -> None:
+    report = scorer.score(LOOP).to_dict()
+    assert report["schema"] == 1
+    assert set(report) == {"schema", *Report.__dataclass_fields__}
+    (sentence,) = report["sentences"]
+    assert {"start", "end", "text", "score", "garbled", "findings"} <= set(sentence)
+    assert set(sentence["findings"][0]) == {"signal", "start", "end", "value", "contribution", "reason"}
+
+
+@pytest.mark.parametrize("threshold", ["strict", "balanced", "loose", 0.37, "0.37"])
+def test_the_signature_names_version_model_and_threshold(threshold: str | float) -> None:
+    signature = Scorer(threshold=threshold).score(LOOP).signature
+    assert signature.startswith(f"garble|v:{garble.__version__}|m:en-")
+    assert signature.endswith(f"|t:{threshold}")
+
+
+# Models and thresholds.
+
+
+def test_named_thresholds_cost_less_the_stricter_they_are() -> None:
+    loose, balanced, strict = (Scorer(threshold=name).threshold for name in ("loose", "balanced", "strict"))
+    assert 0 < loose < balanced < strict < 1
+    assert Scorer().threshold == balanced
+
+
+@pytest.mark.parametrize("threshold", [0, 1, 0.37, "0.37"])
+def test_a_threshold_may_be_a_number(threshold: str | float) -> None:
+    assert Scorer(threshold=threshold).score(LOOP).threshold == float(threshold)
+
+
+@pytest.mark.parametrize("threshold", ["harsh", "", "-0.1", 1.01, -1, float("nan"), "inf", "0.5\n0.6"])
+def test_a_threshold_that_does_not_exist_is_said_in_one_line(threshold: str | float) -> None:
+    with pytest.raises(ValueError, match="balanced") as caught:
+        Scorer(threshold=threshold)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_model_may_be_a_folder(scorer: Scorer) -> None:
+    for folder in (MODEL, str(MODEL)):
+        assert Scorer(folder).score(LOOP) == scorer.score(LOOP)
+
+
+@pytest.mark.parametrize("name", ["xx", "", "no such\nfolder", Path("nowhere")])
+def test_a_model_that_does_not_exist_is_said_in_one_line(name: str | Path) -> None:
+    with pytest.raises(ValueError, match="model") as caught:
+        Scorer(name)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def copied(folder: Path, changes: Iterable[tuple[str, str]]) -> Path:
+    """The English model in `folder`, its scorecard changed."""
+    card = (MODEL / "scorecard.json").read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in card
+        card = card.replace(old, new)
+    (folder / "scorecard.json").write_text(card, encoding="utf-8")
+    return folder
+
+
+def test_a_model_that_needs_unknown_signals_names_them(tmp_path: Path) -> None:
+    folder = copied(tmp_path, [('"repetition.loop"', '"repetition.swirl"')])
+    with pytest.raises(ValueError, match=r"repetition\.swirl"):
+        Scorer(folder)
+
+
+def test_a_model_without_its_language_model_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"lm\.npz"):
+        Scorer(copied(tmp_path, []))
