@@ -1,0 +1,273 @@
+"""The command line: `garble score`, `signals`, `explain` and `train`.
+
+What is slow to import is imported inside the commands, so that `garble --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from garble import __version__
+from garble.io import STDIN, InputError, find_texts, problem_of, read_texts
+from garble.terminal import Scored, Tally, formatted, gallery, table, visible, with_bar
+
+if TYPE_CHECKING:
+    from garble.scorer import Scorer
+    from garble.signals.base import Signal
+
+
+class OneLineErrors(click.Group):
+    """A group whose errors are one line each on standard error, with exit code 2."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command line, as `click.Group.main` does."""
+        try:
+            outcome = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        except click.ClickException as error:
+            if not standalone_mode:
+                raise
+            context = error.ctx if isinstance(error, click.UsageError) else None
+            hint = f" (see {context.command_path} --help)" if context else ""
+            complain(error.format_message().rstrip(".") + hint)
+            outcome = 2
+        except click.Abort:
+            if not standalone_mode:
+                raise
+            outcome = 130
+        return sys.exit(outcome) if standalone_mode else outcome
+
+
+@click.group(
+    "garble",
+    cls=OneLineErrors,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Find garbled text: loops, machine-translation artifacts, incoherence.
+
+    Scores run from 0 to 1, and 1 means garbled.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "jsonl", "csv"]),
+    default="text",
+    show_default=True,
+    help="text is for eyes; json is one array, jsonl one object a line, csv one row a sentence.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file, which appears when it is whole.",
+)
+@click.option(
+    "--threshold",
+    default="balanced",
+    show_default=True,
+    metavar="strict|balanced|loose|NUMBER",
+    help="The score from which a sentence is flagged. Of human sentences strict flags at most 0.1 %, "
+    "balanced 1 %, loose 5 %.",
+)
+@click.option("--model", default="en", show_default=True, metavar="NAME|PATH", help="The model that scores.")
+@click.option("--stats", is_flag=True, help="Add readability figures (text, json and jsonl).")
+@click.option("--all", "every", is_flag=True, help="In text: show every sentence, not only those flagged.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was flagged.")
+@click.pass_context
+def score(
+    context: click.Context,
+    files: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    threshold: str,
+    model: str,
+    stats: bool,
+    every: bool,
+    exit_code: bool,
+) -> None:
+    """Score texts, sentence by sentence.
+
+    Scores run from 0 to 1, and 1 means garbled.
+
+    FILE is a text file in UTF-8 (or UTF-16 with a byte order mark), a folder, which stands for the
+    .txt, .text and .md files in it, or - for standard input.
+
+    Exit code: 0 done; 1 done and something was flagged, only with --exit-code; 2 wrong usage, or an
+    input that could not be read (the others are scored all the same).
+    """
+    if stats and form == "csv":
+        raise click.UsageError("--stats has no place in csv", context)
+    from garble.scorer import Scorer
+
+    try:
+        scorer = Scorer(model, threshold)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    inputs = list(find_texts(files))
+    tally = Tally()
+    with _output(output) as stream:
+        scored = with_bar(_score(scorer, inputs, tally), tally, len(inputs), stream)
+        for chunk in formatted(scored, form, stream, tally, stats, every):
+            stream.write(chunk)
+            stream.flush()
+    context.exit(2 if tally.unread else 1 if exit_code and not tally.is_clean else 0)
+
+
+@main.command()
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+def signals(form: str) -> None:
+    """List the signals that make up a score.
+
+    A signal marks or weighs places in a sentence, or measures the whole of it. One of language "any" needs no
+    knowledge of the language.
+    """
+    from garble.signals import SIGNALS
+
+    with _output(None) as stream:
+        if form == "text":
+            stream.write(table(SIGNALS, stream))
+        elif form == "markdown":
+            stream.write(gallery(SIGNALS))
+        else:
+            facts = ("name", "family", "kind", "unit", "language", "summary")
+            listed = [{fact: getattr(signal, fact) for fact in facts} for signal in SIGNALS]
+            stream.write(json.dumps(listed, indent=2) + "\n")
+
+
+@main.command()
+@click.argument("name")
+def explain(name: str) -> None:
+    """Say what a signal, or each signal of a family, looks for and when it is wrong.
+
+    NAME is a signal's name such as repetition.loop, or a family's such as repetition.
+    """
+    from garble.signals import SIGNALS
+
+    chosen = [signal for signal in SIGNALS if name in (signal.name, signal.family)]
+    if not chosen:
+        raise click.ClickException(f"no signal {name!r}; {_nearest(name, SIGNALS)}")
+    with _output(None) as stream:
+        print(*map(_explanation, chosen), sep="\n\n", file=stream)
+
+
+@main.command()
+@click.option(
+    "--data",
+    required=True,
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The labelled records.",
+)
+@click.option(
+    "--out",
+    required=True,
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the model is written.",
+)
+@click.option("--seed", default=0, show_default=True, help="Same data and same seed, same model.")
+def train(data: Path, out: Path, seed: int) -> None:
+    """Train the English model."""
+    from garble.train import train_en
+
+    try:
+        train_en(data, out, seed, lambda line: print(line, file=sys.stderr))
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or data}: {problem_of(error)}") from error
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def complain(problem: object) -> None:
+    """One line on standard error."""
+    print(f"garble: {visible(' '.join(str(problem).split()))}", file=sys.stderr)
+
+
+def _score(scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally) -> Iterator[Scored]:
+    """What can be read, scored, in order; what cannot is complained of. The scorer may read ahead."""
+    waiting: deque[tuple[str, str]] = deque()
+
+    def texts() -> Iterator[str]:
+        for found in read_texts(inputs):
+            if isinstance(found, InputError):
+                tally.unread += 1
+                complain(found)
+            else:
+                waiting.append(found)
+                yield found[1]
+
+    for report in scorer.score_many(texts()):
+        tally.add(report)
+        yield Scored(*waiting.popleft(), report)
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[TextIO]:
+    """Standard output, or a file that is written beside `path` and renamed when it is whole."""
+    if path is None or str(path) == STDIN:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except OSError as error:
+            # What is still in the buffer must not fail once more when Python exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # A closed pipe is a reader who has seen enough.
+            if not isinstance(error, BrokenPipeError):
+                raise click.ClickException(f"standard output: {problem_of(error)}") from error
+        return
+    target = path.resolve()
+    # What is no regular file, such as /dev/null, must not be renamed over.
+    is_special = os.path.exists(target) and not os.path.isfile(target)
+    part = target if is_special else target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+            yield stream
+        part.replace(target)
+    except OSError as error:
+        raise click.ClickException(f"{path}: {problem_of(error)}") from error
+    finally:
+        if not is_special and os.path.exists(part):
+            part.unlink()
+
+
+def _explanation(signal: Signal) -> str:
+    language = "any language" if signal.language == "any" else f"language {signal.language}"
+    return f"{signal.name} ({signal.kind} {signal.unit}, {language})\n\n{signal.doc}"
+
+
+def _nearest(name: str, signals: Sequence[Signal]) -> str:
+    """Which signals may have been meant, by their own names, those within their family, or the family's."""
+    known = {signal.family: signal.family for signal in signals}
+    known |= {signal.name.removeprefix(f"{signal.family}."): signal.name for signal in signals}
+    known |= {signal.name: signal.name for signal in signals}
+    near = dict.fromkeys(known[match] for match in get_close_matches(name, known))
+    return f"nearest: {', '.join(near)}" if near else "garble signals lists them all"

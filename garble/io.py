@@ -1,0 +1,118 @@
+"""Reading texts from files, folders and standard input; what cannot be read is said in one line.
+
+Newlines are left as they stand, so that every offset garble reports is an offset of the decoded file.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+STDIN = "-"
+SUFFIXES = (".txt", ".text", ".md")
+
+# A byte order mark, the encoding it announces, and the name people know that by.
+_ENCODINGS = (
+    (codecs.BOM_UTF8, "utf-8", "UTF-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16"),
+    (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
+    (b"", "utf-8", "UTF-8"),
+)
+
+
+class InputError(ValueError):
+    """An input that cannot be read: `InputError(name, problem)`, shown as the one line `name: problem`."""
+
+    def __str__(self) -> str:
+        return ": ".join(self.args)
+
+
+def find_texts(paths: Iterable[str]) -> Iterator[str | InputError]:
+    """The inputs that the paths stand for, in order; a folder stands for the texts in it.
+
+    Those are its .txt, .text and .md files at any depth, sorted, hidden files and folders left out.
+    What is wrong with a folder comes as an InputError in its place.
+    """
+    for path in paths:
+        if path != STDIN and os.path.isdir(path):
+            yield from _texts_inside(path)
+        else:
+            yield path
+
+
+def read_texts(inputs: Iterable[str | InputError]) -> Iterator[tuple[str, str] | InputError]:
+    """Each input's name and text, or what is wrong with it; in order, read only when asked for."""
+    for path in inputs:
+        try:
+            yield path if isinstance(path, InputError) else (name_of(path), read_text(path))
+        except InputError as error:
+            yield error
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file, or of standard input for `-`.
+
+    UTF-8 with or without a byte order mark, or UTF-16 with one; the mark is no part of the text.
+    Raises InputError for a file that is missing, unreadable, binary, in another encoding, or empty.
+    """
+    name = name_of(path)
+    try:
+        raw = _read_standard_input() if str(path) == STDIN else Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(name, "no such file") from error
+    except OSError as error:
+        raise InputError(name, problem_of(error)) from error
+    return decode(raw, name)
+
+
+def decode(raw: bytes, name: str) -> str:
+    """The text in the bytes of the input called `name`. Raises InputError as `read_text` does."""
+    mark, encoding, known_as = next(row for row in _ENCODINGS if raw.startswith(row[0]))
+    if encoding == "utf-8" and b"\0" in raw:
+        raise InputError(name, "a binary file")
+    body = raw.removeprefix(mark)
+    try:
+        text = body.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = body[: error.start].decode(encoding).count("\n") + 1
+        place = f"byte {body[error.start]:#04x} at offset {len(mark) + error.start} (line {line})"
+        raise InputError(name, f"not {known_as}: {place}") from error
+    if not text.strip():
+        raise InputError(name, "empty")
+    return text
+
+
+def name_of(path: str | Path) -> str:
+    """What an input is called in messages and reports."""
+    return "<stdin>" if str(path) == STDIN else str(path)
+
+
+def problem_of(error: OSError) -> str:
+    """What the operating system had against it, such as "permission denied"."""
+    return (error.strerror or str(error)).lower()
+
+
+def _texts_inside(folder: str) -> list[str | InputError]:
+    unreadable: list[OSError] = []
+    texts: list[Path] = []
+    for root, folders, names in os.walk(folder, onerror=unreadable.append):
+        # os.walk enters the folders that are left in its list.
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        texts += [Path(root, name) for name in names if _is_text(name)]
+    problems = [InputError(str(error.filename), problem_of(error)) for error in unreadable]
+    if not texts and not problems:
+        return [InputError(folder, f"no text files ({', '.join(SUFFIXES)}) inside")]
+    return [*problems, *map(str, sorted(texts))]
+
+
+def _is_text(name: str) -> bool:
+    return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+
+
+def _read_standard_input() -> bytes:
+    if sys.stdin is None:
+        raise InputError(name_of(STDIN), "closed")
+    return sys.stdin.buffer.read()
