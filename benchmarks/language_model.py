@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from garble import lm
+from garble import estimation, lm
 from garble.batch import Batch
 from garble.data import read_records
 from garble.text import segment
@@ -62,7 +63,7 @@ def beside_nltk(data: Path) -> dict[str, float]:
     while len(sentences) < TRAINED + TESTED:
         batch = Batch.of([segment(next(texts))])
         cuts = batch.tokens.tolist()
-        for first, last in zip(cuts, cuts[1:], strict=False):
+        for first, last in pairwise(cuts):
             if last - first > 2:
                 sentences.append([batch.pieces(i, i + 1).lower() for i in range(first, last)])
     train, test = sentences[:TRAINED], sentences[TRAINED : TRAINED + TESTED]
@@ -79,7 +80,7 @@ def beside_nltk(data: Path) -> dict[str, float]:
     begin = time.perf_counter()
     numbers = {word: i for i, word in enumerate(sorted({w for s in train for w in s}), start=lm.FIRST_WORD)}
     ids, rows = _ids(train, numbers)
-    model = lm.build(lm.with_borders(ids, rows)[0], lm.FIRST_WORD + len(numbers), (1, 1, 1))
+    model = estimation.build(lm.with_borders(ids, rows)[0], lm.FIRST_WORD + len(numbers), (1, 1, 1))
     ids, rows = _ids(test, numbers)
     bits = model.surprisal(ids, rows)
     our_seconds = time.perf_counter() - begin

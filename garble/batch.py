@@ -268,18 +268,22 @@ def row_means(values: NDArray[np.generic], rows: Ints) -> Floats:
 def worst_stretch(values: Floats, rows: Ints) -> tuple[Floats, Ints, Ints]:
     """Of each row the stretch with the largest sum: that sum, and where it begins and ends; empty rows give 0."""
     sizes = np.diff(rows)
-    # Each row begins far below the one before it, so that a running minimum starts anew with every row.
-    fall = np.repeat(np.arange(len(sizes)), sizes) * (2 * np.abs(values).sum() + 1)
-    upto = np.cumsum(values)
-    before = upto - values - fall
-    lowest = np.minimum.accumulate(before)
-    gain = upto - fall - lowest
     total, begins, ends = np.zeros(len(sizes)), rows[:-1].copy(), rows[:-1].copy()
     filled = np.flatnonzero(sizes)
-    if len(filled):
-        total[filled] = np.maximum.reduceat(gain, rows[filled])
-        at = np.flatnonzero(gain == np.repeat(total, sizes))
-        _, first = np.unique(np.repeat(np.arange(len(sizes)), sizes)[at], return_index=True)
-        ends[filled] = at[first] + 1
-        begins[filled] = np.searchsorted(-lowest, -lowest[at[first]])
+    if not len(filled):
+        return total, begins, ends
+    row = np.repeat(np.arange(len(sizes)), sizes)
+    upto = np.cumsum(values)
+    upto -= np.repeat((upto - values)[rows[filled]], sizes[filled])
+    # Each row lies far below the one before it, so that a running minimum starts anew with every row.
+    fall = row * (2 * row_sums(np.abs(values), rows).max() + 1)
+    lowest = np.minimum.accumulate(upto - values - fall)
+    gain = upto - fall - lowest
+    best = np.maximum.reduceat(gain, rows[filled])
+    at = np.flatnonzero(gain == np.repeat(best, sizes[filled]))
+    last = at[np.unique(row[at], return_index=True)[1]]
+    begins[filled], ends[filled] = np.searchsorted(-lowest, -lowest[last]), last + 1
+    # Summed anew, so that what stands in other rows leaves no trace of rounding.
+    edges = np.stack([begins[filled], ends[filled]], axis=1).ravel()
+    total[filled] = np.add.reduceat(np.append(values, 0.0), edges)[::2]
     return total, begins, ends

@@ -207,6 +207,8 @@ def misread(sentence: str, rng: Random) -> str | None:
 
 def lose_character(sentence: str, rng: Random) -> str | None:
     """Replacement characters for one to three letters."""
+    if not sentence:
+        return None
     chars = list(sentence)
     for _ in range(rng.randint(1, 3)):
         chars[rng.randrange(len(chars))] = "\N{REPLACEMENT CHARACTER}"
@@ -291,7 +293,8 @@ def glue(sentence: str, rng: Random) -> str | None:
     rest = sentence[word.end() :].lstrip()
     if rng.random() < 0.3:
         return sentence[: word.start()] + word.group().upper() + rest
-    return sentence[: word.end()] + rest[:1].upper() + rest[1:]
+    glued = sentence[: word.end()] + rest[:1].upper() + rest[1:]
+    return glued if glued != sentence else None
 
 
 def fuse_digits(sentence: str, rng: Random) -> str | None:
@@ -366,7 +369,7 @@ def respell_name(sentence: str, rng: Random, before: list[str]) -> str | None:
     if not places:
         return None
     at = rng.randint(places[0].end() - 4, places[0].end() - 2)
-    return sentence[:at] + rng.choice("aeiourstlnmk") + sentence[at + 1 :]
+    return sentence[:at] + rng.choice("aeiourstlnmk".replace(sentence[at], "")) + sentence[at + 1 :]
 
 
 def lose_quote(sentence: str, rng: Random, before: list[str]) -> str | None:

@@ -68,18 +68,18 @@ def load(path: Path) -> Scorecard:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         if record["format"] != FORMAT:
-            raise ValueError(f"{path}: format {record['format']}, not {FORMAT}")
+            raise ValueError(f"format {record['format']}, not {FORMAT}")
         features = record["features"]
+        knots = np.array([feature["knots"] for feature in features], float)
+        weights = np.array([feature["weights"] for feature in features], float)
+        if knots.shape != weights.shape or knots.ndim != 2 or not (np.diff(knots) > 0).all():
+            raise ValueError("each feature needs rising knots and a weight for each")
+        names = tuple(feature["name"] for feature in features)
+        thresholds = {str(name): float(score) for name, score in record["thresholds"].items()}
         return Scorecard(
-            record["name"],
-            record["language"],
-            tuple(feature["name"] for feature in features),
-            record["intercept"],
-            np.array([feature["knots"] for feature in features]),
-            np.array([feature["weights"] for feature in features]),
-            record["thresholds"],
+            record["name"], record["language"], names, float(record["intercept"]), knots, weights, thresholds
         )
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path}: not a scorecard ({error})") from error
 
 

@@ -28,7 +28,8 @@ _HEADING_WORDS = 12
 _WRAP = range(45, 101)
 
 _LINE = re.compile(r"[^\r\n\v\f\x85\u2028\u2029]*\S[^\r\n\v\f\x85\u2028\u2029]*")
-_BLANK = re.compile(r"(?:\r\n?|[\n\v\f\x85\u2028\u2029])[^\S\r\n]*(?:\r\n?|[\n\v\f\x85\u2028\u2029])")
+_BREAK = r"(?>\r\n|[\r\n\v\f\x85\u2028\u2029])"
+_BLANK = re.compile(rf"{_BREAK}[^\S\r\n]*{_BREAK}")
 _BULLET = re.compile(r"\s*(?:[-*+•‣▪◦·–—]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+")
 _ABBREVIATION = re.compile(r"\b(?:vs|cf|e\.g|i\.e|approx|ca|Nos?)\.$")
 _RUN_TOGETHER = re.compile(r"[a-z][.!?][A-Z]")

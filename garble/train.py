@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
+from garble import estimation
 from garble import lm as language_model
 from garble.alphabet import encode
 from garble.batch import Batch, Floats, Mask, offsets, packets
@@ -75,15 +77,15 @@ def train_language_model(texts: Iterable[str], seed: int) -> LanguageModel:
     ids = language_model.lookup(lookup, form, np.concatenate(capitals), np.concatenate(words))
     stream, _ = language_model.with_borders(ids, offsets(np.concatenate(lengths)))
     size = language_model.FIRST_WORD + len(vocabulary)
-    class_of = language_model.cluster(stream, size, _CLASSES, seed)
+    class_of = estimation.cluster(stream, size, _CLASSES, seed)
     spellings = [word for word in map(spelt.__getitem__, vocabulary.tolist()) if word.isalpha()]
     edges = offsets([len(word) for word in spellings])
-    letters = language_model.letter_model(encode("".join(spellings)), edges[:-1], edges[1:])
+    letters = estimation.letter_model(encode("".join(spellings)), edges[:-1], edges[1:])
     return LanguageModel(
         lookup,
         class_of.astype(np.uint8),
-        language_model.build(stream, size, _LEAST),
-        language_model.build(class_of[stream], _CLASSES, _LEAST_OF_CLASSES),
+        estimation.build(stream, size, _LEAST),
+        estimation.build(class_of[stream], _CLASSES, _LEAST_OF_CLASSES),
         language_model.quantise(letters),
         np.tile([0.0, 1.0], (3, 1)),
     )
@@ -248,30 +250,39 @@ def train_en(data: Path, out: Path, seed: int, log: Log) -> None:
     The thresholds are read off all of dev/human. The shares of human sentences that it logs are cross-fitted: each half
     of the documents is measured at thresholds read off the other.
     """
-    log("counting words")
-    lm = train_language_model(language_model_texts(data), seed)
-    lm = with_usual(lm, human_texts(data, Random(seed)))
     out.mkdir(parents=True, exist_ok=True)
-    lm.save(out / "lm.npz")
-    log(f"{len(lm.class_of)} words, {sum(len(table.prints) for table in lm.words.longer)} places for n-grams")
-    x, y = labelled_rows(data, lm, Random(seed))
-    log(f"fitting {x.shape[1]} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
-    typical = np.median(x[~y], axis=0)
-    card, _ = fit_scorecard(x, y, FEATURES, typical)
-    replace(card, name="en-1", thresholds={}).save(out / "scorecard.json")
-    halves = by_document(list(read_records(data / "dev" / "human.jsonl.xz")), 0.5)
-    panels = [panel_scores(out, half) for half in halves]
-    kinds = {kind: np.concatenate([panel[kind] for panel in panels]) for kind in panels[0]}
-    thresholds = thresholds_of(kinds)
-    replace(card, name="en-1", thresholds=thresholds).save(out / "scorecard.json")
-    log(f"thresholds {thresholds}")
-    for kind in kinds:
-        flagged = dict.fromkeys(COSTS, 0.0)
-        for read_off, reported in (panels, panels[::-1]):
-            for name, at in thresholds_of(read_off).items():
-                flagged[name] += float((reported[kind] >= at).mean()) / 2
-        figures = ", ".join(f"{name} {share:.2%}" for name, share in flagged.items())
-        log(f"{kind}, {len(kinds[kind])} sentences: {figures}")
+    # Built beside and renamed when whole: whoever uses `out` meanwhile finds the old model.
+    with TemporaryDirectory(dir=out) as name:
+        part = Path(name)
+        log("counting words")
+        lm = train_language_model(language_model_texts(data), seed)
+        lm = with_usual(lm, human_texts(data, Random(seed)))
+        lm.save(part / "lm.npz")
+        log(f"{len(lm.class_of)} words, {sum(len(table.prints) for table in lm.words.longer)} places for n-grams")
+        x, y = labelled_rows(data, lm, Random(seed))
+        log(f"fitting {x.shape[1]} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
+        card = replace(fit_scorecard(x, y, FEATURES, np.median(x[~y], axis=0))[0], name="en-1")
+        card.save(part / "scorecard.json")
+        halves = by_document(list(read_records(data / "dev" / "human.jsonl.xz")), 0.5)
+        panels = [panel_scores(part, half) for half in halves]
+        kinds = {kind: np.concatenate([panel[kind] for panel in panels]) for kind in panels[0]}
+        thresholds = thresholds_of(kinds)
+        log(f"thresholds {thresholds}")
+        for kind, scores in kinds.items():
+            figures = ", ".join(f"{name} {share:.2%}" for name, share in cross_fitted(panels, kind).items())
+            log(f"{kind}, {len(scores)} sentences: {figures}")
+        replace(card, thresholds=thresholds).save(part / "scorecard.json")
+        for path in part.iterdir():
+            path.replace(out / path.name)
+
+
+def cross_fitted(panels: list[dict[str, Floats]], kind: str) -> dict[str, float]:
+    """By threshold the share of a kind's sentences that reach it, each of two panels at the other's thresholds."""
+    one, other = (
+        {name: float((reported[kind] >= at).mean()) for name, at in thresholds_of(read_off).items()}
+        for read_off, reported in (panels, panels[::-1])
+    )
+    return {name: (one[name] + other[name]) / 2 for name in one}
 
 
 def panel_scores(folder: Path, records: list[Record]) -> dict[str, Floats]:

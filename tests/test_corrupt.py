@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from garble.corrupt import CORRUPTIONS, DOCUMENT_CORRUPTIONS, Corruption, corrupt, glue, respell_name
+from garble.corrupt import CORRUPTIONS, DOCUMENT_CORRUPTIONS, Corruption, corrupt
 
 SENTENCES = [
     "The mayor of Lisbon, Ana Lopes, said on Monday that the city would build 1,200 flats by 2027.",
@@ -19,9 +19,6 @@ SENTENCES = [
     "…",
 ]
 DRAWS = range(60)
-
-
-UNCHANGED = pytest.mark.xfail(strict=True, reason="at times it gives the sentence back unchanged")
 
 
 def name_of(corruption: object) -> str:
@@ -39,7 +36,7 @@ def check(corruption: Corruption) -> None:
 
 @pytest.mark.parametrize(
     "corruption",
-    [pytest.param(c, marks=UNCHANGED) if c is glue else c for c in CORRUPTIONS],
+    list(CORRUPTIONS),
     ids=name_of,
 )
 def test_a_corruption_changes_the_sentence_or_says_none(corruption: Corruption) -> None:
@@ -48,7 +45,7 @@ def test_a_corruption_changes_the_sentence_or_says_none(corruption: Corruption) 
 
 @pytest.mark.parametrize(
     "corruption",
-    [pytest.param(c, marks=UNCHANGED) if c is respell_name else c for c in DOCUMENT_CORRUPTIONS],
+    DOCUMENT_CORRUPTIONS,
     ids=name_of,
 )
 def test_a_corruption_of_the_document_changes_the_sentence_or_says_none(corruption: Corruption) -> None:

@@ -17,7 +17,7 @@ FLOORS = [
     {"prefilter", "repair", "view"},
     {"scorer", "train"},
     {"signals"},
-    {"batch", "model", "report", "corrupt", "lm"},
+    {"batch", "model", "report", "corrupt", "estimation", "lm"},
     {"text", "io", "data", "lexicon", "alphabet", "language", "stats"},
 ]
 FLOOR = {name: len(FLOORS) - number for number, names in enumerate(FLOORS) for name in names}
@@ -27,6 +27,7 @@ NEIGHBOURS = {
     ("cli", "terminal"),
     ("train", "scorer"),
     ("batch", "lm"),
+    ("estimation", "lm"),
     ("text", "alphabet"),
     ("text", "lexicon"),
     ("lexicon", "alphabet"),

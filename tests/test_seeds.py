@@ -11,7 +11,8 @@ import pytest
 from garble.scorer import Scorer
 
 FOLDER = Path(__file__).parent.parent / "seeds"
-SEEDS = [json.loads(line) for path in sorted(FOLDER.glob("*.jsonl")) for line in path.read_text("utf-8").split("\n") if line]
+LINES = [line for path in sorted(FOLDER.glob("*.jsonl")) for line in path.read_text("utf-8").split("\n")]
+SEEDS = [json.loads(line) for line in LINES if line]
 KNOWN_FAILURES = {
     line.split("#")[0].strip() for line in (FOLDER / "known_failures.txt").read_text("utf-8").splitlines()
 } - {""}

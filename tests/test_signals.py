@@ -144,7 +144,6 @@ def test_an_empty_batch_measures_nothing(signal: Signal, english: LanguageModel)
     assert columns(signal, [segment("")], english).shape == (0, len(signal.features))
 
 
-@pytest.mark.xfail(strict=True, reason="patterns of artifacts take the border for a space")
 @settings(max_examples=60)
 @given(texts=st.lists(ANY_TEXT, min_size=1, max_size=4))
 @example(texts=["It was 5,", ", he said"])

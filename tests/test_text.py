@@ -170,10 +170,7 @@ def test_token_examples(text: str, expected: str) -> None:
         "Big news today\n\n|It happened here. |It was good.",
         "Shares rise in London\n|Shares rose on Monday. |Oil fell.",
         "This line is wrapped at a width at which editors do\nand goes on here. |Then it ends.",
-        pytest.param(
-            "This line is wrapped at a width at which editors do\r\nand goes on here. |Then it ends.",
-            marks=fails("CRLF is taken for a blank line"),
-        ),
+        "This line is wrapped at a width at which editors do\r\nand goes on here. |Then it ends.",
         "The first.\r|The second.\r\n|The third.\u2028|The fourth.\u2029|The fifth",
         # One token run into the next is worth seeing as such.
         "It closed yesterday.The next day it rained. |Then it opened.",

@@ -127,7 +127,7 @@ def doubled_punctuation(batch: Batch) -> Mask:
     return _matches(batch, _DOUBLED)
 
 
-_DOUBLED = re.compile(r"(?<=\w)(?:,\s?,+|::(?!\w)|;;+|,\.|;,|,;)(?=\s|\w)")
+_DOUBLED = re.compile(r"(?<=\w)(?:, ?,+|::(?!\w)|;;+|,\.|;,|,;)(?=\s|\w)")
 
 
 @marks("tokens", "“{span}” is two words run together", language="en")

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from garble import lexicon
-from garble.alphabet import COMMON, IDEOGRAPH, KIND, LATIN, LETTER, MARK, SCRIPT
+from garble.alphabet import COMMON, GREEK, IDEOGRAPH, KIND, LATIN, LETTER, MARK, SCRIPT
 from garble.batch import Batch, Ints, Mask, cover, row_sums, runs
 from garble.signals.base import marks
 
@@ -134,7 +134,9 @@ def mixed_script(batch: Batch) -> Mask:
     latin = _latin(batch)
     other = np.add.reduceat((letter & (script != LATIN) & (script != COMMON)).astype(np.int64), batch.starts)
     ideograph = (batch.kinds & IDEOGRAPH) != 0
-    mixed = (latin > 0) & (other > 0)
+    # A single Greek letter in a short word is a unit or a symbol: μm, βA.
+    greek = np.add.reduceat((letter & (script == GREEK)).astype(np.int64), batch.starts)
+    mixed = (latin > 0) & (other > 0) & ~((greek == 1) & (other == 1) & (batch.length <= 3))
     foreign = (latin == 0) & ((other > 1) | ideograph)
     # A word of another script is out of place only where the sentence is otherwise Latin.
     share = row_sums(latin, batch.tokens) / np.maximum(row_sums(latin + other, batch.tokens), 1)
