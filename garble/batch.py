@@ -168,7 +168,7 @@ class Batch:
         """What the language model makes of the tokens; zeros without one."""
         if self.lm is None:
             token = np.zeros(len(self.starts))
-            return Reading(token, token, token, np.zeros(len(self.starts), bool), np.zeros(len(self)))
+            return Reading(token, token, token, token, np.zeros(len(self.starts), bool), np.zeros(len(self)))
         return self.lm.read(self.ids, self.tokens)
 
     def pieces(self, first: int, last: int) -> str:

@@ -347,9 +347,9 @@ def cut_short(sentence: str, rng: Random) -> str | None:
 
 # How often each is made, against the others. What learners do too is made seldom: alone it must not condemn.
 CORRUPTIONS: dict[Corruption, float] = {
-    loop: 2, varied_loop: 2, double_word: 1, say_twice: 1, echo_clause: 2, echo_name: 3, join_to_itself: 1,
+    loop: 2, varied_loop: 2, double_word: 1.5, say_twice: 1, echo_clause: 2, echo_name: 3, join_to_itself: 2,
     repeat_noun: 0.5, loop_in_word: 1,
-    shuffle: 1.5, shuffle_some: 1, shuffle_phrases: 1, drop_words: 1, swap_small_words: 1,
+    shuffle: 3, shuffle_some: 1, shuffle_phrases: 1, drop_words: 1, swap_small_words: 1,
     misread: 1, lose_character: 0.5, hide_character: 0.5, mix_script: 0.5,
     leave_markup: 1, leave_source: 1, carry_abbreviation: 0.5, space_marks: 1, double_marks: 0.5, glue: 1,
     fuse_digits: 1, break_number: 1, swap_article: 0.2, break_agreement: 0.2, cut_short: 0.5,

@@ -12,7 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from garble.alphabet import Codes, Hashes, mix
-from garble.lm import ALPHABET, BORDER, FIRST_WORD, Floats, Ints, NGrams, Table, letter_grams, ngram_keys, quantise
+from garble.lm import (
+    ALPHABET,
+    BORDER,
+    FIRST_CONTENT,
+    FIRST_WORD,
+    Floats,
+    Ints,
+    NGrams,
+    Table,
+    letter_grams,
+    ngram_keys,
+    quantise,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,6 +166,33 @@ def cluster(stream: Ints, size: int, classes: int, seed: int, rounds: int = 15) 
         fit = after @ likely_after.T + before @ likely_before.T
         assigned[FIRST_WORD:] = FIRST_WORD + fit[FIRST_WORD:, FIRST_WORD:].argmax(axis=1)
     return assigned
+
+
+def associate(stream: Ints, size: int, dimensions: int, seed: int) -> NDArray[np.int8]:
+    """(size, dimensions) vectors of length 127: words that are met near each other point the same way.
+
+    Positive pointwise mutual information within eight content words of a sentence, reduced by a singular value
+    decomposition (Levy et al. 2015). The border, unknown words and the most frequent words have the vector 0.
+    """
+    from scipy.sparse import csr_matrix
+    from sklearn.utils.extmath import randomized_svd
+
+    sentence = np.cumsum(stream == BORDER)[stream >= FIRST_CONTENT]
+    words = stream[stream >= FIRST_CONTENT]
+    met = csr_matrix((size, size))
+    for gap in range(1, 9):
+        near = np.flatnonzero(sentence[gap:] == sentence[:-gap])
+        met += csr_matrix((np.full(len(near), gap**-0.5), (words[near], words[near + gap])), shape=(size, size))
+    met = (met + met.T).tocoo()
+    often = np.bincount(met.row, met.data, minlength=size)
+    expected = often[met.row] * (often**0.75 / (often**0.75).sum())[met.col]
+    information = np.log(met.data / expected)
+    keep = (information > 0) & (met.data >= 1)
+    linked = csr_matrix((information[keep], (met.row[keep], met.col[keep])), shape=(size, size))
+    left, values, _ = randomized_svd(linked, dimensions, n_iter=3, random_state=seed)
+    vectors = left * np.sqrt(values)
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(np.round(127 * vectors / np.maximum(length, 1e-9)).astype(np.int8))
 
 
 def letter_model(codes: Codes, starts: Ints, ends: Ints) -> Floats:

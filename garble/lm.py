@@ -25,6 +25,8 @@ FORMAT = "garble-lm/1"
 # Word numbers below FIRST_WORD: the sentence border, and words not in the vocabulary, by their shape.
 BORDER, UNKNOWN, UNKNOWN_CAPITAL, UNKNOWN_OTHER = range(4)
 FIRST_WORD = 4
+# Words more frequent than this go with everything.
+FIRST_CONTENT = 150
 
 # Eighths of a bit from -4 to 27.9 fit a byte; a back-off weight may exceed 1 after pruning, hence the -4.
 _STEPS, _LOWEST = 8, -4.0
@@ -49,13 +51,15 @@ class Reading(NamedTuple):
     """How strange a batch's text is.
 
     words, classes: (tokens,) how badly each word, and its class, goes with its neighbours on both sides; rarity: how
-    rare the word is; all three in standard deviations from clean text. unseen: (tokens,) the word was never seen after
+    rare the word is; company: how little it has to do with the sentence's other words; all in standard deviations from
+    clean text. unseen: (tokens,) the word was never seen after
     the one before. edges: (sentences,) bits of the beginning or the end, whichever is less likely.
     """
 
     words: Floats
     classes: Floats
     rarity: Floats
+    company: Floats
     unseen: NDArray[np.bool_]
     edges: Floats
 
@@ -188,6 +192,7 @@ class LanguageModel:
     words: NGrams
     classes: NGrams
     letters: Bytes
+    vectors: NDArray[np.int8]
     usual: Floats
 
     def lookup(self, form: Hashes, is_capital: NDArray[np.bool_], is_word: NDArray[np.bool_]) -> Ints:
@@ -197,20 +202,35 @@ class LanguageModel:
     def read(self, ids: Ints, rows: Ints) -> Reading:
         """What the model makes of every token of a batch, as `Reading` has it."""
         gains, unseen, edges = self.gains(ids, rows)
-        words, classes, rarity = (gains - self.usual[:, :1]) / self.usual[:, 1:]
-        return Reading(words, classes, rarity, unseen, edges)
+        words, classes, rarity, company = (gains - self.usual[:, :1]) / self.usual[:, 1:]
+        return Reading(words, classes, rarity, np.nan_to_num(company), unseen, edges)
 
     def gains(self, ids: Ints, rows: Ints) -> tuple[Floats, NDArray[np.bool_], Floats]:
-        """(3, tokens) bits, (tokens,) unseen pairs, (sentences,) bits of the less likely of beginning and end.
+        """(4, tokens) measures, (tokens,) unseen pairs, (sentences,) bits of the less likely of beginning and end.
 
-        The bits are, for words and for classes, what a token costs given its neighbours, on both sides, beyond what it
-        costs alone (so mostly less than 0); and what the word costs alone.
+        The measures are bits, for words and for classes: what a token costs given its neighbours, on both sides, beyond
+        what it costs alone (so mostly less than 0); bits of what the word costs alone; and the cosine, negated, of the
+        word's vector with those of the sentence's other words, NaN where there is none.
         """
         class_ids = self.class_of[ids].astype(np.int64)
         words, classes = self.words.surprisal(ids, rows), self.classes.surprisal(class_ids, rows)
         alone, class_alone = self.words.unigram(ids), self.classes.unigram(class_ids)
-        bits = [words.forward + words.backward - 2 * alone, classes.forward + classes.backward - 2 * class_alone, alone]
-        return np.stack(bits), words.unseen, np.maximum(words.opening, words.closing)
+        order = words.forward + words.backward - 2 * alone
+        syntax = classes.forward + classes.backward - 2 * class_alone
+        edges = np.maximum(words.opening, words.closing)
+        return np.stack([order, syntax, alone, self._company(ids, rows)]), words.unseen, edges
+
+    def _company(self, ids: Ints, rows: Ints) -> Floats:
+        vectors = self.vectors[ids].astype(np.float64) / 127
+        filled = np.flatnonzero(np.diff(rows))
+        together = np.zeros((len(rows) - 1, vectors.shape[1]))
+        if len(filled):
+            together[filled] = np.add.reduceat(vectors, rows[filled], axis=0)
+        others = np.repeat(together, np.diff(rows), axis=0) - vectors
+        length = np.linalg.norm(others, axis=1) * np.linalg.norm(vectors, axis=1)
+        inner = (others * vectors).sum(axis=1)
+        # A vector is about 1 long: anything much shorter is what rounding leaves.
+        return np.where(length > 1e-6, -inner / np.maximum(length, 1e-6), np.nan)
 
     def spelling(self, codes: Codes, starts: Ints, ends: Ints) -> Floats:
         """(words,) mean bits a letter of the words at [starts, ends) of `codes`, by the letter model."""
@@ -225,6 +245,7 @@ class LanguageModel:
             "vocabulary.values": self.vocabulary.values,
             "class_of": self.class_of,
             "letters": self.letters,
+            "vectors": self.vectors,
             "usual": self.usual,
             **self.words.arrays("words"),
             **self.classes.arrays("classes"),
@@ -246,7 +267,8 @@ def load(path: Path) -> LanguageModel:
         class_of                    (words,) the class of each word
         classes.1 ...               the same over classes
         letters                     (29, 29, 29, 29) bytes: surprisal of a letter after three others
-        usual                       (3, 2) mean and standard deviation, on clean text, of what `gains` returns
+        vectors                     (words, dimensions) int8: words met near each other point the same way
+        usual                       (4, 2) mean and standard deviation, on clean text, of what `gains` returns
 
     Word numbers: 0 the sentence border, 1 to 3 unknown words (in lower case, capitalised, without letters), from 4 on
     the vocabulary by falling frequency; these four are classes of their own, of the same numbers. An n-gram's key
@@ -266,6 +288,7 @@ def load(path: Path) -> LanguageModel:
                     _ngrams(file, "words"),
                     _ngrams(file, "classes"),
                     file["letters"],
+                    file["vectors"],
                     file["usual"],
                 )
             problem = f"format {file['format']}, not {FORMAT}"

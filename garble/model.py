@@ -7,7 +7,7 @@ each feature gave, needs no scikit-learn to compute, and is kept as JSON.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,30 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 FORMAT = "garble-scorecard/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Pooling:
+    """What the sentences of a document come to together, when few of them say much alone.
+
+    mean, deviation: of the log-odds of human sentences; style: deviation of their mean between human documents.
+    slope, offset: from the deviations by which a document's mean exceeds theirs to its log-odds of being garbled.
+    """
+
+    mean: float
+    deviation: float
+    style: float
+    slope: float
+    offset: float
+
+    def excess(self, scores: Floats) -> float:
+        """The mean log-odds in deviations of human documents of this length: a long clean one is no more suspicious."""
+        error = np.sqrt(self.deviation**2 / len(scores) + self.style**2)
+        return float((logit(np.clip(scores, 1e-6, 1 - 1e-6)).mean() - self.mean) / error)
+
+    def score(self, scores: Floats) -> float:
+        """The document's score in 0..1 from those of its sentences."""
+        return float(sigmoid(np.array(self.slope * self.excess(scores) + self.offset)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +58,7 @@ class Scorecard:
     knots: Floats
     weights: Floats
     thresholds: dict[str, float]
+    pooling: Pooling | None = None
 
     def contributions(self, x: Floats) -> Floats:
         """(sentences, features) what each feature adds to the log-odds. x: the same shape."""
@@ -51,6 +76,7 @@ class Scorecard:
             "name": self.name,
             "language": self.language,
             "thresholds": self.thresholds,
+            "pooling": asdict(self.pooling) if self.pooling else None,
             "intercept": self.intercept,
             "features": [
                 {"name": name, "knots": knots, "weights": weights}
@@ -75,9 +101,10 @@ def load(path: Path) -> Scorecard:
         if knots.shape != weights.shape or knots.ndim != 2 or not (np.diff(knots) > 0).all():
             raise ValueError("each feature needs rising knots and a weight for each")
         names = tuple(feature["name"] for feature in features)
+        pooling = Pooling(**record["pooling"]) if record.get("pooling") else None
         thresholds = {str(name): float(score) for name, score in record["thresholds"].items()}
         return Scorecard(
-            record["name"], record["language"], names, float(record["intercept"]), knots, weights, thresholds
+            record["name"], record["language"], names, float(record["intercept"]), knots, weights, thresholds, pooling
         )
     except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path}: not a scorecard ({error})") from error

@@ -30,7 +30,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ScoredSentence:
-    """A sentence of the text with its score; `kind` is prose, heading or furniture (page furniture)."""
+    """A sentence of the text with its score; `kind` is prose, heading, furniture (of the page) or verse."""
 
     start: int
     end: int

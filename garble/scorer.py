@@ -15,7 +15,7 @@ import garble
 from garble import language, lexicon, lm, model
 from garble.batch import Batch, Floats, Mask, packets
 from garble.lm import LanguageModel
-from garble.model import Scorecard, sigmoid
+from garble.model import Pooling, Scorecard, sigmoid
 from garble.report import Finding, Passage, Report, ScoredSentence
 from garble.signals import FEATURES, SIGNALS, Extraction, extract
 from garble.signals.base import Signal
@@ -25,6 +25,8 @@ from garble.text import FURNITURE, KINDS, PROSE, VERSE, Document, segment, whole
 _PACKET = 250_000
 # A document is as garbled as the worst tenth of its prose.
 _WORST_SHARE = 0.1
+# From this many sentences on one alone does not decide, and all of them are weighed together.
+_SEVERAL = 4
 # Below this, in log-odds, a signal's part in a score is not worth a reader's time.
 _LEAST_CONTRIBUTION = 0.25
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
@@ -38,13 +40,14 @@ class Scorer:
 
     model: a name ("en") or the path of a folder with scorecard.json and lm.npz. threshold: "strict", "balanced",
     "loose", or a score between 0 and 1.
+    card, lm: the model's scorecard and language model.
     Raises ValueError, in one line, for a model or threshold that does not exist.
     """
 
     def __init__(self, model: str | Path = "en", threshold: str | float = "balanced") -> None:
-        self._card, self._lm = _load(_folder(model))
-        self.threshold = _threshold(threshold, self._card)
-        self.signature = f"garble|v:{garble.__version__}|m:{self._card.name}|t:{threshold}"
+        self.card, self.lm = _load(_folder(model))
+        self.threshold = _threshold(threshold, self.card)
+        self.signature = f"garble|v:{garble.__version__}|m:{self.card.name}|t:{threshold}"
 
     def score(self, text: str) -> Report:
         """What is garbled in one text."""
@@ -53,7 +56,7 @@ class Scorer:
     def score_many(self, texts: Iterable[str]) -> Iterator[Report]:
         """One report a text, in order; read and scored in packets, so any number of texts may come."""
         for some in packets(texts, _PACKET, len):
-            scored = _score([segment(text) for text in some], self._card, self._lm)
+            scored = _score([segment(text) for text in some], self.card, self.lm)
             for number in range(len(some)):
                 yield self._report(scored, number)
 
@@ -61,8 +64,8 @@ class Scorer:
         """(sentences,) scores, each string taken as one sentence of its own in the model's language."""
         scores = [np.zeros(0)]
         for some in packets(sentences, _PACKET, len):
-            batch = Batch.of([whole(text) for text in some], self._lm)
-            scores.append(self._card.predict(_columns(extract(batch), self._card)))
+            batch = Batch.of([whole(text) for text in some], self.lm)
+            scores.append(self.card.predict(_columns(extract(batch), self.card)))
         return np.concatenate(scores)
 
     def _report(self, scored: _Scored, number: int) -> Report:
@@ -72,8 +75,8 @@ class Scorer:
             self._sentence(scored, first + i, document.text, start, end)
             for i, (start, end) in enumerate(document.sentences.tolist())
         )
-        score = document_score(sentences)
-        note = f"written in {code}, not {self._card.language}: only language-blind signals were read"
+        score = document_score(sentences, self.card.pooling, self.card.thresholds.get("loose", 0.0))
+        note = f"written in {code}, not {self.card.language}: only language-blind signals were read"
         return Report(
             score=score,
             garbled=score >= self.threshold,
@@ -81,14 +84,14 @@ class Scorer:
             threshold=self.threshold,
             sentences=sentences,
             passages=_passages(document.text, sentences),
-            notes=() if code == self._card.language else (note,),
+            notes=() if code == self.card.language else (note,),
             signature=self.signature,
         )
 
     def _sentence(self, scored: _Scored, i: int, text: str, start: int, end: int) -> ScoredSentence:
         score = float(scored.scores[i])
         garbled = score >= self.threshold
-        findings = tuple(_findings(scored, self._card, i, text, start)) if garbled else ()
+        findings = tuple(_findings(scored, self.card, i, text, start)) if garbled else ()
         return ScoredSentence(start, end, text[start:end], score, garbled, KINDS[scored.batch.kind[i]], findings)
 
 
@@ -103,19 +106,25 @@ class _Scored(NamedTuple):
     scores: Floats
 
 
-def document_score(sentences: Iterable[ScoredSentence]) -> float:
-    """The score that the worst tenth of the document's prose reaches, counted in characters.
+def document_score(sentences: Iterable[ScoredSentence], pooling: Pooling | None = None, least: float = 0.0) -> float:
+    """The larger of what its worst sentences reach and what all its sentences come to together.
 
-    So a document is garbled when a tenth of its prose is; a single loop in a long article makes a garbled passage
-    only. Headings and page furniture do not count; a document without prose scores 0.
+    The worst: the score that a tenth of the document's prose reaches, counted in characters, and two of its sentences
+    where there are more than three. So a single loop in a long article makes a garbled passage only. Together: see
+    `model.Pooling`; a text that is translated badly throughout is garbled though few of its sentences cross the
+    threshold. Worst sentences below `least` say nothing of a document that can be pooled. Headings, verse and page
+    furniture do not count; a document without prose scores 0.
     """
     prose = sorted((s for s in sentences if s.kind == KINDS[PROSE]), key=lambda s: -s.score)
-    needed = _WORST_SHARE * sum(s.end - s.start for s in prose)
-    for sentence in prose:
-        needed -= sentence.end - sentence.start
-        if needed <= 0:
-            return sentence.score
-    return 0.0
+    if not prose:
+        return 0.0
+    several = len(prose) >= _SEVERAL
+    sizes = np.cumsum([s.end - s.start for s in prose])
+    place = max(int(np.searchsorted(sizes, _WORST_SHARE * sizes[-1])), int(several))
+    worst = prose[place].score
+    if pooling is None or not several:
+        return worst
+    return max(pooling.score(np.array([s.score for s in prose])), worst if worst >= least else 0.0)
 
 
 def _score(documents: list[Document], card: Scorecard, knows: LanguageModel) -> _Scored:

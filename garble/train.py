@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import lzma
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +18,14 @@ import numpy as np
 from garble import estimation
 from garble import lm as language_model
 from garble.alphabet import encode
-from garble.batch import Batch, Floats, Mask, offsets, packets
+from garble.batch import Batch, Floats, Ints, Mask, offsets, packets
 from garble.corrupt import corrupt
 from garble.data import Record, by_document, read_records
 from garble.lm import LanguageModel
-from garble.model import Scorecard
+from garble.model import Pooling, Scorecard, logit
 from garble.scorer import Scorer
 from garble.signals import FEATURES, SIGNALS, extract
-from garble.text import PROSE, Document, segment, whole
+from garble.text import KINDS, PROSE, Document, segment, whole
 
 Log = Callable[[str], None]
 
@@ -32,7 +35,8 @@ _ANONYMOUS = re.compile(r"\b(?:Caps|Num|Person|Location|Organization)\b")
 _LEAST_WORD = 3
 _LEAST = (1, 2, 3, 4)
 _CLASSES = 256
-_LEAST_OF_CLASSES = (1, 2, 4, 7, 8)
+_LEAST_OF_CLASSES = (1, 2, 4, 8, 10)
+_DIMENSIONS = 48
 # Share of the documents of lm/ that the language model does not read, so that the scorecard can.
 _HELD_OUT = 0.1
 # Characters segmented and counted at a time.
@@ -51,7 +55,15 @@ def clean_texts(data: Path, held_out: bool = False) -> Iterator[tuple[str, str]]
 def language_model_texts(data: Path) -> Iterator[str]:
     """The clean English of lm/ and the human corrections of fit/mlqe."""
     yield from (text for _, text in clean_texts(data))
-    yield from (record["post_edit"] for record in read_records(data / "fit" / "mlqe.jsonl.xz"))
+    yield from (record["post_edit"] for record in _post_edited(data)[0])
+
+
+def _post_edited(data: Path) -> tuple[list[Record], list[Record]]:
+    """Machine translations with their corrections: those the language model reads, and those the scorecard learns from.
+
+    A correction that the language model knew would seem better than it reads.
+    """
+    return by_document(list(read_records(data / "fit" / "mlqe.jsonl.xz")), 0.5)
 
 
 def train_language_model(texts: Iterable[str], seed: int) -> LanguageModel:
@@ -87,7 +99,8 @@ def train_language_model(texts: Iterable[str], seed: int) -> LanguageModel:
         estimation.build(stream, size, _LEAST),
         estimation.build(class_of[stream], _CLASSES, _LEAST_OF_CLASSES),
         language_model.quantise(letters),
-        np.tile([0.0, 1.0], (3, 1)),
+        estimation.associate(stream, size, _DIMENSIONS, seed),
+        np.tile([0.0, 1.0], (4, 1)),
     )
 
 
@@ -95,7 +108,7 @@ def with_usual(lm: LanguageModel, texts: Iterable[str]) -> LanguageModel:
     """The model with the mean and deviation of what it makes of clean text it has not read."""
     batches = (Batch.of([segment(text) for text in some], lm) for some in packets(texts, _PACKET, len))
     gains = np.concatenate([lm.gains(batch.ids, batch.tokens)[0] for batch in batches], axis=1)
-    return replace(lm, usual=np.round(np.stack([gains.mean(axis=1), gains.std(axis=1)], axis=1), 3))
+    return replace(lm, usual=np.round(np.stack([np.nanmean(gains, axis=1), np.nanstd(gains, axis=1)], axis=1), 4))
 
 
 # The scorecard.
@@ -109,6 +122,12 @@ _QUANTILES_OF_SPARSE = (0.01, 0.2, 0.5, 0.8, 0.95, 0.998)
 _STRENGTH = 5.0
 # Direct assessments (0-100) below and from which a machine translation counts as garbled, and as sound.
 _GARBLED_BELOW, _SOUND_FROM = 30, 70
+# Sentences that a document needs to be pooled, and how many human ones there are for a garbled one.
+_FEWEST_POOLED, _HUMAN_TO_GARBLED = 4, 20
+# What a contrast counts for, against a sentence.
+_WEIGHT_OF_PAIRS = 3.0
+# Share of the words edited (HTER) from which a correction is a contrast.
+_MUCH_CORRECTED = 0.3
 
 _LICENSED = ("poetry", "dialect fiction")
 
@@ -152,10 +171,11 @@ def features_of(documents: Iterable[Document], lm: LanguageModel) -> tuple[Float
     return np.concatenate(features), np.concatenate(prose)
 
 
-def labelled_rows(data: Path, lm: LanguageModel, rng: Random, without: str = "") -> tuple[Floats, Mask]:
+def labelled_documents(data: Path, rng: Random, without: str = "") -> tuple[list[Document], Mask]:
     """What the scorecard learns from: human documents partly corrupted, bad and sound machine translation.
 
-    without: a language pair ("ro-en") that is left out, so that a figure on it is one on a pair never seen.
+    And which of all their sentences are garbled. without: a language pair ("ro-en") that is left out, so that a figure
+    on it is one on a pair never seen.
     """
     documents: list[Document] = []
     labels: list[Mask] = []
@@ -168,8 +188,16 @@ def labelled_rows(data: Path, lm: LanguageModel, rng: Random, without: str = "")
         if record["lp"] != without and not _GARBLED_BELOW <= record["da"] < _SOUND_FROM:
             documents.append(whole(record["text"]))
             labels.append(np.array([record["da"] < _GARBLED_BELOW]))
-    features, prose = features_of(documents, lm)
-    return features[prose], np.concatenate(labels)[prose]
+    return documents, np.concatenate(labels)
+
+
+def contrasts(data: Path, lm: LanguageModel, without: str = "") -> tuple[Floats, Floats]:
+    """Features of machine translations that were much corrected, and of their corrections: what they say cancels."""
+    pairs = [r for r in _post_edited(data)[1] if r["lp"] != without and r["hter"] >= _MUCH_CORRECTED]
+    # Corrections come as separate tokens, so their originals are taken so too.
+    sides = [[whole(record[side]) for record in pairs] for side in ("tokenised", "post_edit")]
+    worse, better = (features_of(side, lm)[0] for side in sides)
+    return worse, better
 
 
 def human_texts(data: Path, rng: Random) -> Iterator[str]:
@@ -203,28 +231,36 @@ def knots_of(values: Floats) -> Floats:
     return knots
 
 
-def fit_scorecard(x: Floats, y: Mask, names: tuple[str, ...], typical: Floats) -> tuple[Scorecard, Any]:
+def fit_scorecard(
+    x: Floats, y: Mask, names: tuple[str, ...], typical: Floats, pairs: tuple[Floats, Floats] | None = None
+) -> tuple[Scorecard, Any]:
     """Splines of degree 1 into a logistic regression; the scorecard, and the scikit-learn pipeline it came from.
 
     typical: (features,) of a typical clean sentence, where every contribution is 0.
+    pairs: two (pairs, features), each row of the first to score above its row in the second.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import SplineTransformer
 
     knots = np.stack([knots_of(column) for column in x.T])
-    spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant")
-    pipeline = make_pipeline(spline, LogisticRegression(C=_STRENGTH, max_iter=3000)).fit(x, y)
-    regression = pipeline[-1]
+    spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant").fit(x)
+    rows, labels, weight = [spline.transform(x)], [y], [np.ones(len(y))]
+    if pairs is not None:
+        rows.append(spline.transform(pairs[0]) - spline.transform(pairs[1]))
+        labels.append(np.ones(len(pairs[0]), bool))
+        weight.append(np.full(len(pairs[0]), _WEIGHT_OF_PAIRS))
+    # The splines of a feature sum to one, so the constant is among them, and cancels in a pair as it should.
+    regression = LogisticRegression(C=_STRENGTH, max_iter=3000, fit_intercept=False)
+    regression.fit(np.concatenate(rows), np.concatenate(labels), np.concatenate(weight))
     # A spline of degree 1 is a hat a knot: the coefficient is the function's value there.
     weights = regression.coef_.reshape(knots.shape)
     # What is marked is a defect and never speaks for a sentence, whatever the company it keeps in the training data.
     marks = np.isin(names, [signal.name for signal in SIGNALS if signal.kind == "marks"])
     weights[marks] = np.maximum(weights[marks], weights[marks, :1])
     usual = np.array([np.interp(typical[j], knots[j], weights[j]) for j in range(len(names))])
-    intercept = float(regression.intercept_[0] + usual.sum())
-    card = Scorecard("", "en", names, intercept, knots, weights - usual[:, None], {})
-    return card, pipeline
+    card = Scorecard("", "en", names, float(usual.sum()), knots, weights - usual[:, None], {})
+    return card, make_pipeline(spline, regression)
 
 
 def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
@@ -259,10 +295,14 @@ def train_en(data: Path, out: Path, seed: int, log: Log) -> None:
         lm = with_usual(lm, human_texts(data, Random(seed)))
         lm.save(part / "lm.npz")
         log(f"{len(lm.class_of)} words, {sum(len(table.prints) for table in lm.words.longer)} places for n-grams")
-        x, y = labelled_rows(data, lm, Random(seed))
+        documents, garbled = labelled_documents(data, Random(seed))
+        features, prose = features_of(documents, lm)
+        x, y = features[prose], garbled[prose]
         log(f"fitting {x.shape[1]} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
-        card = replace(fit_scorecard(x, y, FEATURES, np.median(x[~y], axis=0))[0], name="en-1")
+        card, _ = fit_scorecard(x, y, FEATURES, np.median(x[~y], axis=0), contrasts(data, lm))
+        card = replace(card, name="en-1")
         card.save(part / "scorecard.json")
+        card = replace(card, pooling=fit_pooling(part, data, Random(seed)))
         halves = by_document(list(read_records(data / "dev" / "human.jsonl.xz")), 0.5)
         panels = [panel_scores(part, half) for half in halves]
         kinds = {kind: np.concatenate([panel[kind] for panel in panels]) for kind in panels[0]}
@@ -274,6 +314,38 @@ def train_en(data: Path, out: Path, seed: int, log: Log) -> None:
         replace(card, thresholds=thresholds).save(part / "scorecard.json")
         for path in part.iterdir():
             path.replace(out / path.name)
+
+
+def fit_pooling(folder: Path, data: Path, rng: Random) -> Pooling:
+    """From human documents, and documents stitched from bad machine translation of one language pair."""
+    from sklearn.linear_model import LogisticRegression
+
+    scorer = Scorer(folder, threshold=1.0)
+    human = [
+        np.array([s.score for s in report.sentences if s.kind == KINDS[PROSE]])
+        for report in scorer.score_many(human_texts(data, rng))
+    ]
+    human = [scores for scores in human if len(scores) >= _FEWEST_POOLED]
+    means = np.array([logit(scores).mean() for scores in human])
+    odds = logit(np.concatenate(human))
+    by_chance = odds.var() * np.mean([1 / len(scores) for scores in human])
+    style = float(np.sqrt(max(means.var() - by_chance, 0.0)))
+    usual = Pooling(float(odds.mean()), float(odds.std()), style, 1.0, 0.0)
+    bad: dict[str, list[str]] = {}
+    for record in read_records(data / "fit" / "mlqe.jsonl.xz"):
+        if record["da"] < _GARBLED_BELOW:
+            bad.setdefault(record["lp"], []).append(record["text"])
+    stitched = []
+    for texts in bad.values():
+        scores = scorer.score_sentences(texts)
+        rng.shuffle(order := list(range(len(texts))))
+        stitched += [scores[order[i : i + size]] for size in (5, 10, 20) for i in range(0, len(order) - size, size)]
+    excess = np.array([[usual.excess(scores)] for scores in [*human, *stitched]])
+    garbled = np.repeat([False, True], [len(human), len(stitched)])
+    # Most documents that a filter meets are human; both kinds weigh as if they were these many to one.
+    weight = np.where(garbled, len(human) / len(stitched) / _HUMAN_TO_GARBLED, 1.0)
+    fitted = LogisticRegression(C=1e6).fit(excess, garbled, weight)
+    return replace(usual, slope=float(fitted.coef_[0, 0]), offset=float(fitted.intercept_[0]))
 
 
 def cross_fitted(panels: list[dict[str, Floats]], kind: str) -> dict[str, float]:
@@ -292,3 +364,141 @@ def panel_scores(folder: Path, records: list[Record]) -> dict[str, Floats]:
     for record, report in zip(records, reports, strict=True):
         scores.setdefault(record["kind"], []).extend(sentence.score for sentence in report.sentences)
     return {kind: np.array(values) for kind, values in sorted(scores.items())}
+
+
+# A model from a user's own labels.
+
+# With fewer sentences neither a curve of a feature nor a figure about it means anything.
+_FEWEST_SENTENCES = 50
+_FOLDS = 5
+# Share of the clean sentences at whose cost a recall is told.
+_TOLD_AT = 0.01
+
+
+def train_own(data: Path, out: Path, seed: int, log: Log) -> None:
+    """Fit a scorecard to a file of labelled records; write it and the shipped language model into `out`.
+
+    A record is {"text", "label": 0 or 1, optionally "doc" and "spans"}, 1 = garbled. The figures that it logs and the
+    thresholds come from cross-validated scores: no scorecard scores a document that it has seen.
+    Raises ValueError, in one line with the path, for what cannot be trained on.
+    """
+    shipped = Scorer("en")
+    x, y, docs = own_rows(data, shipped.lm)
+    log(f"{len(y)} sentences of prose in {len(np.unique(docs))} documents, {y.mean():.0%} of the sentences garbled")
+    scores = out_of_fold(x, y, docs, seed)
+    known = [FEATURES.index(name) for name in shipped.card.features]
+    log(f"these labels, {_FOLDS}-fold cross-validation: {told(scores, y)}")
+    log(f"the shipped {shipped.card.name} on the same sentences: {told(shipped.card.predict(x[:, known]), y)}")
+    thresholds = thresholds_of({"clean": scores[~y]})
+    log(f"thresholds {thresholds}, read off the cross-validated scores of the {(~y).sum()} clean sentences")
+    for name, share in COSTS.items():
+        if share * (~y).sum() < 1:
+            few = f"{name} cannot be read off fewer than {1 / share:.0f} clean sentences"
+            log(f"{few}: it stands just above the highest of their scores, and what it costs is unknown")
+    # Two models trained on different data must not sign their reports alike.
+    name = f"own-{zlib.crc32(data.read_bytes()):08x}"
+    card = replace(own_card(x, y), name=name, thresholds=thresholds)
+    out.mkdir(parents=True, exist_ok=True)
+    # Built beside and renamed when whole, as in `train_en`.
+    with TemporaryDirectory(dir=out) as folder:
+        card.save(Path(folder) / "scorecard.json")
+        shipped.lm.save(Path(folder) / "lm.npz")
+        for path in Path(folder).iterdir():
+            path.replace(out / path.name)
+
+
+def own_card(x: Floats, y: Mask) -> Scorecard:
+    """A scorecard, without name and thresholds, of all features. x: (sentences, features); y: which are garbled."""
+    return fit_scorecard(x, y, FEATURES, np.median(x[~y], axis=0))[0]
+
+
+def own_rows(data: Path, lm: LanguageModel) -> tuple[Floats, Mask, Ints]:
+    """The prose in a file of labelled records: (sentences, features), which are garbled, and each one's document.
+
+    Raises ValueError, in one line with the path, for records that cannot be trained on.
+    """
+    names, documents, labels = [], [], []
+    for name, document, garbled in own_documents(data):
+        names.append(name)
+        documents.append(document)
+        labels.append(garbled)
+    if not names:
+        raise ValueError(f"{data}: no records")
+    x, prose = features_of(documents, lm)
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    docs = np.repeat([numbers[name] for name in names], [len(garbled) for garbled in labels])[prose]
+    y = np.concatenate(labels)[prose]
+    if len(y) < _FEWEST_SENTENCES:
+        raise ValueError(f"{data}: {len(y)} sentences of prose, of {_FEWEST_SENTENCES} needed at the least")
+    for kind, mask in (("garbled", y), ("clean", ~y)):
+        if not mask.any():
+            raise ValueError(f"{data}: no {kind} sentences, and both kinds are needed")
+        if (count := len(np.unique(docs[mask]))) < _FOLDS:
+            raise ValueError(f"{data}: {kind} sentences in too few documents, {count} of {_FOLDS} needed at the least")
+    return x[prose], y, docs
+
+
+def own_documents(data: Path) -> Iterator[tuple[str, Document, Mask]]:
+    """For each labelled record the name of its document, the text, and which of its sentences are garbled.
+
+    Raises ValueError, with path and line, for a record that cannot be trained on.
+    """
+    try:
+        for number, record in enumerate(read_records(data), start=1):
+            doc = record.get("doc")
+            try:
+                yield record["text"] if doc is None else str(doc), *own_document(record)
+            except ValueError as error:
+                raise ValueError(f"{data}:{number}: {error}") from error
+    except (UnicodeDecodeError, lzma.LZMAError, EOFError) as error:
+        raise ValueError(f"{data}: neither JSON Lines in UTF-8 nor an .xz of it ({error})") from error
+
+
+def own_document(record: Record) -> tuple[Document, Mask]:
+    """A labelled record's text, and which sentences are garbled: those that spans touch, or all as the label says.
+
+    Raises ValueError, without a place, for an empty text and for a label or spans that make no sense.
+    """
+    text, label, spans = record["text"], record.get("label"), record.get("spans") or []
+    if not text.strip():
+        raise ValueError("an empty text")
+    if label not in (0, 1):
+        raise ValueError(f"the label is {json.dumps(label)}, neither 0 nor 1")
+    if not isinstance(spans, list) or not all(_is_span(span, len(text)) for span in spans):
+        raise ValueError("spans are [start, end] in characters, within the text")
+    if spans and not label:
+        raise ValueError("label 0 and garbled spans")
+    segmented = segment(text)
+    document = segmented if len(segmented.sentences) > 1 else whole(text)
+    if not spans:
+        return document, np.full(len(document.sentences), bool(label))
+    edges = np.array([span[:2] for span in spans])
+    starts, ends = document.sentences[:, :1], document.sentences[:, 1:]
+    return document, np.asarray(((starts < edges[:, 1]) & (ends > edges[:, 0])).any(axis=1))
+
+
+def _is_span(span: object, length: int) -> bool:
+    """Whether it is [start, end], as far as it matters here: what follows, such as a kind, is the user's own."""
+    if not isinstance(span, list) or not all(isinstance(edge, int) for edge in span[:2]) or len(span) < 2:
+        return False
+    return bool(0 <= span[0] < span[1] <= length)
+
+
+def out_of_fold(x: Floats, y: Mask, docs: Ints, seed: int) -> Floats:
+    """(sentences,) the score of each sentence by a scorecard that has seen none of its document."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    scores = np.zeros(len(y))
+    for seen, unseen in StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed).split(x, y, docs):
+        scores[unseen] = own_card(x[seen], y[seen]).predict(x[unseen])
+    return scores
+
+
+def told(scores: Floats, y: Mask) -> str:
+    """How well scores tell garbled sentences from clean ones, in words."""
+    from sklearn.metrics import log_loss, roc_auc_score
+
+    highest = np.sort(scores[~y])[::-1][int(_TOLD_AT * (~y).sum())]
+    recall = (scores[y] > highest).mean()
+    area, loss = roc_auc_score(y, scores), log_loss(y, scores)
+    return f"AUROC {area:.3f}, recall at {_TOLD_AT:.0%} of the clean sentences {recall:.1%}, log loss {loss:.3f}"

@@ -248,7 +248,8 @@ def model() -> lm.LanguageModel:
         estimation.build(stream(TEXT), WORDS, LEAST),
         estimation.build(np.minimum(stream(TEXT), 9), 10, (1, 1, 2)),
         lm.quantise(estimation.letter_model(letters, np.array([0, 3]), np.array([3, 5]))),
-        np.tile([0.5, 2.0], (3, 1)),
+        np.tile(np.arange(5, dtype=np.int8), (WORDS, 1)),
+        np.tile([0.5, 2.0], (4, 1)),
     )
 
 

@@ -53,6 +53,7 @@ SIGNALS: tuple[Signal, ...] = (
     coherence.dangling,
     coherence.cut_off,
     coherence.name_drift,
+    coherence.company,
     coherence.off_topic,
 )
 

@@ -7,7 +7,7 @@ import numpy as np
 from garble import lexicon
 from garble.alphabet import CASE, FOLD, UPPER, chain
 from garble.batch import Batch, Floats, Mask, row_sums
-from garble.signals.base import marks, measures
+from garble.signals.base import marks, measures, weighs
 
 
 def _pairs(batch: Batch, name: str) -> Mask:
@@ -140,6 +140,21 @@ def _distance(one: str, other: str) -> int:
         for j, b in enumerate(other, start=1):
             row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (a != b)))
     return row[-1]
+
+
+@weighs("“{span}” has little to do with the words around it", language="en")
+def company(batch: Batch) -> Floats:
+    """How little each content word has to do with the sentence's other words, in deviations from clean text.
+
+    By the cosine of word vectors that were learnt from which words are met near each other; 0 for function words.
+
+    Why it is garble: fluent nonsense puts words together that no subject brings together.
+    Known false alarms: figures of speech, lists, first mentions.
+    Reference: Levy et al. 2015, on vectors from counts; selectional preference in ACES, Amrhein et al. 2022.
+    Garbled: The sonnets were laboratory tractors of the parliamentary breakfast thunderstorm.
+    Clean: The parliament elected a new government after the vote of the opposition party.
+    """
+    return batch.reading.company
 
 
 @measures("the sentence shares no word with the rest of the text", language="en")

@@ -76,8 +76,8 @@ def phrase_twice(batch: Batch) -> Mask:
     spoken = np.concatenate([[0], np.cumsum(batch.is_word)])
     words = spoken[firsts + period] - spoken[firsts]
     linked = lexicon.isin(batch.word[np.minimum(firsts + 1, len(batch.word) - 1)], lexicon.hashes("links"))
-    # A phrase and a mark, twice, is emphasis; a word and "and" an idiom.
-    keep = (words == period) & (period > 1) & ~((period == 2) & linked)
+    # A word or two and a mark, twice, are emphasis; a word and "and" an idiom.
+    keep = ((words > 2) | ((words == period) & (period > 1))) & ~((period == 2) & linked)
     return batch.token_mask(firsts[keep], lasts[keep])
 
 
@@ -269,18 +269,29 @@ def short_name_echo(batch: Batch) -> Mask:
 
 
 def _echoed_names(batch: Batch, least: int, most: int) -> Mask:
-    """Names of `least` to `most` tokens that come twice in a clause."""
+    """Names of `least` to `most` tokens that come twice in a clause, the second time perhaps in part."""
     named = _names(batch)
     names = runs(named, batch.tokens)
-    place = np.where(named, np.arange(len(named)), -1)
-    place[named] -= np.repeat(names.starts, names.lengths)
-    opens = _breaks(batch) | batch.is_first
-    clause = np.cumsum(opens, dtype=np.int64)[names.starts]
-    before = batch.recurs(hash_runs(batch.word, names.starts, place), clause)
-    near = names.starts - names.ends[before] <= _NEAR
-    again = np.flatnonzero((before >= 0) & near & (names.lengths >= least) & (names.lengths <= most))
-    which = np.concatenate([again, before[again]])
-    return batch.token_mask(names.starts[which], names.ends[which])
+    clause = np.cumsum(_breaks(batch) | batch.is_first, dtype=np.int64)
+    heads = np.flatnonzero(named)
+    before = batch.recurs(batch.word[heads], clause[heads])
+    again = heads[before >= 0]
+    owner = np.searchsorted(names.starts, again, side="right") - 1
+    first = np.searchsorted(names.starts, heads[before[before >= 0]], side="right") - 1
+    firsts, lasts = [], []
+    # Few names come again at all, so each is looked at by itself.
+    for one, other in {*zip(first.tolist(), owner.tolist(), strict=True)}:
+        spans = [(int(names.starts[k]), int(names.ends[k])) for k in (one, other)]
+        short, long = sorted((batch.word[a:b].tolist() for a, b in spans), key=len)
+        close = one != other and spans[1][0] - spans[0][1] <= _NEAR
+        if close and least <= len(short) <= most and (len(short) > 1 or len(long) == 1) and _within(short, long):
+            firsts += [a for a, _ in spans]
+            lasts += [b for _, b in spans]
+    return batch.token_mask(np.array(firsts, np.int64), np.array(lasts, np.int64))
+
+
+def _within(short: list[int], long: list[int]) -> bool:
+    return any(long[i : i + len(short)] == short for i in range(len(long) - len(short) + 1))
 
 
 # Tokens between two mentions of a name: a long clause may well come back to its subject.
