@@ -181,9 +181,9 @@ def explain(name: str) -> None:
 @click.option(
     "--data",
     required=True,
-    metavar="DIR",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The labelled records.",
+    metavar="FILE|DIR",
+    type=click.Path(exists=True, path_type=Path),
+    help="Your labelled records (.jsonl or .jsonl.xz), or a folder with the data of the English model.",
 )
 @click.option(
     "--out",
@@ -194,11 +194,20 @@ def explain(name: str) -> None:
 )
 @click.option("--seed", default=0, show_default=True, help="Same data and same seed, same model.")
 def train(data: Path, out: Path, seed: int) -> None:
-    """Train the English model."""
-    from garble.train import train_en
+    """Train a model on your own labels, or the English model anew.
 
+    A FILE holds one JSON object a line: "text", "label" (1 garbled, 0 clean) and, if you have them, "doc" (the
+    document it comes from) and "spans" ([[start, end], ...], the garbled characters). A text of several
+    sentences is all garbled or all clean, unless spans say which sentences are garbled. The English language
+    model is taken over; what the signals weigh and the thresholds are learnt.
+
+    Then garble score --model DIR uses it.
+    """
+    from garble.train import train_en, train_own
+
+    run = train_en if data.is_dir() else train_own
     try:
-        train_en(data, out, seed, lambda line: print(line, file=sys.stderr))
+        run(data, out, seed, lambda line: print(line, file=sys.stderr))
     except OSError as error:
         raise click.ClickException(f"{error.filename or data}: {problem_of(error)}") from error
     except ValueError as error:
