@@ -203,7 +203,8 @@ def train(data: Path, out: Path, seed: int) -> None:
 
     Then garble score --model DIR uses it.
     """
-    from garble.train import train_en, train_own
+    from garble.own import train_own
+    from garble.train import train_en
 
     run = train_en if data.is_dir() else train_own
     try:

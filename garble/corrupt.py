@@ -363,9 +363,9 @@ def say_again(sentence: str, rng: Random, before: list[str]) -> str | None:
 
 
 def respell_name(sentence: str, rng: Random, before: list[str]) -> str | None:
-    """A full name that the document has had already, a letter of it changed."""
-    known = {name for other in before for name in re.findall(r"[A-Z]\w+ [A-Z]\w{4,}", other)}
-    places = [m for m in re.finditer(r"[A-Z]\w+ [A-Z]\w{4,}", sentence) if m.group() in known]
+    """A long name that the document has had already, a letter of it changed."""
+    text = " ".join(before)
+    places = [m for m in re.finditer(r"(?<=\s)[A-Z]\w{4,}", sentence) if m.group() in text]
     if not places:
         return None
     at = rng.randint(places[0].end() - 4, places[0].end() - 2)

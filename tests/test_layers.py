@@ -15,7 +15,7 @@ PACKAGE = Path(garble.__file__).parent
 FLOORS = [
     {"cli", "terminal", "integrations"},
     {"prefilter", "repair", "view"},
-    {"scorer", "train"},
+    {"scorer", "train", "own"},
     {"signals"},
     {"batch", "model", "report", "corrupt", "estimation", "lm"},
     {"text", "io", "data", "lexicon", "alphabet", "language", "stats"},
@@ -26,6 +26,8 @@ FLOOR = {name: len(FLOORS) - number for number, names in enumerate(FLOORS) for n
 NEIGHBOURS = {
     ("cli", "terminal"),
     ("train", "scorer"),
+    ("own", "scorer"),
+    ("own", "train"),
     ("batch", "lm"),
     ("estimation", "lm"),
     ("text", "alphabet"),

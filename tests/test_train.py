@@ -15,10 +15,11 @@ from sklearn.metrics import roc_auc_score
 
 from garble import lm, model
 from garble.cli import main
+from garble.own import out_of_fold, own_document, own_rows, train_own
 from garble.scorer import Scorer
 from garble.signals import FEATURES
 from garble.text import segment
-from garble.train import COSTS, out_of_fold, own_document, own_rows, train_own
+from garble.train import COSTS
 
 ROOT = Path(__file__).parent.parent
 LOOP = "I want to to to to to to go home."
