@@ -43,14 +43,6 @@ _POEM = 0.2
 _STOP = re.compile(r"[.!?…。！？:;]['\"’”»)\]]*$")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
-    """A stretch of text: `text[start:end]`."""
-
-    start: int
-    end: int
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
     """A text and where its parts stand.

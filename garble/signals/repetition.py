@@ -324,33 +324,30 @@ def loop_in_word(batch: Batch) -> Mask:
     """
     found = np.zeros(len(batch.codes), bool)
     letters = FOLD[batch.codes]
-    word = np.repeat(np.arange(len(batch.starts)), batch.length)
-    place = np.zeros(len(letters), np.int64)
-    place[:] = -1
-    inside = batch.char_mask(batch.starts, batch.ends)
-    place[inside] = word
-    long = np.zeros(len(letters), bool)
+    word = np.full(len(letters), -1)
+    word[batch.char_mask(batch.starts, batch.ends)] = np.repeat(np.arange(len(batch.starts)), batch.length)
     # Only words long enough to hold a piece three times are worth a look.
-    long[inside] = ((batch.length >= 6) & batch.is_word)[word]
-    where = np.flatnonzero(long)
+    worth = np.append((batch.length >= 6) & batch.is_word, False)
+    where = np.flatnonzero(worth[word])
     for period in range(2, 9):
         back = where[where >= period]
-        same = (letters[back] == letters[back - period]) & (place[back] == place[back - period])
+        same = (letters[back] == letters[back - period]) & (word[back] == word[back - period])
         match = np.zeros(len(letters), bool)
         match[back[same]] = True
         turns = runs(match, batch.chars)
-        keep = turns.lengths >= 2 * period
-        firsts, lasts = turns.starts[keep] - period, turns.ends[keep]
-        varied = np.array([len(set(letters[a : a + period].tolist())) > 1 for a in firsts], bool)
-        spoken = np.array([_is_sound(batch.text[a : a + period]) for a in firsts], bool)
-        found |= batch.char_mask(firsts[varied & ~spoken], lasts[varied & ~spoken])
+        thrice = turns.lengths >= 2 * period
+        firsts, lasts = turns.starts[thrice] - period, turns.ends[thrice]
+        stuck = np.array([_is_stuck(batch.text[first : first + period]) for first in firsts.tolist()], bool)
+        found |= batch.char_mask(firsts[stuck], lasts[stuck])
     return found
 
 
-def _is_sound(piece: str) -> bool:
-    """Whether a repeated piece is laughter or the like, wherever in it the repetition was caught."""
+def _is_stuck(piece: str) -> bool:
+    """Whether a repeated piece is more than a drawn-out letter, laughter or the like."""
     doubled = piece.lower() * 2
-    return any(sound in doubled for sound in lexicon.words("exclamations") if len(sound) == len(piece))
+    sounds = (sound for sound in lexicon.words("exclamations") if len(sound) == len(piece))
+    # Wherever in a sound the repetition was caught, the sound stands in two turns of it.
+    return len(set(piece.lower())) > 1 and not any(sound in doubled for sound in sounds)
 
 
 @measures("the sentence says little for its length")
@@ -363,15 +360,17 @@ def compressibility(batch: Batch) -> Floats:
     Garbled: The BIP is the BIP of the BIP, which is the BIP that the BIP is after the BIP of the BIP.
     Clean: The gross domestic product grew by two per cent in the year after the reform was passed.
     """
-    sizes = np.diff(batch.chars) - 1
-    packed = np.array([len(zlib.compress(s.encode("utf-8", "replace"), 6, -15)) for s in batch.text.split(BORDER)[:-1]])
-    raw = np.array([len(s.encode("utf-8", "replace")) for s in batch.text.split(BORDER)[:-1]])
+    sentences = [sentence.encode("utf-8", "replace") for sentence in batch.text.split(BORDER)[:-1]]
+    raw = np.array([len(sentence) for sentence in sentences], float)
+    packed = np.array([len(zlib.compress(sentence, 6, -15)) for sentence in sentences], float)
     expected = np.minimum(_PACKED_AT_ONE * np.maximum(raw, 1) ** _PACKED_GROWTH, raw + 2)
-    return np.where(sizes >= 40, np.clip(1 - packed / expected, 0, 1), 0.0)
+    return np.where(np.diff(batch.chars) > _SHORT, np.clip(1 - packed / expected, 0, 1), 0.0)
 
 
 # Deflated size of clean English sentences is about 1.38 x size ^ 0.865; fitted on the training text of the model.
 _PACKED_AT_ONE, _PACKED_GROWTH = 1.38, 0.865
+# Of fewer characters the packed size says nothing.
+_SHORT = 40
 
 
 @marks("tokens", "this sentence stands in the text already")
