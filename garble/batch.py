@@ -6,14 +6,16 @@ sentence; `chars` and `tokens` are the offsets that cut the first two into sente
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from garble import lexicon
 from garble import text as segmentation
 from garble.alphabet import (
     CASE,
@@ -142,6 +144,11 @@ class Batch:
         return np.asarray(CASE[self.codes[self.starts]] == UPPER)
 
     @cached_property
+    def is_small(self) -> Mask:
+        """(tokens,) English function words."""
+        return lexicon.isin(self.word, lexicon.hashes("function_words"))
+
+    @cached_property
     def length(self) -> Ints:
         """(tokens,) characters."""
         return self.ends - self.starts
@@ -216,6 +223,16 @@ class Batch:
         """The characters of the runs [firsts, lasts)."""
         return cover(firsts, lasts, len(self.codes))
 
+    def chars_of(self, matches: Iterable[re.Match[str]]) -> Mask:
+        """The characters of matches in `text`."""
+        edges = spans_of(matches)
+        return self.char_mask(edges[:, 0], edges[:, 1])
+
+
+def spans_of(matches: Iterable[re.Match[str]]) -> Ints:
+    """(matches, 2) where each begins and ends."""
+    return np.array([match.span() for match in matches], np.int64).reshape(-1, 2)
+
 
 def packets(items: Iterable[T], limit: int, size: Callable[[T], int]) -> Iterator[list[T]]:
     """The items in order, as many at a time as come to `limit` together, one at the least."""
@@ -231,8 +248,8 @@ def packets(items: Iterable[T], limit: int, size: Callable[[T], int]) -> Iterato
         yield packet
 
 
-def offsets(lengths: Sequence[int] | Ints) -> Ints:
-    """Where rows of these lengths begin when laid end to end, and where the last one ends."""
+def offsets(lengths: Sequence[int] | NDArray[Any]) -> Ints:
+    """Where rows of these lengths begin when laid end to end, and where the last ends; of a mask, running counts."""
     return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
 
 

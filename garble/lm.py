@@ -52,8 +52,8 @@ class Reading(NamedTuple):
 
     words, classes: (tokens,) how badly each word, and its class, goes with its neighbours on both sides; rarity: how
     rare the word is; company: how little it has to do with the sentence's other words; all in standard deviations from
-    clean text. unseen: (tokens,) the word was never seen after
-    the one before. edges: (sentences,) bits of the beginning or the end, whichever is less likely.
+    clean text. unseen: (tokens,) the word was never seen after the one before. edges: (sentences,) bits of the
+    beginning or the end, whichever is less likely.
     """
 
     words: Floats

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from garble.model import Scorecard
 from garble.scorer import Scorer
 from garble.signals import FEATURES
 from garble.text import Document, segment, whole
-from garble.train import COSTS, Log, features_of, fit_scorecard, thresholds_of
+from garble.train import COSTS, Log, features_of, fit_scorecard, thresholds_of, written_whole
 
 # With fewer sentences neither a curve of a feature nor a figure about it means anything.
 _FEWEST_SENTENCES = 50
@@ -51,13 +50,9 @@ def train_own(data: Path, out: Path, seed: int, log: Log) -> None:
     # Two models trained on different data must not sign their reports alike.
     name = f"own-{zlib.crc32(data.read_bytes()):08x}"
     card = replace(own_card(x, y), name=name, thresholds=thresholds)
-    out.mkdir(parents=True, exist_ok=True)
-    # Built beside and renamed when whole, as in `train_en`.
-    with TemporaryDirectory(dir=out) as folder:
-        card.save(Path(folder) / "scorecard.json")
-        shipped.lm.save(Path(folder) / "lm.npz")
-        for path in Path(folder).iterdir():
-            path.replace(out / path.name)
+    with written_whole(out) as folder:
+        card.save(folder / "scorecard.json")
+        shipped.lm.save(folder / "lm.npz")
 
 
 def own_card(x: Floats, y: Mask) -> Scorecard:
@@ -125,9 +120,7 @@ def own_document(record: Record) -> tuple[Document, Mask]:
     document = segmented if len(segmented.sentences) > 1 else whole(text)
     if not spans:
         return document, np.full(len(document.sentences), bool(label))
-    edges = np.array([span[:2] for span in spans])
-    starts, ends = document.sentences[:, :1], document.sentences[:, 1:]
-    return document, np.asarray(((starts < edges[:, 1]) & (ends > edges[:, 0])).any(axis=1))
+    return document, document.touched(spans)
 
 
 def _is_span(span: object, length: int) -> bool:

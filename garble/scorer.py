@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import garble
-from garble import language, lexicon, lm, model
+from garble import language, lm, model
 from garble.batch import Batch, Floats, Mask, packets
 from garble.lm import LanguageModel
 from garble.model import Pooling, Scorecard, sigmoid
@@ -160,7 +160,7 @@ def _language(batch: Batch, number: int, text: str, usual: str) -> str:
     if not count:
         return "und"
     known = int(((batch.ids[tokens] >= lm.FIRST_WORD) & words).sum())
-    small = int(lexicon.isin(batch.word[tokens], lexicon.hashes("function_words")).sum())
+    small = int(batch.is_small[tokens].sum())
     if count < _FEW_WORDS or known >= 0.6 * count or small >= 0.25 * count:
         return usual
     return language.detect(text)

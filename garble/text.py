@@ -7,7 +7,7 @@ paragraph by paragraph; what real pages need besides (lines, list bullets, headi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +27,9 @@ _HEADING_WORDS = 12
 # Editors and mailers wrap lines between these widths.
 _WRAP = range(45, 101)
 
-_LINE = re.compile(r"[^\r\n\v\f\x85\u2028\u2029]*\S[^\r\n\v\f\x85\u2028\u2029]*")
-_BREAK = r"(?>\r\n|[\r\n\v\f\x85\u2028\u2029])"
+_LINE_ENDS = r"\r\n\v\f\x85\u2028\u2029"
+_LINE = re.compile(rf"[^{_LINE_ENDS}]*\S[^{_LINE_ENDS}]*")
+_BREAK = rf"(?>\r\n|[{_LINE_ENDS}])"
 _BLANK = re.compile(rf"{_BREAK}[^\S\r\n]*{_BREAK}")
 _BULLET = re.compile(r"\s*(?:[-*+•‣▪◦·–—]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+")
 _ABBREVIATION = re.compile(r"\b(?:vs|cf|e\.g|i\.e|approx|ca|Nos?)\.$")
@@ -60,6 +61,12 @@ class Document:
     def slices(self) -> list[str]:
         """The sentences' own characters."""
         return [self.text[start:end] for start, end in self.sentences.tolist()]
+
+    def touched(self, spans: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
+        """(n,) which sentences share a character with any of the spans [start, end)."""
+        edges = np.array([span[:2] for span in spans], np.int64).reshape(-1, 2)
+        starts, ends = self.sentences[:, :1], self.sentences[:, 1:]
+        return np.asarray(((starts < edges[:, 1]) & (ends > edges[:, 0])).any(axis=1))
 
 
 def whole(text: str) -> Document:
@@ -129,7 +136,7 @@ def _sentences(text: str, start: int, end: int) -> list[tuple[int, int]]:
     if bullet := _BULLET.match(text, start, end):
         start = bullet.end()
     # Rust strings hold no lone surrogates, and a wrapped line is one line: same length, same offsets.
-    plain = re.sub(r"[\ud800-\udfff]", "\ufffd", re.sub(r"[\r\n\v\f\x85\u2028\u2029]", " ", text[start:end]))
+    plain = re.sub(r"[\ud800-\udfff]", "\ufffd", re.sub(f"[{_LINE_ENDS}]", " ", text[start:end]))
     spans: list[tuple[int, int]] = []
     for first, last in _boundaries(plain):
         span = _strip(text, start + first, start + last)
@@ -214,7 +221,8 @@ def tokenize(codes: Codes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Start and end of every token in `codes`: a word, a number, a punctuation mark or a run of the same mark.
 
     A word keeps its inner apostrophe (O'Brien) except before the English clitics, which are tokens of their own as
-    in the Penn Treebank (do|n't, Rwanda|'s); a number keeps its separators (1,000.50).
+    in the Penn Treebank (do|n't, Rwanda|'s); a number keeps its separators (1,000.50), initials
+    their stops (U.S.).
     """
     n = len(codes)
     if not n:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -148,9 +149,7 @@ def corrupted_document(text: str, rng: Random) -> tuple[Document, Mask]:
         size, end = size + len(damaged), stop
         before.append(sentence)
     document = segment("".join(said) + text[end:])
-    spans = np.array(garbled, np.int64).reshape(-1, 2)
-    starts, ends = document.sentences[:, :1], document.sentences[:, 1:]
-    return document, np.asarray(((starts < spans[:, 1]) & (ends > spans[:, 0])).any(axis=1))
+    return document, document.touched(garbled)
 
 
 def alone(document: Document) -> list[Document]:
@@ -277,16 +276,23 @@ def _reached_by(scores: Floats, share: float) -> float:
     return float(np.floor(beyond * 1e4) + 1) / 1e4
 
 
+@contextmanager
+def written_whole(out: Path) -> Iterator[Path]:
+    """A folder whose files move to `out` when all are written: whoever uses `out` meanwhile finds the old model."""
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out) as name:
+        yield Path(name)
+        for path in Path(name).iterdir():
+            path.replace(out / path.name)
+
+
 def train_en(data: Path, out: Path, seed: int, log: Log) -> None:
     """Train the English model on the project's data and write lm.npz and scorecard.json into `out`.
 
     The thresholds are read off all of dev/human. The shares of human sentences that it logs are cross-fitted: each half
     of the documents is measured at thresholds read off the other.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    # Built beside and renamed when whole: whoever uses `out` meanwhile finds the old model.
-    with TemporaryDirectory(dir=out) as name:
-        part = Path(name)
+    with written_whole(out) as part:
         log("counting words")
         lm = train_language_model(language_model_texts(data), seed)
         lm = with_usual(lm, human_texts(data, Random(seed)))
@@ -309,8 +315,6 @@ def train_en(data: Path, out: Path, seed: int, log: Log) -> None:
             figures = ", ".join(f"{name} {share:.2%}" for name, share in cross_fitted(panels, kind).items())
             log(f"{kind}, {len(scores)} sentences: {figures}")
         replace(card, thresholds=thresholds).save(part / "scorecard.json")
-        for path in part.iterdir():
-            path.replace(out / path.name)
 
 
 def fit_pooling(folder: Path, data: Path, rng: Random) -> Pooling:

@@ -7,15 +7,21 @@ import re
 import numpy as np
 
 from garble import lexicon
-from garble.batch import Batch, Ints, Mask, runs
+from garble.batch import Batch, Ints, Mask, offsets, runs, spans_of
 from garble.language import detect
 from garble.lm import FIRST_WORD
 from garble.signals.base import marks
 
 
 def _matches(batch: Batch, pattern: re.Pattern[str]) -> Mask:
-    edges = np.array([match.span() for match in pattern.finditer(batch.text)], np.int64).reshape(-1, 2)
-    return batch.char_mask(edges[:, 0], edges[:, 1])
+    """(characters,) what the pattern matches."""
+    return batch.chars_of(pattern.finditer(batch.text))
+
+
+def _tokens_matched(batch: Batch, pattern: re.Pattern[str]) -> Mask:
+    """(tokens,) the tokens that the pattern matches from beginning to end."""
+    edges = spans_of(pattern.finditer(batch.text))
+    return batch.token_mask(np.searchsorted(batch.starts, edges[:, 0]), np.searchsorted(batch.ends, edges[:, 1]) + 1)
 
 
 @marks("characters", "“{span}” is markup left over")
@@ -52,13 +58,13 @@ def untranslated(batch: Batch) -> Mask:
     Clean: The mayor of Rio de Janeiro and the band Los Lobos met in Den Haag.
     """
     foreign = lexicon.isin(batch.word, lexicon.hashes("foreign_function_words")) & ~batch.is_capital
-    english = lexicon.isin(batch.word, lexicon.hashes("function_words"))
+    english = batch.is_small
     shared = lexicon.isin(batch.word, lexicon.hashes("shared_function_words"))
     comma = batch.codes[batch.starts] == ord(",")
     found = runs(foreign | comma | batch.is_word & (shared | ~english), batch.tokens)
-    count = np.concatenate([[0], np.cumsum(foreign)])
+    count = offsets(foreign)
     strange = batch.is_word & (batch.ids < FIRST_WORD) & ~foreign
-    strange_before = np.concatenate([[0], np.cumsum(strange & ~batch.is_capital)])
+    strange_before = offsets(strange & ~batch.is_capital)
     known_as_foreign, unknown = (at[found.ends] - at[found.starts] for at in (count, strange_before))
     proof = (known_as_foreign >= 2) | ((known_as_foreign == 1) & (unknown >= 2))
     suspicious = np.flatnonzero(proof & (found.lengths >= 3))
@@ -141,9 +147,7 @@ def glued_words(batch: Batch) -> Mask:
     Garbled: He is a poor brodnikStudent from the south.
     Clean: McDonald bought an iPhone, a PowerPoint licence and two PCs for the NGOs on YouTube.
     """
-    edges = np.array([match.span() for match in _GLUED.finditer(batch.text)], np.int64).reshape(-1, 2)
-    glued = batch.token_mask(np.searchsorted(batch.starts, edges[:, 0]), np.searchsorted(batch.ends, edges[:, 1]) + 1)
-    return glued & (batch.ids < FIRST_WORD)
+    return _tokens_matched(batch, _GLUED) & (batch.ids < FIRST_WORD)
 
 
 _GLUED = re.compile(r"(?<![\w@./#-])(?:[a-z]{3,}[A-Z][a-z]{2,}|[A-Z]{4,}[a-z]{4,})(?![\w@/])")
@@ -159,8 +163,7 @@ def missing_space(batch: Batch) -> Mask:
     Garbled: It closed yesterday.The next day it rained.
     Clean: It closed yesterday. The site www.example.Com went down, too.
     """
-    edges = np.array([match.span() for match in _UNSPACED.finditer(batch.text)], np.int64).reshape(-1, 2)
-    return batch.token_mask(np.searchsorted(batch.starts, edges[:, 0]), np.searchsorted(batch.ends, edges[:, 1]) + 1)
+    return _tokens_matched(batch, _UNSPACED)
 
 
 _UNSPACED = re.compile(r"(?<![\w.@/:-])[a-z]{3,}[.!?][A-Z][a-z]{1,}(?=[\s,;])")
@@ -231,9 +234,7 @@ def malformed_number(batch: Batch) -> Mask:
     Garbled: The price rose to 103,63.18 dollars.
     Clean: The price rose to 1,103.18 dollars, or 1.103,18 in Berlin, in version 2.0.1 on 24.12.2020.
     """
-    spans = [m.span() for m in _NUMBER.finditer(batch.text) if not _WELL_FORMED.fullmatch(m.group())]
-    edges = np.array(spans, np.int64).reshape(-1, 2)
-    return batch.char_mask(edges[:, 0], edges[:, 1])
+    return batch.chars_of(m for m in _NUMBER.finditer(batch.text) if not _WELL_FORMED.fullmatch(m.group()))
 
 
 _NUMBER = re.compile(r"(?<![\w.,:/-])\d+(?:[.,:]\d+)+(?![\w:/-])")

@@ -162,9 +162,7 @@ def fused_digits(batch: Batch) -> Mask:
     Garbled: In the2000people who came in2014the mood was good.
     Clean: In 2014 the iPhone5 cost 300km of H2O, said user7 in CO2 of the 1990s.
     """
-    spans = [match.span() for match in _FUSED.finditer(batch.text) if _joined(match)]
-    edges = np.array(spans, np.int64).reshape(-1, 2)
-    return batch.char_mask(edges[:, 0], edges[:, 1])
+    return batch.chars_of(match for match in _FUSED.finditer(batch.text) if _joined(match))
 
 
 _FUSED = re.compile(r"(?<![\w.@/#-])([A-Za-z]*)\d{2,}(?:[.,]\d+)?([A-Za-z]*)(?![\w@/])")

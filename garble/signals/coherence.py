@@ -182,7 +182,7 @@ def off_topic(batch: Batch) -> Floats:
     Clean: The port is full of ships. The ships wait for the port. The port has no room. The ships bring grain.
     The grain fills the ships. The ships leave the port.
     """
-    content = batch.is_word & ~lexicon.isin(batch.word, lexicon.hashes("function_words")) & (batch.length > 2)
+    content = batch.is_word & ~batch.is_small & (batch.length > 2)
     where = np.flatnonzero(content)
     if not len(where):
         return np.zeros(len(batch))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from garble import lexicon
 from garble.batch import Batch, Floats, Mask, row_sums
 from garble.lm import FIRST_WORD, UNKNOWN
 from garble.signals.base import marks, measures, weighs
@@ -131,5 +130,5 @@ def many_function_words(batch: Batch) -> Floats:
 
 
 def _function_share(batch: Batch) -> Floats:
-    small = lexicon.isin(batch.word, lexicon.hashes("function_words"))
+    small = batch.is_small
     return row_sums(small, batch.tokens) / np.maximum(row_sums(batch.is_word, batch.tokens), 1)

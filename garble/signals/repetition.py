@@ -8,7 +8,7 @@ import numpy as np
 
 from garble import lexicon
 from garble.alphabet import DIGIT, FOLD, LETTER, Hashes, hash_runs
-from garble.batch import BORDER, Batch, Floats, Ints, Mask, cover, row_sums, runs
+from garble.batch import BORDER, Batch, Floats, Ints, Mask, cover, offsets, row_sums, runs
 from garble.signals.base import marks, measures
 
 
@@ -35,7 +35,7 @@ def _turns(batch: Batch, least: float, most: float = np.inf) -> tuple[Ints, Ints
     again = repeats / period
     keep = (again >= least) & (again < most)
     firsts, lasts, period = starts[keep] - period[keep], starts[keep] + repeats[keep], period[keep]
-    spoken = np.concatenate([[0], np.cumsum(batch.is_word)])
+    spoken = offsets(batch.is_word)
     worded = spoken[lasts] > spoken[firsts]
     return firsts[worded], lasts[worded], period[worded]
 
@@ -73,7 +73,7 @@ def phrase_twice(batch: Batch) -> Mask:
     Clean: Cease, cease, cried the crowd.
     """
     firsts, lasts, period = _turns(batch, 1, 2)
-    spoken = np.concatenate([[0], np.cumsum(batch.is_word)])
+    spoken = offsets(batch.is_word)
     words = spoken[firsts + period] - spoken[firsts]
     linked = lexicon.isin(batch.word[np.minimum(firsts + 1, len(batch.word) - 1)], lexicon.hashes("links"))
     # A word or two and a mark, twice, are emphasis; a word and "and" an idiom.
@@ -115,8 +115,8 @@ def varied_loop(batch: Batch) -> Mask:
     close = begins - before <= _REACH
     worded = batch.is_word[begins] & close
     near[begins[worded]] = 1
-    reach = np.concatenate([[0], np.cumsum(near)])
-    size = np.concatenate([[0], np.cumsum(batch.is_word)])
+    reach = offsets(near)
+    size = offsets(batch.is_word)
     place = np.arange(len(near))
     ends = np.minimum(place + _STRETCH, batch.tokens[batch.sentence + 1])
     words, again = size[ends] - size[place], reach[ends] - reach[place]
@@ -159,7 +159,7 @@ def repeated_fourgram(batch: Batch) -> Mask:
     Clean: Knead, rest, knead, rest, and sing na na na na, na na na na.
     """
     begins, before = batch.echoes[4]
-    spoken = np.concatenate([[0], np.cumsum(batch.is_word & ~_is_exclamation(batch.word))])
+    spoken = offsets(batch.is_word & ~_is_exclamation(batch.word))
     said = spoken[begins + 4] - spoken[begins] >= 3
     firsts = np.concatenate([begins[said], before[said]])
     return batch.token_mask(firsts, firsts + 4)
@@ -177,7 +177,7 @@ def clause_echo(batch: Batch) -> Mask:
     Clean: He held five per cent of the shares, and his son six per cent of the shares.
     """
     starts, size, lag = _periodic(batch, 4)
-    content = np.concatenate([[0], np.cumsum(_is_content(batch))])
+    content = offsets(_is_content(batch))
     opens = _breaks(batch) | batch.is_first
     opens[1:] |= opens[:-1]
     keep = opens[starts] & opens[starts - lag] & (content[starts + size] - content[starts] >= 2)
@@ -198,10 +198,10 @@ def joined_to_itself(batch: Batch) -> Mask:
     """
     begins, before = batch.echoes[1]
     content = _is_content(batch)
-    linked = np.concatenate([[0], np.cumsum(lexicon.isin(batch.word, lexicon.hashes("and_or")))])
+    linked = offsets(lexicon.isin(batch.word, lexicon.hashes("and_or")))
     # Between the two stand the conjunction, commas and small words alone.
-    small = lexicon.isin(batch.word, lexicon.hashes("function_words")) | (batch.codes[batch.starts] == ord(","))
-    others = np.concatenate([[0], np.cumsum(~small)])
+    small = batch.is_small | (batch.codes[batch.starts] == ord(","))
+    others = offsets(~small)
     joined = (linked[begins] > linked[before + 1]) & (others[begins] == others[before + 1])
     idiom = lexicon.isin(batch.word[begins], lexicon.hashes("said_and_said_again")) | _goes_on(batch, begins)
     keep = joined & content[begins] & ~(idiom & (begins - before <= 3))
@@ -221,7 +221,7 @@ def _goes_on(batch: Batch, tokens: Ints) -> Mask:
 
 
 def _is_content(batch: Batch) -> Mask:
-    return batch.is_word & (batch.length > 1) & ~lexicon.isin(batch.word, lexicon.hashes("function_words"))
+    return batch.is_word & (batch.length > 1) & ~batch.is_small
 
 
 @marks("tokens", "“{span}” comes again and again in the sentence")
@@ -300,7 +300,7 @@ _NEAR = 8
 
 def _names(batch: Batch) -> Mask:
     """Capitalised words that are no function words, and the numbers that follow them."""
-    named = batch.is_capital & (batch.length > 1) & ~lexicon.isin(batch.word, lexicon.hashes("function_words"))
+    named = batch.is_capital & (batch.length > 1) & ~batch.is_small
     number = (batch.kinds & (DIGIT | LETTER)) == DIGIT
     named[1:] |= number[1:] & named[:-1] & (batch.sentence[1:] == batch.sentence[:-1])
     return named
