@@ -18,15 +18,15 @@ Score = Callable[[str], float]
 class Peer(NamedTuple):
     """score: of a sentence. verdict: whether it drops a whole document, for those that only judge documents."""
 
-    package: str
+    packages: tuple[str, ...]
     score: Score
     note: str
     verdict: Callable[[str], bool] | None = None
 
     @property
     def installed(self) -> bool:
-        """Whether its package can be imported."""
-        return find_spec(self.package) is not None
+        """Whether the packages it needs can be imported."""
+        return all(find_spec(package) is not None for package in self.packages)
 
 
 def zlib_ratio(text: str) -> float:
@@ -116,19 +116,21 @@ def ftfy_badness(text: str) -> float:
 
 
 PEERS: dict[str, Peer] = {
-    "zlib ratio": Peer("zlib", zlib_ratio, "how many times smaller zlib makes the sentence"),
+    "zlib ratio": Peer(("zlib",), zlib_ratio, "how many times smaller zlib makes the sentence"),
     "datatrove Gopher repetition": Peer(
-        "datatrove",
+        ("datatrove", "spacy"),
         gopher_repetition,
         "the greatest of its measures as a multiple of its threshold; documents by its own verdict",
         gopher_repetition_drops,
     ),
     "datatrove Gopher quality": Peer(
-        "datatrove",
+        ("datatrove", "spacy"),
         gopher_quality,
         "dropped or not as 1 or 0, the rule that asks for fifty words left out; documents by its own verdict",
         gopher_quality_drops,
     ),
-    "OpusFilter repetition": Peer("opusfilter", opusfilter_repetition, "repetitions it counts, at its default of two"),
-    "ftfy badness": Peer("ftfy", ftfy_badness, "mis-decoded sequences it counts"),
+    "OpusFilter repetition": Peer(
+        ("opusfilter",), opusfilter_repetition, "repetitions it counts, at its default of two"
+    ),
+    "ftfy badness": Peer(("ftfy",), ftfy_badness, "mis-decoded sequences it counts"),
 }

@@ -43,6 +43,8 @@ T = TypeVar("T")
 
 # Between sentences; a text's own paragraph separators become line feeds, so that nothing matches across.
 BORDER = "\u2029"
+# Parts of one that sums of surprises are reckoned in.
+_STEPS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,17 +292,18 @@ def worst_stretch(values: Floats, rows: Ints) -> tuple[Floats, Ints, Ints]:
     if not len(filled):
         return total, begins, ends
     row = np.repeat(np.arange(len(sizes)), sizes)
-    upto = np.cumsum(values)
-    upto -= np.repeat((upto - values)[rows[filled]], sizes[filled])
+    # Whole numbers add up exactly, so that what stands in other rows leaves no trace of rounding.
+    steps = np.rint(values * _STEPS).astype(np.int64)
+    upto = np.cumsum(steps)
+    upto -= np.repeat((upto - steps)[rows[filled]], sizes[filled])
     # Each row lies far below the one before it, so that a running minimum starts anew with every row.
-    fall = row * (2 * row_sums(np.abs(values), rows).max() + 1)
-    lowest = np.minimum.accumulate(upto - values - fall)
+    fall = row * (2 * int(row_sums(np.abs(steps), rows).max()) + 1)
+    lowest = np.minimum.accumulate(upto - steps - fall)
     gain = upto - fall - lowest
     best = np.maximum.reduceat(gain, rows[filled])
     at = np.flatnonzero(gain == np.repeat(best, sizes[filled]))
     last = at[np.unique(row[at], return_index=True)[1]]
     begins[filled], ends[filled] = np.searchsorted(-lowest, -lowest[last]), last + 1
-    # Summed anew, so that what stands in other rows leaves no trace of rounding.
     edges = np.stack([begins[filled], ends[filled]], axis=1).ravel()
     total[filled] = np.add.reduceat(np.append(values, 0.0), edges)[::2]
     return total, begins, ends

@@ -48,6 +48,11 @@ class Scorer:
         self.card, self.lm = _load(_folder(model))
         self.threshold = _threshold(threshold, self.card)
         self.signature = f"garble|v:{garble.__version__}|m:{self.card.name}|t:{threshold}"
+        self._arguments = model, threshold
+
+    def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float]]:
+        # A scorer that travels to another process finds its model there, loaded once a process.
+        return Scorer, self._arguments
 
     def score(self, text: str) -> Report:
         """What is garbled in one text."""

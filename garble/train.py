@@ -303,7 +303,7 @@ def train_en(data: Path, out: Path, seed: int, log: Log) -> None:
         x, y = features[prose], garbled[prose]
         log(f"fitting {x.shape[1]} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
         card, _ = fit_scorecard(x, y, FEATURES, np.median(x[~y], axis=0), contrasts(data, lm))
-        card = replace(card, name="en-1")
+        card = replace(card, name="en-2")
         card.save(part / "scorecard.json")
         card = replace(card, pooling=fit_pooling(part, data, Random(seed)))
         halves = by_document(list(read_records(data / "dev" / "human.jsonl.xz")), 0.5)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from garble import lm
+from garble.report import Report
 from garble.scorer import Scorer
 
 settings.register_profile("garble", deadline=None)
 settings.load_profile("garble")
 
 MODEL = Path(__file__).parent.parent / "models" / "en"
+SEEDS = Path(__file__).parent.parent / "seeds"
 
 # Pieces at which splitters stumble, to be strung together at random.
 _PIECES = [
@@ -38,3 +42,23 @@ def english() -> lm.LanguageModel:
 @pytest.fixture(scope="session")
 def scorer() -> Scorer:
     return Scorer()
+
+
+def documents(count: int, seed: int = 0) -> list[str]:
+    """Documents of one to six seeds each, the same for the same seed."""
+    rng = Random(seed)
+    lines = [line for path in sorted(SEEDS.glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
+    texts = [json.loads(line)["text"] for line in lines]
+    return [rng.choice(["\n\n", " "]).join(rng.choices(texts, k=rng.randint(1, 6))) for _ in range(count)]
+
+
+@pytest.fixture(scope="session")
+def corpus() -> list[str]:
+    """The thousand documents that every engine is to score alike."""
+    return documents(1000)
+
+
+@pytest.fixture(scope="session")
+def reports(corpus: list[str], scorer: Scorer) -> list[Report]:
+    """What the library says of them."""
+    return list(scorer.score_many(corpus))

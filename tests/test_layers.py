@@ -36,9 +36,10 @@ NEIGHBOURS = {
     ("stats", "alphabet"),
 }
 
-HEAVY = {"sklearn", "scipy", "langdetect", "textstat", "rich"}
+HEAVY = {"sklearn", "scipy", "langdetect", "textstat", "rich", "zstandard"}
+HEAVY |= {"datasets", "datatrove", "pandas", "polars", "pyarrow", "pyspark", "ray"}
 # What a module is for is no burden to it: whoever imports the integration has the library.
-ITS_OWN = {"integrations.sklearn": {"sklearn"}}
+ITS_OWN = {"integrations.sklearn": {"sklearn"}, "integrations.arrow": {"pyarrow"}}
 PICKLES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Iterator
 from itertools import repeat
@@ -397,3 +398,14 @@ def test_a_model_that_needs_unknown_signals_names_them(tmp_path: Path) -> None:
 def test_a_model_without_its_language_model_says_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"lm\.npz"):
         Scorer(copied(tmp_path, []))
+
+
+def test_a_document_scores_alone_as_in_company(scorer: Scorer, corpus: list[str], reports: list[Report]) -> None:
+    for number in range(0, len(corpus), 7):
+        assert scorer.score(corpus[number]) == reports[number]
+
+
+def test_a_scorer_travels_by_its_arguments() -> None:
+    scorer = Scorer(threshold=0.4)
+    sent = copy.copy(scorer)
+    assert (sent.threshold, sent.signature, sent.lm) == (0.4, scorer.signature, scorer.lm)
