@@ -1,4 +1,4 @@
-"""The command line: `garble score`, `signals`, `explain` and `train`.
+"""The command line: `garble score`, `filter`, `signals`, `explain` and `train`.
 
 What is slow to import is imported inside the commands, so that `garble --help` answers at once.
 """
@@ -14,15 +14,16 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
 from garble import __version__
 from garble.io import STDIN, InputError, find_texts, problem_of, read_texts
-from garble.terminal import Scored, Tally, formatted, gallery, table, visible, with_bar
+from garble.terminal import Scored, Tally, complain, formatted, gallery, table, with_bar
 
 if TYPE_CHECKING:
+    from garble.prefilter import Unit
     from garble.scorer import Scorer
     from garble.signals.base import Signal
 
@@ -140,6 +141,100 @@ def score(
     context.exit(2 if tally.unread else 1 if exit_code and not tally.is_clean else 0)
 
 
+@main.command("filter")
+@click.argument("inputs", nargs=-1, required=True, metavar="IN...")
+@click.option("-o", "--output", "kept", required=True, metavar="KEPT", help="Where what is kept goes.")
+@click.option("--rejected", metavar="FILE", help="Where what is dropped goes, with score and reason.")
+@click.option("--errors", metavar="FILE", help="Where bad records go, as JSON Lines with line and reason.")
+@click.option("--report", metavar="FILE", type=click.Path(path_type=Path), help="Write the counts as JSON.")
+@click.option("--annotate", is_flag=True, help="Keep everything, and note in each record what was found.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["records", "dolma"]),
+    default="records",
+    show_default=True,
+    help="dolma keeps nothing and writes an attribute file: for each record its spans with their scores.",
+)
+@click.option("--field", default="text", show_default=True, help="The field or column with the text.")
+@click.option("--id", "id_field", default="id", show_default=True, metavar="FIELD", help="That with the record's id.")
+@click.option(
+    "--unit",
+    type=click.Choice(["document", "passage", "sentence"]),
+    default="document",
+    show_default=True,
+    help="Drop garbled documents whole, or cut garbled passages or sentences out and keep the rest.",
+)
+@click.option("--threshold", default="balanced", show_default=True, metavar="strict|balanced|loose|NUMBER")
+@click.option("--model", default="en", show_default=True, metavar="NAME|PATH")
+@click.option("--workers", type=click.IntRange(1), help="Processes that score; by default as many as there are cores.")
+@click.option("--strict", is_flag=True, help="Stop at the first bad record.")
+@click.option("--resume", is_flag=True, help="Go on where the same command was stopped, if it was.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was dropped.")
+@click.pass_context
+def filter_corpus(
+    context: click.Context,
+    inputs: tuple[str, ...],
+    kept: str,
+    rejected: str | None,
+    errors: str | None,
+    report: Path | None,
+    annotate: bool,
+    form: str,
+    field: str,
+    id_field: str,
+    unit: str,
+    threshold: str,
+    model: str,
+    workers: int | None,
+    strict: bool,
+    resume: bool,
+    exit_code: bool,
+) -> None:
+    """Keep the sound documents of a corpus and drop the garbled ones.
+
+    IN and KEPT are plain text (.txt, a document a line), JSON Lines (.jsonl), .csv, .tsv or .parquet by their names,
+    compressed if they end in .gz, .bz2, .xz or .zst; - is standard input or output, JSON Lines unless the other end
+    is named otherwise. IN may be a folder or a glob. Where KEPT is a folder, each IN has a file of its own in it. What
+    is kept is kept byte for byte.
+
+    Outputs stand beside their place (KEPT.part) until they are whole. A run that was stopped goes on with --resume.
+
+    Exit code: 0 done; 1 done and something was dropped, only with --exit-code; 2 wrong usage, an input that could not
+    be read, or bad records without --errors to take them (all the others are filtered all the same).
+    """
+    from garble import corpus, progress
+
+    if annotate and form == "dolma":
+        raise click.UsageError("--annotate and --format dolma exclude each other", context)
+    done = corpus.Progress()
+    try:
+        plan = corpus.Plan(
+            sources=corpus.find_sources(inputs),
+            kept=kept,
+            rejected=rejected,
+            errors=errors,
+            form="annotated" if annotate else form,
+            layout=corpus.Layout(field, id_field),
+            unit=cast("Unit", unit),
+            threshold=threshold,
+            model=model,
+            strict=strict,
+        )
+        with _output(None):
+            done = progress.followed(plan, workers or len(os.sched_getaffinity(0)), resume)
+    except KeyboardInterrupt:
+        context.exit(130)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    if report:
+        with _output(report) as stream:
+            stream.write(json.dumps(progress.record(plan, done), indent=2) + "\n")
+    print(progress.summary(plan, done), end="", file=sys.stderr)
+    lost = done.unread or (done.problems and not errors)
+    context.exit(2 if lost else 1 if exit_code and done.statistics.counts["dropped"] else 0)
+
+
 @main.command()
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 def signals(form: str) -> None:
@@ -213,11 +308,6 @@ def train(data: Path, out: Path, seed: int) -> None:
         raise click.ClickException(f"{error.filename or data}: {problem_of(error)}") from error
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-
-
-def complain(problem: object) -> None:
-    """One line on standard error."""
-    print(f"garble: {visible(' '.join(str(problem).split()))}", file=sys.stderr)
 
 
 def _score(scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally) -> Iterator[Scored]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 STDIN = "-"
@@ -38,7 +38,7 @@ def find_texts(paths: Iterable[str]) -> Iterator[str | InputError]:
     """
     for path in paths:
         if path != STDIN and os.path.isdir(path):
-            yield from _texts_inside(path)
+            yield from files_inside(path, _is_text, f"text files ({', '.join(SUFFIXES)})")
         else:
             yield path
 
@@ -95,21 +95,25 @@ def problem_of(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _texts_inside(folder: str) -> list[str | InputError]:
+def files_inside(folder: str, wanted: Callable[[str], bool], what: str) -> list[str | InputError]:
+    """The files in a folder, at any depth, with a name that is wanted; sorted, hidden files and folders left out.
+
+    what: what they are called where there are none. What is wrong with a folder comes first, as an InputError.
+    """
     unreadable: list[OSError] = []
-    texts: list[Path] = []
+    files: list[Path] = []
     for root, folders, names in os.walk(folder, onerror=unreadable.append):
         # os.walk enters the folders that are left in its list.
         folders[:] = [name for name in folders if not name.startswith(".")]
-        texts += [Path(root, name) for name in names if _is_text(name)]
+        files += [Path(root, name) for name in names if not name.startswith(".") and wanted(name)]
     problems = [InputError(str(error.filename), problem_of(error)) for error in unreadable]
-    if not texts and not problems:
-        return [InputError(folder, f"no text files ({', '.join(SUFFIXES)}) inside")]
-    return [*problems, *map(str, sorted(texts))]
+    if not files and not problems:
+        return [InputError(folder, f"no {what} inside")]
+    return [*problems, *map(str, sorted(files))]
 
 
 def _is_text(name: str) -> bool:
-    return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+    return name.lower().endswith(SUFFIXES)
 
 
 def _read_standard_input() -> bytes:

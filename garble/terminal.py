@@ -122,10 +122,10 @@ def formatted(
     stream: where it will be written, for its width, colours and encoding.
     """
     if form == "text":
-        return _text(scored, _console(stream), tally, stats, every)
+        return _text(scored, console_of(stream), tally, stats, every)
     if form == "csv":
         return _csv(scored, stream.isatty())
-    objects = (_json_object(one, stats, not _is_unicode(stream.encoding)) for one in scored)
+    objects = (_json_object(one, stats, not is_unicode(stream.encoding)) for one in scored)
     return _json_array(objects) if form == "json" else (f"{line}\n" for line in objects)
 
 
@@ -164,7 +164,7 @@ def _csv_lines(rows: Iterable[Sequence[object]]) -> str:
 def _text(scored: Iterator[Scored], console: Console, tally: Tally, stats: bool, every: bool) -> Iterator[str]:
     from rich.text import Text
 
-    fallback = {} if _is_unicode(console.encoding) else _ASCII
+    fallback = {} if is_unicode(console.encoding) else _ASCII
     gap = ""
     for one in scored:
         lines = Text("\n").join(_document(one, console, stats, every))
@@ -186,7 +186,7 @@ def _document(one: Scored, console: Console, stats: bool, every: bool) -> Iterat
     flagged = sum(sentence.garbled for sentence in report.sentences)
     facts = (
         f" · score {report.score:.2f}"
-        f" · {flagged} of {_many(len(report.sentences), 'sentence')} flagged"
+        f" · {flagged} of {many(len(report.sentences), 'sentence')} flagged"
         f" · language {report.language}"
     )
     yield Text.assemble((f"{symbol} ", style), (visible(name), "bold"), ": ", (words, style), facts)
@@ -231,7 +231,7 @@ def _sentence(sentence: ScoredSentence, console: Console) -> Iterator[Text]:
         line = Text.assemble((signal, "cyan"), f": {reason}{others} ", (total, "dim"))
         yield from _indented(line, console, hanging=2)
     if len(names) > _TOLD:
-        yield from _indented(Text(f"and {_many(len(names) - _TOLD, 'weaker signal')}", "dim"), console)
+        yield from _indented(Text(f"and {many(len(names) - _TOLD, 'weaker signal')}", "dim"), console)
 
 
 def _places(sentence: ScoredSentence, findings: Iterable[Finding]) -> list[Range]:
@@ -259,12 +259,12 @@ def _indented(text: Text, console: Console, hanging: int = 0) -> Iterator[Text]:
 def _summary(tally: Tally) -> Iterator[str]:
     found = tally.verdicts
     yield (
-        f"{_many(found.total(), 'document')}: {found['garbled']} garbled, "
+        f"{many(found.total(), 'document')}: {found['garbled']} garbled, "
         f"{found['passages garbled']} with garbled passages, {found['clean']} clean"
     )
-    yield f"{tally.flagged} of {_many(tally.sentences, 'sentence')} flagged"
+    yield f"{tally.flagged} of {many(tally.sentences, 'sentence')} flagged"
     if tally.unread:
-        yield f"{_many(tally.unread, 'file')} could not be read"
+        yield f"{many(tally.unread, 'file')} could not be read"
     if tally.signals:
         yield "flagged sentences by signal:"
         yield from (f"{count:8}  {name}" for name, count in tally.signals.most_common())
@@ -297,12 +297,12 @@ def table(signals: Iterable[Signal], stream: TextIO) -> str:
     rows.add_column("what it looks for")
     for signal in signals:
         rows.add_row(signal.name, signal.kind, signal.language, signal.summary)
-    return _printed(rows, _console(stream))
+    return _printed(rows, console_of(stream))
 
 
 def with_bar(scored: Iterator[Scored], tally: Tally, total: int, stream: TextIO) -> Iterator[Scored]:
     """The same, with a progress bar on standard error when that is a terminal and the work takes its time."""
-    console = _console(sys.stderr) if sys.stderr.isatty() else None
+    console = console_of(sys.stderr) if sys.stderr.isatty() else None
     if console is None or not console.is_interactive:
         yield from scored
         return
@@ -331,7 +331,13 @@ def with_bar(scored: Iterator[Scored], tally: Tally, total: int, stream: TextIO)
         stop()
 
 
-def _console(stream: TextIO) -> Console:
+def complain(problem: object) -> None:
+    """One line on standard error."""
+    print(f"garble: {visible(' '.join(str(problem).split()))}", file=sys.stderr)
+
+
+def console_of(stream: TextIO) -> Console:
+    """What writes to a stream as it is: its width, its colours, nothing of the text taken for markup."""
     from rich.console import Console
 
     has_color = not os.environ.get("NO_COLOR")
@@ -376,9 +382,11 @@ def _picture(match: re.Match[str]) -> str:
     return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else "\ufffd"
 
 
-def _is_unicode(encoding: str | None) -> bool:
+def is_unicode(encoding: str | None) -> bool:
+    """Whether an encoding has room for every character."""
     return (encoding or "utf-8").lower().startswith("utf")
 
 
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def many(count: int, noun: str) -> str:
+    """A count and a noun in the right number."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -13,7 +13,9 @@ import garble
 PACKAGE = Path(garble.__file__).parent
 
 FLOORS = [
-    {"cli", "terminal", "integrations"},
+    {"cli", "terminal", "progress"},
+    {"corpus"},
+    {"integrations"},
     {"prefilter", "repair", "view"},
     {"scorer", "train", "own"},
     {"signals"},
@@ -24,7 +26,10 @@ FLOOR = {name: len(FLOORS) - number for number, names in enumerate(FLOORS) for n
 
 # Imports along one floor: these and no more.
 NEIGHBOURS = {
+    ("cli", "progress"),
     ("cli", "terminal"),
+    ("progress", "terminal"),
+    ("view", "prefilter"),
     ("train", "scorer"),
     ("own", "scorer"),
     ("own", "train"),
@@ -36,10 +41,13 @@ NEIGHBOURS = {
     ("stats", "alphabet"),
 }
 
-HEAVY = {"sklearn", "scipy", "langdetect", "textstat", "rich", "zstandard"}
+HEAVY = {"sklearn", "scipy", "langdetect", "textstat", "rich", "backports", "compression"}
 HEAVY |= {"datasets", "datatrove", "pandas", "polars", "pyarrow", "pyspark", "ray"}
 # What a module is for is no burden to it: whoever imports the integration has the library.
-ITS_OWN = {"integrations.sklearn": {"sklearn"}, "integrations.arrow": {"pyarrow"}}
+ITS_OWN = {"integrations.sklearn": {"sklearn"}, "integrations.arrow": {"pyarrow"}, "corpus.parquet": {"pyarrow"}}
+ITS_OWN |= {"integrations.pandas": {"pandas"}, "integrations.polars": {"polars"}}
+ITS_OWN |= {"integrations.datatrove": {"datatrove"}}
+ITS_OWN |= {"integrations.spark": {"pandas", "pyarrow", "pyspark"}, "integrations.ray": {"pyarrow"}}
 PICKLES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 
 

@@ -1,0 +1,169 @@
+"""What is to be done with a corpus: which files come in, where the outputs go, and what is decided by."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from glob import glob
+from pathlib import Path
+from typing import NamedTuple
+
+from garble.corpus import streams
+from garble.corpus.records import SUFFIXES, Format, Layout, format_of
+from garble.io import STDIN, InputError, files_inside, name_of
+from garble.prefilter import Unit
+
+
+class Source(NamedTuple):
+    """An input: its path, and the name it has within a folder of outputs."""
+
+    path: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done.
+
+    sources: the inputs, in order. kept: a file, "-" for standard output, or a folder (one that is there, or named with
+    a slash at its end), which takes a file for every input. rejected: the same for what is dropped. errors: a file of
+    JSON Lines for records that cannot be read. Without them neither is written.
+    form: "records" filters; "annotated" keeps every record and notes what was found; "dolma" writes an attribute file.
+    layout: where a record has its text and its id. unit, threshold, model: as in `garble.prefilter.Prefilter`.
+    strict: stop at the first bad record.
+    """
+
+    sources: tuple[Source, ...]
+    kept: str
+    rejected: str | None = None
+    errors: str | None = None
+    form: str = "records"
+    layout: Layout = field(default_factory=Layout)
+    unit: Unit = "document"
+    threshold: str | float = "balanced"
+    model: str = "en"
+    strict: bool = False
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether every input has outputs of its own."""
+        return _is_folder(self.kept)
+
+    @property
+    def journal(self) -> Path | None:
+        """Where is written how far a run has come; None where the output is a stream and cannot be gone on with."""
+        if self.is_folder:
+            return Path(self.kept) / ".resume"
+        return None if is_stream(self.kept) else Path(f"{self.kept}.resume")
+
+    def format(self, number: int) -> Format:
+        """How an input keeps its records; standard input does as the outputs do, and in a pipe they are JSON Lines."""
+        path = self.sources[number].path
+        if path == STDIN and not is_stream(self.kept):
+            path = self.kept
+        return format_of(path, self.layout)
+
+    def outputs(self, number: int) -> dict[str, str]:
+        """Where what comes of an input is written: kept, rejected, errors."""
+        places = {"kept": self.kept, "rejected": self.rejected, "errors": self.errors}
+        name = self.sources[number].name
+        return {
+            role: os.path.join(place, name) if _is_folder(place) else place for role, place in places.items() if place
+        }
+
+    def follows(self, number: int) -> bool:
+        """Whether the input after this one goes into the same outputs."""
+        return not self.is_folder and number + 1 < len(self.sources)
+
+    def written(self, role: str, number: int) -> str:
+        """The format of an output, by its name."""
+        is_json = role == "errors" or (role == "kept" and self.form == "dolma")
+        return "jsonl" if is_json else self.format(number).name
+
+
+def check(plan: Plan) -> None:
+    """Raises InputError for what cannot go well, before anything is written."""
+    if plan.is_folder != _is_folder(plan.rejected or plan.kept):
+        raise InputError(str(plan.rejected), "kept and rejected must both be files, or both folders")
+    if plan.errors and _is_folder(plan.errors):
+        raise InputError(plan.errors, "a folder, and a file is needed")
+    if plan.form != "records" and plan.rejected:
+        raise InputError(plan.rejected, "nothing is rejected when everything is kept and annotated")
+    numbers = range(len(plan.sources))
+    for number in numbers:
+        _check_input(plan, number)
+        for role, path in plan.outputs(number).items():
+            _check_output(plan, number, role, path)
+    _check_apart(plan)
+    if not plan.is_folder:
+        heads = {n: plan.format(n).head(plan.sources[n].path) for n in numbers if plan.sources[n].path != STDIN}
+        for number, head in heads.items():
+            if head != next(iter(heads.values())):
+                raise InputError(plan.sources[number].path, f"not the columns of {plan.sources[min(heads)].path}")
+
+
+def find_sources(paths: Sequence[str]) -> tuple[Source, ...]:
+    """The inputs that paths, folders and globs stand for, in order. Raises InputError for one that stands for none.
+
+    A folder stands for the files in it, at any depth, whose names say that they hold records; hidden ones are left out.
+    """
+    found: list[Source] = []
+    for path in paths:
+        if path != STDIN and os.path.isdir(path):
+            for file in files_inside(path, lambda name: streams.name_parts(name)[0] in SUFFIXES, "records"):
+                if isinstance(file, InputError):
+                    raise file
+                found.append(Source(file, os.path.relpath(file, path)))
+        elif path == STDIN or os.path.exists(path) or not (matches := sorted(glob(path, recursive=True))):
+            found.append(Source(path, os.path.basename(path)))
+        else:
+            found += [Source(match, os.path.basename(match)) for match in matches if os.path.isfile(match)]
+    return tuple(found)
+
+
+def is_stream(path: str) -> bool:
+    """Whether what is written there is gone, as with standard output, a pipe or /dev/null."""
+    return path == STDIN or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path))
+
+
+def _check_input(plan: Plan, number: int) -> None:
+    path = plan.sources[number].path
+    if path != STDIN and not os.path.exists(path):
+        raise InputError(path, "no such file")
+    streams.check(path)
+    form = plan.format(number)
+    if plan.form == "annotated" and form.name == "text":
+        raise InputError(name_of(path), "plain text has no place for notes; use --format dolma or .jsonl")
+    if path == STDIN and (form.name == "parquet" or plan.is_folder):
+        raise InputError(name_of(path), "not from standard input")
+
+
+def _check_output(plan: Plan, number: int, role: str, path: str) -> None:
+    streams.check(path)
+    wanted = plan.written(role, number)
+    if path == STDIN:
+        if wanted == "parquet":
+            raise InputError(name_of(STDIN), "Parquet cannot go to standard output")
+    elif not is_stream(path) and (named := format_of(path, Layout()).name) != wanted:
+        raise InputError(path, f"would hold {wanted}, and is named {named}")
+
+
+def _check_apart(plan: Plan) -> None:
+    """No output may be an input, or be written twice."""
+    groups = range(len(plan.sources) if plan.is_folder else 1)
+    paths = [path for n in groups for role, path in plan.outputs(n).items() if role != "errors"]
+    files = [
+        os.path.realpath(path) for path in [*paths, *([plan.errors] if plan.errors else [])] if not is_stream(path)
+    ]
+    inputs = {os.path.realpath(source.path) for source in plan.sources if source.path != STDIN}
+    for file, count in Counter(files).items():
+        if file in inputs:
+            raise InputError(os.path.relpath(file), "an input cannot be an output")
+        if count > 1:
+            raise InputError(os.path.relpath(file), "would be written twice")
+
+
+def _is_folder(path: str) -> bool:
+    return path.endswith(("/", os.sep)) or (path != STDIN and os.path.isdir(path))

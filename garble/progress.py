@@ -1,0 +1,148 @@
+"""What people see of a run of the pre-filter: a bar or lines while it lasts, and what it came to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+
+from garble.corpus import Plan, Progress, Step, run, size_of
+from garble.prefilter import BINS
+from garble.scorer import Scorer
+from garble.terminal import complain, console_of, is_unicode, many
+
+# Seconds between two lines in a log.
+_LOGGED = 10.0
+# Bad records that are complained of one by one.
+_TOLD = 10
+# Characters of the longest bar of the histogram.
+_WIDTH = 40
+
+
+def followed(plan: Plan, workers: int, resume: bool) -> Progress:
+    """Run the plan and show how far it is, on a terminal in a bar, else now and then in a line.
+
+    Raises InputError and ValueError as `garble.corpus.run` does.
+    """
+    console = console_of(sys.stderr) if sys.stderr.isatty() else None
+    steps = run(plan, workers, resume)
+    total = sum(map(size_of, plan.sources))
+    # A result on the terminal and a bar must not mix.
+    has_bar = console is not None and console.is_interactive and plan.kept != "-"
+    progress = Progress()
+    try:
+        for step in _complaining(_with_bar(steps, total) if has_bar else _with_lines(steps, total)):
+            progress = step.progress
+    except KeyboardInterrupt:
+        goes_on = "; the same command with --resume goes on" if plan.journal else ""
+        complain(f"stopped after {many(progress.records, 'record')}{goes_on}")
+        raise
+    return progress
+
+
+def record(plan: Plan, progress: Progress) -> dict[str, Any]:
+    """What a run came to, as docs/wire-schema.md has it."""
+    return {
+        "schema": 1,
+        "signature": Scorer(plan.model, plan.threshold).signature,
+        "unit": plan.unit,
+        "inputs": [source.path for source in plan.sources],
+        "unread": progress.unread,
+        "bad_records": progress.problems.total(),
+        **{f"bad_{kind.replace(' ', '_')}": count for kind, count in sorted(progress.problems.items())},
+        **progress.statistics.to_dict(),
+    }
+
+
+def summary(plan: Plan, progress: Progress) -> str:
+    """What a run came to, for people: counts, reasons, and documents by score."""
+    counts = progress.statistics.counts
+    would = "" if plan.form == "records" else "would be "
+    cut = f", {counts['cut']:,} of them cut" if plan.unit != "document" else ""
+    lines = [
+        f"{many(counts['documents'], 'document')}, {many(counts['sentences'], 'sentence')}",
+        f"{would}kept {counts['kept']:,}{cut}, {would}dropped {counts['dropped']:,}",
+    ]
+    reasons = {name.removeprefix("dropped_"): n for name, n in counts.items() if name.startswith("dropped_")}
+    if reasons:
+        lines.append(f"{many(sum(reasons.values()), plan.unit)} {would}dropped, by reason:")
+        lines += _counted(reasons)
+    if progress.problems:
+        lines.append(f"{many(progress.problems.total(), 'bad record')}, by what is wrong:")
+        lines += _counted(progress.problems)
+    if counts["documents"]:
+        lines += ["documents by score, 1 = garbled:", *_histogram(progress.statistics.histogram)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _complaining(steps: Iterable[Step]) -> Iterator[Step]:
+    told = 0
+    for step in steps:
+        for complaint in step.complaints:
+            told += 1
+            if told <= _TOLD:
+                complain(complaint)
+            elif told == _TOLD + 1:
+                complain("more bad records follow; --errors FILE takes them all")
+        yield step
+
+
+def _with_lines(steps: Iterable[Step], total: int) -> Iterator[Step]:
+    """Say how far the run is every few seconds; a short run says nothing."""
+    begun = said = monotonic()
+    for step in steps:
+        if monotonic() - said > _LOGGED:
+            said = monotonic()
+            complain(_line(step.progress, total, said - begun))
+        yield step
+
+
+def _line(progress: Progress, total: int, seconds: float) -> str:
+    counts = progress.statistics.counts
+    share = progress.read / total if total else 0.0
+    parts = [
+        f"{share:.0%}" if total else "",
+        many(counts["documents"], "document"),
+        f"{counts['documents'] / seconds:,.0f}/s",
+        f"kept {counts['kept']:,}",
+        f"dropped {counts['dropped']:,}",
+        f"{timedelta(seconds=round(seconds / share - seconds))} left" if share else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _with_bar(steps: Iterable[Step], total: int) -> Iterator[Step]:
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar
+
+    columns = SpinnerColumn(), BarColumn(), DownloadColumn(), TimeRemainingColumn(), TextColumn("{task.fields[told]}")
+    begun = monotonic()
+    with Bar(*columns, console=console_of(sys.stderr), transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("", total=total or None, told="")
+        for step in steps:
+            counts = step.progress.statistics.counts
+            rate = counts["documents"] / (monotonic() - begun)
+            told = f"{rate:,.0f} documents/s, kept {counts['kept']:,}, dropped {counts['dropped']:,}"
+            bar.update(task, completed=step.progress.read, told=told)
+            yield step
+
+
+def _counted(counts: dict[str, int]) -> list[str]:
+    return [f"{count:10,}  {name}" for name, count in sorted(counts.items(), key=lambda item: -item[1])]
+
+
+def _histogram(histogram: list[int]) -> Iterator[str]:
+    block = "█" if is_unicode(sys.stderr.encoding) else "#"
+    for number, count in enumerate(histogram):
+        if count:
+            # Nobody's bar is empty: the rare high scores are what the histogram is looked at for.
+            bar = block * max(1, round(_WIDTH * count / max(histogram)))
+            yield f"  {number / BINS:.2f}-{(number + 1) / BINS:.2f} {count:10,}  {bar}"

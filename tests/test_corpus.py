@@ -1,0 +1,458 @@
+"""Files through `garble filter`: what is kept is kept byte for byte, and a run that is stopped goes on."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import json
+import lzma
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from conftest import documents
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from garble.cli import main
+from garble.corpus import Layout, Plan, Source, run
+from garble.corpus.streams import compressed
+from garble.prefilter import Prefilter, Unit
+from garble.scorer import Scorer
+
+CLEAN = "The committee met on Tuesday and approved the budget for the coming year."
+LOOPED = "I want to to to to to to to go home."
+MIXED = f"{CLEAN} {LOOPED} He left early to see his mother in the village."
+OPENERS: dict[str, Callable[..., Any]] = {"": open, ".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def garble_filter(*arguments: str, stdin: bytes = b"", code: int = 0) -> Result:
+    """Run the command in this process, with one worker."""
+    result = CliRunner().invoke(main, ["filter", "--workers", "1", *arguments], input=stdin)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == code, result.output
+    return result
+
+
+def json_lines(texts: list[str], **fields: object) -> bytes:
+    return b"".join(json.dumps({"id": f"d{i}", **fields, "text": t}).encode() + b"\n" for i, t in enumerate(texts))
+
+
+def records(path: str, opener: Callable[..., Any] = open) -> list[dict[str, Any]]:
+    with opener(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def filtered(
+    data: bytes, name: str = "in.jsonl", block: int = 1 << 20, workers: int = 1, **options: Any
+) -> dict[str, bytes]:
+    """The bytes of every output of a run over one file."""
+    Path(name).write_bytes(data)
+    outputs = {role: f"{role}-{name}" for role in ("kept", "rejected")}
+    plan = Plan((Source(name, name),), **outputs, errors="errors.jsonl", layout=Layout(block=block), **options)
+    for _ in run(plan, workers):
+        pass
+    return {path: Path(path).read_bytes() for path in [*outputs.values(), "errors.jsonl"]}
+
+
+def test_kept_lines_are_the_lines_that_came_in() -> None:
+    odd = b'{"n": 1.50, "text" :"A quiet day at the harbour, and little wind.", "u": "\\u00fc", "e": 1E5, "n": 2}\r\n'
+    lines = [odd, *json_lines([CLEAN, LOOPED]).splitlines(keepends=True), odd.rstrip()]
+    Path("in.jsonl").write_bytes(b"".join(lines))
+    garble_filter("in.jsonl", "-o", "kept.jsonl", "--rejected", "rejected.jsonl")
+    assert Path("kept.jsonl").read_bytes() == b"".join([lines[0], lines[1], lines[3]])
+    (rejected,) = records("rejected.jsonl")
+    assert rejected.pop("garble")["reason"] == "repetition.loop"
+    assert rejected == json.loads(lines[2])
+
+
+@pytest.mark.parametrize("compression", OPENERS)
+def test_a_file_is_read_and_written_as_its_name_says(compression: str) -> None:
+    with OPENERS[compression](f"in.jsonl{compression}", "wb") as file:
+        file.write(json_lines([CLEAN, LOOPED, CLEAN]))
+    garble_filter(f"in.jsonl{compression}", "-o", f"kept.jsonl{compression}")
+    assert [r["id"] for r in records(f"kept.jsonl{compression}", OPENERS[compression])] == ["d0", "d2"]
+    Path(f"whole.jsonl{compression}").write_bytes(compressed(b"a\n", compression) + compressed(b"b\n", compression))
+    with OPENERS[compression](f"whole.jsonl{compression}", "rb") as file:
+        assert file.read() == b"a\nb\n"
+
+
+def test_zstandard_is_read_and_written() -> None:
+    zstd = pytest.importorskip("backports.zstd")
+    Path("in.jsonl.zst").write_bytes(zstd.compress(json_lines([CLEAN, LOOPED])))
+    garble_filter("in.jsonl.zst", "-o", "kept.jsonl.zst")
+    assert zstd.decompress(Path("kept.jsonl.zst").read_bytes()) == json_lines([CLEAN])
+    Path("cut.jsonl.zst").write_bytes(Path("in.jsonl.zst").read_bytes()[:-9])
+    assert "cut.jsonl.zst: cut off" in garble_filter("cut.jsonl.zst", "-o", "kept.jsonl", code=2).stderr
+
+
+@pytest.mark.parametrize("compression", [".gz", ".bz2", ".xz"])
+def test_a_file_that_is_cut_off_or_damaged_is_told_of_and_the_others_are_filtered(compression: str) -> None:
+    whole = compressed(json_lines(documents(40)), compression)
+    Path(f"cut.jsonl{compression}").write_bytes(whole[:-20])
+    Path(f"no.jsonl{compression}").write_bytes(b"this is no compressed file at all")
+    Path("good.jsonl").write_bytes(json_lines([CLEAN]))
+    names = [f"cut.jsonl{compression}", f"no.jsonl{compression}", "good.jsonl"]
+    result = garble_filter(*names, "-o", "kept.jsonl", code=2)
+    assert f"garble: cut.jsonl{compression}: cut off" in result.stderr
+    assert f"garble: no.jsonl{compression}: " in result.stderr
+    assert Path("kept.jsonl").read_bytes().endswith(json_lines([CLEAN]))
+
+
+def test_passages_are_cut_out_and_all_else_stays_byte_for_byte() -> None:
+    line = b'{"text": "' + MIXED.encode() + b'", "n": 1.50, "note": {"text": "x"}, "u": "\\u00fc"}\n'
+    Path("in.jsonl").write_bytes(line)
+    garble_filter("in.jsonl", "-o", "kept.jsonl", "--unit", "passage", "--rejected", "cut.jsonl")
+    assert Path("kept.jsonl").read_bytes() == line.replace(f"{LOOPED} ".encode(), b"")
+    (cut,) = records("cut.jsonl")
+    assert (cut["text"], cut["file"], cut["line"], cut["reason"]) == (LOOPED, "in.jsonl", 1, "repetition.loop")
+    assert MIXED[cut["start"] : cut["end"]] == LOOPED
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(st.text(max_size=6), JSON, max_size=4), st.booleans(), st.sampled_from([None, 1]))
+def test_only_the_text_of_a_record_that_is_cut_changes(
+    other: dict[str, Any], is_ascii: bool, indent: int | None
+) -> None:
+    record = {**other, "text": MIXED, "last": other}
+    try:
+        line = json.dumps(record, ensure_ascii=is_ascii, separators=(" ,", " : ") if indent else None).encode() + b"\n"
+    except UnicodeEncodeError:
+        line = json.dumps(record).encode() + b"\n"
+    kept = filtered(line, unit="passage")["kept-in.jsonl"]
+    assert kept == line.replace(f"{LOOPED} ".encode(), b"")
+
+
+def test_everything_is_kept_and_annotated() -> None:
+    Path("in.jsonl").write_bytes(json_lines([CLEAN, MIXED]) + b'{"text": "Fine.", "garble": 1}\n')
+    garble_filter("in.jsonl", "-o", "all.jsonl", "--annotate")
+    first, second, third = records("all.jsonl")
+    assert (first["garble"]["garbled"], first["garble"]["passages"]) == (False, [])
+    assert second["garble"]["passages"][0]["reason"] == "repetition.loop"
+    assert second["garble"]["score"] == Scorer().score(MIXED).score
+    assert third["garble"]["score"] < 1
+
+
+def test_dolma_attributes_have_a_row_for_every_document() -> None:
+    Path("in.jsonl").write_bytes(json_lines([CLEAN, MIXED]) + b'{"text": ""}\n')
+    garble_filter("in.jsonl", "-o", "attributes.jsonl.gz", "--format", "dolma")
+    rows = records("attributes.jsonl.gz", gzip.open)
+    assert [row["id"] for row in rows] == ["d0", "d1", "in.jsonl:3"]
+    spans = rows[1]["attributes"]
+    report = Scorer().score(MIXED)
+    name = "garble__" + report.signature.split("m:")[1].split("|")[0].replace("-", "_")
+    assert spans[f"{name}__document"] == [[0, len(MIXED), report.score]]
+    assert spans[f"{name}__sentence"] == [[s.start, s.end, s.score] for s in report.sentences]
+    assert [MIXED[start:end] for start, end, _ in spans[f"{name}__passage"]] == [LOOPED]
+
+
+def test_plain_text_is_a_document_a_line() -> None:
+    Path("in.txt").write_text(f"\n{CLEAN}\n\n{LOOPED}\n\n\n{MIXED}\n")
+    garble_filter("in.txt", "-o", "kept.txt", "--rejected", "rejected.txt", "--unit", "passage")
+    assert Path("kept.txt").read_text() == f"\n{CLEAN}\n\n{MIXED.replace(LOOPED + ' ', '')}\n"
+    assert Path("rejected.txt").read_text() == f"{LOOPED}\n{LOOPED}\n"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_tables_keep_their_rows(suffix: str) -> None:
+    delimiter = "," if suffix == "csv" else "\t"
+    rows = [["n", "text", "id"], ["1", f'{CLEAN}\n"Yes", he said.', "a"], ["2", LOOPED, "b"], ["3", MIXED, "c"]]
+    table = StringIO(newline="")
+    csv.writer(table, delimiter=delimiter).writerows(rows)
+    Path(f"in.{suffix}").write_bytes(table.getvalue().encode())
+
+    def read(path: str) -> list[list[str]]:
+        with open(path, newline="") as file:
+            return list(csv.reader(file, delimiter=delimiter))
+
+    garble_filter(f"in.{suffix}", "-o", f"kept.{suffix}", "--rejected", f"rejected.{suffix}")
+    assert Path(f"kept.{suffix}").read_bytes() == "".join(table.getvalue().splitlines(True)[:3]).encode()
+    head, *rejected = read(f"rejected.{suffix}")
+    assert head == [*rows[0], "garble_score", "garble_garbled", "garble_reason", "garble_passages"]
+    assert [row[:3] for row in rejected] == rows[2:]
+    assert json.loads(rejected[0][-1])[0]["reason"] == rejected[0][-2] == "repetition.loop"
+    garble_filter(f"in.{suffix}", "-o", f"cut.{suffix}", "--rejected", f"passages.{suffix}", "--unit", "passage")
+    assert read(f"cut.{suffix}")[2][1] == MIXED.replace(f"{LOOPED} ", "")
+    assert [row[0] for row in read(f"passages.{suffix}")] == ["id", "b", "c"]
+
+
+def test_a_quote_that_is_never_closed_costs_one_line() -> None:
+    Path("in.csv").write_text(f'id,text\n1,{CLEAN}\n2,"open\n3,{CLEAN}\n4,{LOOPED}\n5\n')
+    garble_filter("in.csv", "-o", "kept.csv", "--errors", "errors.jsonl")
+    assert Path("kept.csv").read_text() == f"id,text\n1,{CLEAN}\n3,{CLEAN}\n"
+    assert [(e["line"], e["record"]) for e in records("errors.jsonl")] == [(3, '2,"open\n'), (6, "5\n")]
+
+
+BAD = {
+    b'{"text": 3}\n': "field 'text' is a number, not a string",
+    b'{"text": null}\n': "field 'text' is null, not a string",
+    b'{"text": "x"\n': "broken JSON: Expecting ',' delimiter at character 14",
+    b"[1]\n": "a list, not an object",
+    b'{"id": 4}\n': "no field 'text'",
+    b'{"text": "\xff"}\n': "not UTF-8: byte 0xff at offset 10",
+    b"[" * 100_000 + b"\n": "broken JSON: maximum recursion depth exceeded",
+}
+
+
+def test_bad_records_go_to_the_errors_with_line_and_reason() -> None:
+    lines = [line for bad in BAD for line in (bad, json_lines([CLEAN]))]
+    Path("in.jsonl").write_bytes(b"".join(lines))
+    garble_filter("in.jsonl", "-o", "kept.jsonl", "--errors", "errors.jsonl", "--report", "report.json")
+    assert Path("kept.jsonl").read_bytes() == json_lines([CLEAN]) * len(BAD)
+    errors = records("errors.jsonl")
+    assert [error["line"] for error in errors] == list(range(1, 2 * len(BAD), 2))
+    assert all(error["reason"].startswith(reason) for error, reason in zip(errors, BAD.values(), strict=True))
+    assert [error["record"].encode("utf-8", "surrogateescape") for error in errors] == list(BAD)
+    report = json.loads(Path("report.json").read_text())
+    assert (report["documents"], report["bad_records"], report["bad_no_string"]) == (len(BAD), len(BAD), 2)
+
+
+def test_without_a_place_for_errors_they_are_told_and_the_exit_code_is_two() -> None:
+    Path("in.jsonl").write_bytes(b'{"text": 3}\n' * 30 + json_lines([CLEAN]))
+    result = garble_filter("in.jsonl", "-o", "kept.jsonl", code=2)
+    assert "garble: in.jsonl:1: field 'text' is a number, not a string\n" in result.stderr
+    assert result.stderr.count("is a number") == 10
+    assert Path("kept.jsonl").read_bytes() == json_lines([CLEAN])
+
+
+def test_strict_stops_at_the_first_bad_record() -> None:
+    Path("in.jsonl").write_bytes(json_lines([CLEAN]) + b"oops\n")
+    result = garble_filter("in.jsonl", "-o", "kept.jsonl", "--strict", code=2)
+    assert result.stderr == "garble: in.jsonl:2: broken JSON: Expecting value at character 1\n"
+    assert not Path("kept.jsonl").exists()
+
+
+def test_a_line_that_is_too_long_is_passed_over_without_being_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("garble.corpus.records.LONGEST", 5_000)
+    data = json_lines([CLEAN]) + b'{"text": "' + b"x" * 20_000 + b'"}\n' + json_lines([CLEAN])
+    found = filtered(data)
+    assert found["kept-in.jsonl"] == json_lines([CLEAN]) * 2
+    error = json.loads(found["errors.jsonl"])
+    assert (error["line"], error["reason"]) == (2, "too long: 20,013 bytes and at most 5,000")
+    assert len(error["record"]) < 1_000
+
+
+def test_standard_streams() -> None:
+    result = garble_filter("-", "-o", "-", stdin=json_lines([CLEAN, LOOPED]))
+    assert result.stdout_bytes == json_lines([CLEAN])
+    assert "kept 1, dropped 1" in result.stderr
+
+
+def test_several_inputs_become_one_output_and_never_run_into_each_other() -> None:
+    for name in ("b", "a"):
+        Path(f"{name}.jsonl").write_bytes(json_lines([CLEAN], file=name).rstrip())
+    garble_filter("*.jsonl", "-o", "kept.jsonl")
+    assert [record["file"] for record in records("kept.jsonl")] == ["a", "b"]
+    assert not Path("kept.jsonl").read_bytes().endswith(b"\n")
+
+
+def test_a_folder_of_inputs_becomes_a_folder_of_outputs() -> None:
+    for name in ("one.jsonl", "deep/two.csv", "deep/.hidden.jsonl", "deep/notes.md", "empty.jsonl"):
+        path = Path("crawl", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(f"text\n{CLEAN}\n".encode() if name.endswith("csv") else json_lines([LOOPED, CLEAN]))
+    Path("crawl/empty.jsonl").write_bytes(b"")
+    garble_filter("crawl", "-o", "kept/", "--rejected", "rejected/", "--errors", "errors.jsonl")
+    found = sorted(str(path) for path in Path("kept").rglob("*") if path.is_file())
+    assert found == ["kept/deep/two.csv", "kept/empty.jsonl", "kept/one.jsonl"]
+    assert [record["id"] for record in records("kept/one.jsonl")] == ["d1"]
+    assert [record["id"] for record in records("rejected/one.jsonl")] == ["d0"]
+    assert Path("kept/deep/two.csv").read_text() == f"text\n{CLEAN}\n"
+    assert Path("kept/empty.jsonl").read_bytes() == Path("errors.jsonl").read_bytes() == b""
+
+
+MISTAKES = {
+    ("nowhere.jsonl", "-o", "k.jsonl"): "nowhere.jsonl: no such file",
+    ("in.jsonl", "-o", "in.jsonl"): "in.jsonl: an input cannot be an output",
+    ("in.jsonl", "-o", "k.jsonl", "--rejected", "k.jsonl"): "k.jsonl: would be written twice",
+    ("in.jsonl", "-o", "k.csv"): "k.csv: would hold jsonl, and is named csv",
+    ("in.jsonl", "-o", "k.doc"): "k.doc: no format goes by that name",
+    ("in.jsonl", "in.csv", "-o", "k.jsonl"): "k.jsonl: would hold csv, and is named jsonl",
+    ("in.csv", "other.csv", "-o", "k.csv"): "other.csv: not the columns of in.csv",
+    ("in.csv", "-o", "k.csv", "--field", "body"): "in.csv: no column 'body' among id, text",
+    ("in.txt", "-o", "k.txt", "--annotate"): "in.txt: plain text has no place for notes",
+    ("in.jsonl", "-o", "k.jsonl", "--threshold", "2"): "no threshold '2'",
+    ("in.jsonl", "-o", "k.jsonl", "--annotate", "--rejected", "r.jsonl"): "r.jsonl: nothing is rejected",
+    ("in.jsonl", "-o", "out/", "--rejected", "r.jsonl"): "r.jsonl: kept and rejected must both be files",
+    ("in.jsonl", "-o", "in.csv/k.jsonl"): "in.csv",
+    (
+        "in.jsonl",
+        "-o",
+        "k.jsonl",
+        "--annotate",
+        "--format",
+        "dolma",
+    ): "--annotate and --format dolma exclude each other",
+    ("empty", "-o", "k.jsonl"): "empty: no records inside",
+}
+
+
+@pytest.mark.parametrize(("arguments", "complaint"), MISTAKES.items(), ids=" ".join)
+def test_a_mistake_is_one_line_before_anything_is_written(arguments: tuple[str, ...], complaint: str) -> None:
+    Path("in.jsonl").write_bytes(json_lines([CLEAN]))
+    Path("in.csv").write_text(f"id,text\n1,{CLEAN}\n")
+    Path("other.csv").write_text(f"text,id\n{CLEAN},1\n")
+    Path("in.txt").write_text(f"{CLEAN}\n")
+    Path("empty").mkdir()
+    before = sorted(Path().rglob("*"))
+    result = garble_filter(*arguments, code=2)
+    assert result.stderr.startswith(f"garble: {complaint}")
+    assert result.stderr.count("\n") == 1
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_the_report_and_the_summary_say_what_it_came_to() -> None:
+    Path("in.jsonl").write_bytes(json_lines([CLEAN, LOOPED, MIXED]))
+    result = garble_filter("in.jsonl", "-o", "kept.jsonl", "--report", "report.json", "--exit-code", code=1)
+    report = json.loads(Path("report.json").read_text())
+    dropped = sum(count for name, count in report.items() if name.startswith("dropped_"))
+    assert (report["documents"], report["kept"], report["dropped"], dropped) == (3, 1, 2, 2)
+    assert sum(report["histogram"]) == 3
+    assert report["signature"] == Scorer().signature
+    assert "2  repetition.loop" in result.stderr
+    assert "0.95-1.00" in result.stderr
+
+
+@pytest.mark.parametrize("unit", ["document", "passage", "sentence"])
+@pytest.mark.parametrize("block", [1, 3_000, 1 << 20])
+def test_the_same_bytes_come_out_whatever_the_blocks(unit: Unit, block: int) -> None:
+    texts = documents(30)
+    data = b"junk\n" + json_lines(texts)
+    assert filtered(data, block=block, unit=unit) == filtered(data, block=1 << 16, unit=unit)
+    kept = [json.loads(line)["text"] for line in Path("kept-in.jsonl").read_bytes().splitlines()]
+    decisions = Prefilter(unit=unit).decide(texts)
+    assert kept == [found.kept(text) for text, found in zip(texts, decisions, strict=True) if found.keep]
+
+
+def test_two_workers_come_to_the_same_bytes_as_one() -> None:
+    data = json_lines(documents(120))
+    one = filtered(data, "in.jsonl", block=20_000)
+    assert filtered(data, "in.jsonl", block=20_000, workers=2) == one
+
+
+# Small blocks and an entry in the journal after each, so that a short run has many places to be stopped at.
+RUN = """
+import sys
+from garble.corpus import Layout, Plan, find_sources, outputs, run
+if __name__ == "__main__":
+    outputs._PAUSE = 0
+    out = sys.argv[1]
+    plan = Plan(find_sources(sys.argv[4:]), f"{out}/kept{sys.argv[3]}", f"{out}/rejected{sys.argv[3]}",
+                f"{out}/errors.jsonl", layout=Layout(block=20_000))
+    for step in run(plan, int(sys.argv[2]), resume=True):
+        print(step.progress.read, flush=True)
+"""
+
+
+def stopped(arguments: list[str], wait: int) -> bool:
+    """Kill a run after some blocks; whether it had not come to its end."""
+    with subprocess.Popen([sys.executable, "run.py", *arguments], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for _ in range(wait):
+            if not process.stdout.readline():
+                break
+        time.sleep(random.random() * 0.05)
+        process.kill()
+        return process.wait() == -signal.SIGKILL
+
+
+def outputs(folder: str) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(Path(folder).rglob("*")) if p.is_file()}
+
+
+@pytest.mark.parametrize(("workers", "suffix"), [("1", "/"), ("2", ".jsonl.gz")])
+def test_a_run_that_is_killed_ten_times_comes_to_the_same_bytes(workers: str, suffix: str) -> None:
+    Path("run.py").write_text(RUN)
+    texts = documents(450)
+    Path("a.jsonl").write_bytes(json_lines(texts[:200]) + b"junk\n" + json_lines(texts[200:250]))
+    with gzip.open("b.jsonl.gz", "wb") as file:
+        file.write(json_lines(texts[250:]))
+    arguments = [workers, suffix, "a.jsonl", "b.jsonl.gz"]
+    assert subprocess.run([sys.executable, "run.py", "whole", *arguments], check=False).returncode == 0
+    rng = random.Random(f"{workers}{suffix}")
+    kills = 0
+    while kills < 10 and stopped(["again", *arguments], rng.randint(2, 3)):
+        kills += 1
+        finished = {name for name in outputs("again") if not name.endswith((".part", ".resume", ".new"))}
+        assert all(outputs("again")[name] == outputs("whole")[name] for name in finished)
+    assert kills == 10
+    assert subprocess.run([sys.executable, "run.py", "again", *arguments], check=False).returncode == 0
+    assert outputs("again") == outputs("whole")
+
+
+def test_another_run_is_not_gone_on_with() -> None:
+    Path("run.py").write_text(RUN)
+    Path("in.jsonl").write_bytes(json_lines(documents(60)))
+    assert stopped(["out", "1", ".jsonl", "in.jsonl"], 3)
+    Path("in.jsonl").write_bytes(json_lines(documents(61)))
+    again = subprocess.run(
+        [sys.executable, "run.py", "out", "1", ".jsonl", "in.jsonl"], capture_output=True, check=False
+    )
+    assert b"out/kept.jsonl.resume: of a run with other inputs; it cannot be gone on with" in again.stderr
+
+
+def test_ctrl_c_ends_quickly_and_says_how_to_go_on() -> None:
+    Path("in.jsonl").write_bytes(json_lines(documents(3000)))
+    program = "from garble.cli import main; main()"
+    command = [sys.executable, "-c", program, "filter", "in.jsonl", "-o", "kept.jsonl", "--workers", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as process:
+        while not Path("kept.jsonl.part").exists():
+            time.sleep(0.05)
+        time.sleep(1.5)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+        took = time.monotonic() - begun
+    assert process.returncode == 130
+    assert stderr.decode().splitlines()[-1].endswith("the same command with --resume goes on")
+    assert took < 10
+    assert not Path("kept.jsonl").exists()
+    until = time.monotonic() + 10
+    while list(_session(process.pid)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert list(_session(process.pid)) == []
+
+
+def _session(leader: int) -> Iterator[int]:
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[3]) == leader:
+            yield int(path.parent.name)
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_that_looks_whole() -> None:
+    Path("in.jsonl").write_bytes(json_lines(documents(300)))
+    limited = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000));"
+        "from garble.cli import main; main()"
+    )
+    command = [sys.executable, "-c", limited, "filter", "in.jsonl", "-o", "kept.jsonl", "--workers", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["garble: kept.jsonl: file too large"]
+    assert not Path("kept.jsonl").exists()
