@@ -91,6 +91,7 @@ def test_a_file_is_read_and_written_as_its_name_says(compression: str) -> None:
         assert file.read() == b"a\nb\n"
 
 
+@pytest.mark.engines
 def test_zstandard_is_read_and_written() -> None:
     zstd = pytest.importorskip("backports.zstd")
     Path("in.jsonl.zst").write_bytes(zstd.compress(json_lines([CLEAN, LOOPED])))

@@ -83,7 +83,7 @@ class Parquet:
                 except UnicodeDecodeError as error:
                     problem = undecodable(error)
             rows.problems.append(Problem(line, *problem, (raw or b"")[:SHOWN]))
-        return rows._replace(rows=table.take([line - block.line for line in rows.lines]))
+        return rows._replace(rows=table.take(pa.array([line - block.line for line in rows.lines], pa.int64())))
 
     def begin(self, head: bytes, noted: bool) -> bytes:
         """Nothing: each piece brings its schema."""
