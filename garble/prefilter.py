@@ -131,8 +131,8 @@ def decision(report: Report, unit: Unit = "document") -> Decision:
     prose = [sentence.garbled for sentence in report.sentences if sentence.kind == KINDS[PROSE]]
     drop = report.garbled if unit == "document" else bool(prose) and all(prose)
     if drop:
-        whole = report.sentences[0].start, report.sentences[-1].end
-        cuts = (Cut(*whole, report.score, reason(report.sentences)),)
+        edges = [edge for s in report.sentences for edge in (s.start, s.end)] or [0]
+        cuts = (Cut(edges[0], edges[-1], report.score, reason(report.sentences)),)
     elif unit == "passage":
         cuts = passages(report)
     elif unit == "sentence":

@@ -64,7 +64,7 @@ def test_reasons_are_signals_or_overall(reports: list[Report]) -> None:
             assert {cut.reason for cut in found.cuts} <= names
 
 
-@given(st.lists(ANY_TEXT, max_size=3).map("".join), st.sampled_from(UNITS), st.sampled_from([0.01, 0.3, 0.9]))
+@given(st.lists(ANY_TEXT, max_size=3).map("".join), st.sampled_from(UNITS), st.sampled_from([0.0, 0.01, 0.3, 0.9]))
 def test_nothing_but_cuts_and_white_space_is_lost(text: str, unit: Unit, threshold: float) -> None:
     found = Prefilter(threshold, unit).decide([text])[0]
     edges = [0, *(edge for cut in found.cuts for edge in (cut.start, cut.end)), len(text)]
