@@ -78,10 +78,10 @@ def main(context: click.Context) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "jsonl", "csv"]),
+    type=click.Choice(["text", "json", "jsonl", "csv", "html"]),
     default="text",
     show_default=True,
-    help="text is for eyes; json is one array, jsonl one object a line, csv one row a sentence.",
+    help="text and html are for eyes; json is one array, jsonl one object a line, csv one row a sentence.",
 )
 @click.option(
     "-o",
@@ -123,8 +123,8 @@ def score(
     Exit code: 0 done; 1 done and something was flagged, only with --exit-code; 2 wrong usage, or an
     input that could not be read (the others are scored all the same).
     """
-    if stats and form == "csv":
-        raise click.UsageError("--stats has no place in csv", context)
+    if stats and form in ("csv", "html"):
+        raise click.UsageError(f"--stats has no place in {form}", context)
     from garble.scorer import Scorer
 
     try:

@@ -71,6 +71,17 @@ class Report:
     notes: tuple[str, ...]
     signature: str
 
+    @property
+    def verdict(self) -> str:
+        """What it comes to, in words: "garbled", "passages garbled" or "clean"."""
+        return "garbled" if self.garbled else "passages garbled" if self.passages else "clean"
+
+    def _repr_html_(self) -> str:
+        # What shows a report stands above it, and only a notebook asks.
+        from garble.view import fragment
+
+        return fragment(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, strings and numbers, as docs/wire-schema.md has them."""
         plain = asdict(self)

@@ -76,16 +76,11 @@ class Tally:
     def add(self, report: Report) -> None:
         """Count one document in."""
         flagged = [sentence for sentence in report.sentences if sentence.garbled]
-        self.verdicts[verdict(report)] += 1
+        self.verdicts[report.verdict] += 1
         self.sentences += len(report.sentences)
         self.flagged += len(flagged)
         for sentence in flagged:
             self.signals.update(signals_of(sentence))
-
-
-def verdict(report: Report) -> str:
-    """What a report comes to, in words."""
-    return "garbled" if report.garbled else "passages garbled" if report.passages else "clean"
 
 
 def signals_of(sentence: ScoredSentence) -> list[str]:
@@ -117,16 +112,28 @@ def segments(text: str, spans: Sequence[Range]) -> Iterator[tuple[str, bool]]:
 def formatted(
     scored: Iterator[Scored], form: str, stream: TextIO, tally: Tally, stats: bool, every: bool
 ) -> Iterator[str]:
-    """The results in one of the forms text, json, jsonl and csv, piece by piece as they come.
+    """The results in one of the forms text, json, jsonl, csv and html, piece by piece as they come, html at once.
 
     stream: where it will be written, for its width, colours and encoding.
     """
+    if form == "html":
+        return _html(scored, stream)
     if form == "text":
         return _text(scored, console_of(stream), tally, stats, every)
     if form == "csv":
         return _csv(scored, stream.isatty())
     objects = (_json_object(one, stats, not is_unicode(stream.encoding)) for one in scored)
     return _json_array(objects) if form == "json" else (f"{line}\n" for line in objects)
+
+
+def _html(scored: Iterator[Scored], stream: TextIO) -> Iterator[str]:
+    from garble.view import render
+
+    every = list(scored)
+    page = render([one.report for one in every], [one.name for one in every], [one.text for one in every])
+    # The page calls itself UTF-8; what is all ASCII is that in every encoding.
+    is_utf8 = (stream.encoding or "").lower().replace("-", "") == "utf8"
+    yield page if is_utf8 else page.encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _json_object(one: Scored, stats: bool, ascii_only: bool) -> str:
@@ -181,7 +188,7 @@ def _document(one: Scored, console: Console, stats: bool, every: bool) -> Iterat
     from rich.text import Text
 
     name, text, report = one
-    words = verdict(report)
+    words = report.verdict
     symbol, style = _VERDICTS[words]
     flagged = sum(sentence.garbled for sentence in report.sentences)
     facts = (

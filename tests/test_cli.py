@@ -27,7 +27,7 @@ from garble.cli import main
 from garble.report import Finding, Passage, Report, ScoredSentence
 from garble.signals import SIGNALS
 from garble.stats import readability
-from garble.terminal import segments, verdict, visible
+from garble.terminal import segments, visible
 
 LOOPED = "I want to to to to to to to go home to to to to to."
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."
@@ -271,7 +271,7 @@ def test_many_files_end_in_a_summary(write: Write) -> None:
 )
 def test_verdict(garbled: bool, passages: int, words: str) -> None:
     found = (Passage(0, 4, "to to", 0.9),) * passages
-    assert verdict(Report(0.5, garbled, "en", 0.6, (), found, (), "")) == words
+    assert Report(0.5, garbled, "en", 0.6, (), found, (), "").verdict == words
 
 
 @pytest.mark.parametrize(("text", "code"), [(LOOPED, 1), (CLEAN, 0)])
@@ -484,3 +484,15 @@ def _shape(value: Any) -> Any:
         shapes = [_shape(item) for item in value]
         return [shape for number, shape in enumerate(shapes) if shape not in shapes[:number]]
     return type(value)
+
+
+def test_html_is_one_page_of_all_inputs(write: Write) -> None:
+    names = [write("one.txt", LOOPED), write("two & three.txt", f"{CLEAN}\n")]
+    page = garble("score", "--format", "html", *names).stdout
+    assert page.startswith("<!doctype html>")
+    assert "one.txt" in page
+    assert "two &amp; three.txt" in page
+    garble("score", "--format", "html", "-o", "page.html", names[0])
+    assert LOOPED.split()[0] in Path("page.html").read_text("utf-8")
+    refused = garble("score", "--format", "html", "--stats", names[0])
+    assert (refused.exit_code, "--stats has no place in html" in refused.stderr) == (2, True)
