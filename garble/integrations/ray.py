@@ -1,0 +1,82 @@
+"""garble within Ray Data: what `map_batches` calls on a batch.
+
+    from ray.data import ActorPoolStrategy
+    from garble.integrations.ray import GarbleFilter, GarbleScorer
+
+    actors = {"batch_format": "pyarrow", "compute": ActorPoolStrategy(min_size=1, max_size=8)}
+    data.map_batches(GarbleFilter, fn_constructor_kwargs={"unit": "passage"}, **actors)  # what is not garbled
+    data.map_batches(GarbleScorer, **actors)  # everything, with scores in a new column
+
+Needs `pip install 'garble[ray]'`, on the workers too. A model is loaded once an actor. An actor takes a CPU, and where
+actors hold all of them Ray waits forever for one to read with; so let the pool begin small.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from garble.integrations.arrow import SCHEMA, score_batch, texts_of
+from garble.prefilter import Prefilter, Unit
+from garble.scorer import Scorer
+
+
+class GarbleScorer:
+    """Adds the column "garble": structs of score, garbled, reason and passages; null where the text is.
+
+    column: the name of the column of strings that holds the texts. threshold, model: as in `garble.Scorer`; a model's
+    path must hold on the workers too. The fields are those of `garble.integrations.arrow.SCHEMA`; offsets are
+    characters.
+    Raises ValueError, in one line, for a threshold or model that does not exist, and when called for what is no table,
+    or without one such column of strings.
+    """
+
+    def __init__(self, column: str = "text", threshold: str | float = "balanced", model: str | Path = "en") -> None:
+        self.column = column
+        self.scorer = Scorer(model, threshold)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """A batch with the new column; an older one of that name goes."""
+        scored = score_batch(_table(batch), self.column, self.scorer)
+        missing = scored.column("score").is_null()
+        found = pa.StructArray.from_arrays(scored.columns, fields=list(SCHEMA), mask=missing)
+        others = [name for name in batch.column_names if name != "garble"]
+        return batch.select(others).append_column("garble", found)
+
+
+class GarbleFilter:
+    """Drops garbled documents or, by unit, cuts the garbled passages or sentences out of them.
+
+    column: as in `GarbleScorer`. threshold, unit, model: as in `garble.prefilter.Prefilter`. A row without a text
+    stays, and so do all other columns.
+    Raises ValueError, in one line, as `GarbleScorer` does, and for a unit that does not exist.
+    """
+
+    def __init__(
+        self,
+        column: str = "text",
+        threshold: str | float = "balanced",
+        unit: Unit = "document",
+        model: str | Path = "en",
+    ) -> None:
+        self.column = column
+        self.prefilter = Prefilter(threshold, unit, model)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """The rows of a batch that stay, and of their texts what stays."""
+        texts = texts_of(_table(batch), self.column)
+        decisions = self.prefilter.decisions(text for text in texts if text is not None)
+        decided = [(text, None if text is None else next(decisions)) for text in texts]
+        stays = [decision is None or decision.keep for _, decision in decided]
+        kept = [text if text is None or decision is None else decision.kept(text) for text, decision in decided]
+        place = batch.column_names.index(self.column)
+        field = batch.schema.field(place)
+        return batch.set_column(place, field, pa.array(kept, field.type)).filter(pa.array(stays, pa.bool_()))
+
+
+def _table(batch: object) -> pa.Table:
+    """The batch, which is a table only where that was asked for. Raises ValueError for any other."""
+    if not isinstance(batch, pa.Table):
+        raise ValueError(f'batches came as {type(batch).__name__}, not as tables: say batch_format="pyarrow"')
+    return batch
