@@ -81,9 +81,14 @@ describe(np.arange(0x250, dtype=np.uint32))
 
 def mix(values: Hashes) -> Hashes:
     """Scramble 64-bit values so that every output bit depends on every input bit (splitmix64's finaliser)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    # One array is worked over in place: half the time of this goes into fetching memory.
+    mixed = values >> np.uint64(30)
+    mixed ^= values
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def chain(key: Hashes, following: Hashes) -> Hashes:
@@ -91,16 +96,22 @@ def chain(key: Hashes, following: Hashes) -> Hashes:
     return mix(key * np.uint64(3) + following)
 
 
-def hash_runs(values: Codes | Hashes, starts: NDArray[np.int64], place: NDArray[np.int64]) -> Hashes:
-    """One 64-bit hash a run of `values`; runs begin at `starts` and end where the next begins.
+def hash_runs(values: Codes | Hashes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Hashes:
+    """One 64-bit hash a run [start, end) of `values`; no run is empty.
 
-    place: for each value its index within its run, or -1 for one that does not count (a space after a word).
     A run hashes alike wherever it stands: the sum over its values, scrambled, times a power of their place.
     """
-    powers = _powers(int(place.max(initial=0)) + 1)
-    terms = mix(values.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)) * powers[place]
-    terms[place < 0] = 0
-    return mix(np.add.reduceat(terms, starts)) if len(starts) else np.zeros(0, np.uint64)
+    if not len(starts):
+        return np.zeros(0, np.uint64)
+    lengths = ends - starts
+    begins = np.cumsum(lengths) - lengths
+    place = np.arange(begins[-1] + lengths[-1])
+    run = values[place + np.repeat(starts - begins, lengths)].astype(np.uint64)
+    place -= np.repeat(begins, lengths)
+    run += np.uint64(0x9E3779B97F4A7C15)
+    terms = mix(run)
+    terms *= _powers(int(lengths.max()))[place]
+    return mix(np.add.reduceat(terms, begins))
 
 
 def _powers(n: int) -> Hashes:

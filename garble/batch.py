@@ -24,7 +24,7 @@ from garble.alphabet import (
     IDEOGRAPH,
     KIND,
     LETTER,
-    SPACE,
+    PUNCTUATION,
     UPPER,
     Codes,
     Hashes,
@@ -66,8 +66,10 @@ class Batch:
 
     text: the sentences, each followed by BORDER. chars: (sentences + 1,) where each begins in it.
     starts, ends: (tokens,) characters of `text`. tokens: (sentences + 1,) where each sentence's tokens begin.
+    folded: (characters,) code points in lower case.
     word: (tokens,) hash of the token in lower case; form: the same with every digit as 0.
-    documents: (documents + 1,) where each document's sentences begin. paragraph, kind: (sentences,) as in Document.
+    documents: (documents + 1,) where each document's sentences begin; total: (documents,) how many it has in all.
+    paragraph, kind, neighbours: (sentences,) as in Document.
     lm: the language model that knows the batch's language, or None: then only language-blind signals mean something.
     """
 
@@ -77,11 +79,14 @@ class Batch:
     starts: Ints
     ends: Ints
     tokens: Ints
+    folded: Codes
     word: Hashes
     form: Hashes
     documents: Ints
+    total: Ints
     paragraph: Ints
     kind: Ints
+    neighbours: Ints
     lm: LanguageModel | None
 
     @classmethod
@@ -92,15 +97,16 @@ class Batch:
         codes = encode(text)
         chars = offsets([len(piece) + 1 for piece in pieces])
         starts, ends = segmentation.tokenize(codes)
-        place = np.full(len(codes), -1, np.int64)
-        filled = KIND[codes] != SPACE
-        owner = np.cumsum(np.bincount(starts, minlength=len(codes)))[filled] - 1
-        place[filled] = np.flatnonzero(filled) - starts[owner]
         folded = FOLD[codes]
+        word = hash_runs(folded, starts, ends)
+        # Digits are few, and only words that hold one have another form.
         digits = np.flatnonzero(KIND[codes] == DIGIT)
-        zeroed = folded.copy()
+        zeroed, form = folded.copy(), word.copy()
         zeroed[digits] = ord("0")
+        numbers = np.unique(np.searchsorted(starts, digits, side="right") - 1)
+        form[numbers] = hash_runs(zeroed, starts[numbers], ends[numbers])
         counts = [len(document.sentences) for document in documents]
+        none = np.zeros(0, np.int64)
         return cls(
             text=text,
             codes=codes,
@@ -108,11 +114,14 @@ class Batch:
             starts=starts,
             ends=ends,
             tokens=np.searchsorted(starts, chars),
-            word=hash_runs(folded, starts, place),
-            form=hash_runs(zeroed, starts, place),
+            folded=folded,
+            word=word,
+            form=form,
             documents=offsets(counts),
-            paragraph=np.concatenate([d.paragraph for d in documents] or [np.zeros(0, np.int64)]),
-            kind=np.concatenate([d.kind for d in documents] or [np.zeros(0, np.int64)]),
+            total=np.array([document.total for document in documents], np.int64),
+            paragraph=np.concatenate([none, *(document.paragraph for document in documents)]),
+            kind=np.concatenate([none, *(document.kind for document in documents)]),
+            neighbours=np.concatenate([none, *(document.neighbours for document in documents)]),
             lm=lm,
         )
 
@@ -124,6 +133,13 @@ class Batch:
     def sentence(self) -> Ints:
         """(tokens,) the sentence each token stands in."""
         return np.repeat(np.arange(len(self)), np.diff(self.tokens))
+
+    @cached_property
+    def opens(self) -> Mask:
+        """(tokens,) the first token of its sentence."""
+        first = np.zeros(len(self.starts), bool)
+        first[self.tokens[:-1][np.diff(self.tokens) > 0]] = True
+        return first
 
     @cached_property
     def document(self) -> Ints:
@@ -144,6 +160,13 @@ class Batch:
     def is_capital(self) -> Mask:
         """(tokens,) words that begin with a capital."""
         return np.asarray(CASE[self.codes[self.starts]] == UPPER)
+
+    @cached_property
+    def is_spelt_out(self) -> Mask:
+        """(tokens,) words with more capitals than their first: read letter by letter, perhaps."""
+        capitals = np.flatnonzero(CASE[self.codes] == UPPER)
+        token = np.searchsorted(self.starts, capitals, side="right") - 1
+        return np.asarray(np.bincount(token, minlength=len(self.starts)) > self.is_capital)
 
     @cached_property
     def is_small(self) -> Mask:
@@ -194,27 +217,22 @@ class Batch:
             hashes = chain(hashes, keys[begins + step])
         return begins, hashes
 
-    def recurs(self, keys: Hashes, groups: Ints) -> Ints:
-        """For each key the index of the same key before it in the same group, or -1."""
-        before = np.full(len(keys), -1)
-        # One sort of hash and place packed together is several times quicker than a stable argsort.
-        width = np.uint64(max(1, len(keys)).bit_length())
-        low = (np.uint64(1) << width) - np.uint64(1)
-        packed = np.sort((mix(keys + mix(groups.astype(np.uint64))) & ~low) | np.arange(len(keys), dtype=np.uint64))
-        same = np.flatnonzero((packed[1:] | low) == (packed[:-1] | low))
-        places = (packed & low).astype(np.int64)
-        before[places[same + 1]] = places[same]
-        return before
-
     @cached_property
     def echoes(self) -> dict[int, tuple[Ints, Ints]]:
         """For n = 1, 2, 3, 4: where the n-grams begin that stood in the sentence before, and where they stood last."""
         found = {}
+        begins, hashes = np.arange(len(self.starts)), self.word
         for n in (1, 2, 3, 4):
-            begins, hashes = self.ngrams(n)
-            before = self.recurs(hashes, self.sentence[begins])
+            before = recurs(hashes, self.sentence[begins])
             again = np.flatnonzero(before >= 0)
             found[n] = begins[again], begins[before[again]]
+            # What is one longer comes again only where both the n-grams in it do.
+            twice = np.zeros(len(begins), bool)
+            twice[again] = twice[before[again]] = True
+            goes_on = twice[:-1] & twice[1:] & (begins[1:] == begins[:-1] + 1)
+            goes_on &= self.sentence[begins[:-1]] == self.sentence[np.minimum(begins[:-1] + n, len(self.starts) - 1)]
+            begins, hashes = begins[:-1][goes_on], hashes[:-1][goes_on]
+            hashes = chain(hashes, self.word[begins + n])
         return found
 
     def token_mask(self, firsts: Ints, lasts: Ints) -> Mask:
@@ -225,6 +243,38 @@ class Batch:
         """The characters of the runs [firsts, lasts)."""
         return cover(firsts, lasts, len(self.codes))
 
+    @cached_property
+    def beyond_ascii(self) -> Ints:
+        """The characters that ASCII lacks."""
+        return np.flatnonzero(self.codes >= 0x80)
+
+    @cached_property
+    def signs(self) -> Ints:
+        """(signs,) the characters that are digits, punctuation or symbols."""
+        kinds = KIND[self.codes]
+        return np.flatnonzero((kinds == PUNCTUATION) | (kinds == DIGIT))
+
+    def places(self, signs: str) -> Ints:
+        """Where any of these signs stands in `text`."""
+        return self.signs[np.isin(self.codes[self.signs], [ord(sign) for sign in signs])]
+
+    def beside(self, places: Ints, step: int) -> Codes:
+        """The code points `step` characters after `places`; that of BORDER, which ends the text, beyond its edges."""
+        at = places + step
+        return self.codes[np.where((at >= 0) & (at < len(self.codes)), at, -1)]
+
+    def inside(self, tokens: Mask | Ints) -> Ints:
+        """The characters of some tokens."""
+        return spread(self.starts[tokens], self.ends[tokens])
+
+    def matches(self, pattern: re.Pattern[str], places: Ints) -> Iterator[re.Match[str]]:
+        """The pattern's matches, none of which overlap, when none can begin elsewhere than at `places`."""
+        end = 0
+        for place in np.unique(places).tolist():
+            if place >= end and (match := pattern.match(self.text, place)):
+                end = match.end()
+                yield match
+
     def chars_of(self, matches: Iterable[re.Match[str]]) -> Mask:
         """The characters of matches in `text`."""
         edges = spans_of(matches)
@@ -234,6 +284,19 @@ class Batch:
 def spans_of(matches: Iterable[re.Match[str]]) -> Ints:
     """(matches, 2) where each begins and ends."""
     return np.array([match.span() for match in matches], np.int64).reshape(-1, 2)
+
+
+def recurs(keys: Hashes, groups: Ints) -> Ints:
+    """For each key the index of the same key before it in the same group, or -1."""
+    before = np.full(len(keys), -1)
+    # One sort of hash and place packed together is several times quicker than a stable argsort.
+    width = np.uint64(max(1, len(keys)).bit_length())
+    low = (np.uint64(1) << width) - np.uint64(1)
+    packed = np.sort((mix(keys + mix(groups.astype(np.uint64))) & ~low) | np.arange(len(keys), dtype=np.uint64))
+    same = np.flatnonzero((packed[1:] | low) == (packed[:-1] | low))
+    places = (packed & low).astype(np.int64)
+    before[places[same + 1]] = places[same]
+    return before
 
 
 def packets(items: Iterable[T], limit: int, size: Callable[[T], int]) -> Iterator[list[T]]:
@@ -255,10 +318,18 @@ def offsets(lengths: Sequence[int] | NDArray[Any]) -> Ints:
     return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
 
 
+def spread(firsts: Ints, lasts: Ints) -> Ints:
+    """The elements of the runs [firsts, lasts), one run after the other."""
+    lengths = np.maximum(lasts - firsts, 0)
+    ends = np.cumsum(lengths)
+    return np.repeat(firsts - ends + lengths, lengths) + np.arange(ends[-1] if len(ends) else 0)
+
+
 def cover(firsts: Ints, lasts: Ints, size: int) -> Mask:
     """A mask of `size` elements, true within any of the runs [firsts, lasts); runs may overlap."""
-    depth = np.bincount(firsts, minlength=size + 1) - np.bincount(lasts, minlength=size + 1)
-    return np.asarray(np.cumsum(depth)[:size] > 0)
+    mask = np.zeros(size, bool)
+    mask[spread(firsts, lasts)] = True
+    return mask
 
 
 def runs(mask: Mask, rows: Ints) -> Runs:
@@ -270,8 +341,16 @@ def runs(mask: Mask, rows: Ints) -> Runs:
     return Runs(starts, ends)
 
 
+def streaks(places: Ints) -> Runs:
+    """The runs of neighbours among rising `places`."""
+    cuts = np.flatnonzero(np.diff(places, prepend=-2, append=-2) != 1)
+    return Runs(places[cuts[:-1]], places[cuts[1:] - 1] + 1)
+
+
 def row_sums(values: NDArray[np.generic], rows: Ints) -> Floats:
     """(rows,) the sum of each row; 0 for an empty one. Each is summed alone, so company changes nothing."""
+    if values.dtype == bool:
+        return np.diff(np.searchsorted(np.flatnonzero(values), rows)).astype(np.float64)
     sums = np.zeros(len(rows) - 1)
     filled = np.flatnonzero(rows[1:] > rows[:-1])
     if len(filled):
@@ -302,7 +381,7 @@ def worst_stretch(values: Floats, rows: Ints) -> tuple[Floats, Ints, Ints]:
     gain = upto - fall - lowest
     best = np.maximum.reduceat(gain, rows[filled])
     at = np.flatnonzero(gain == np.repeat(best, sizes[filled]))
-    last = at[np.unique(row[at], return_index=True)[1]]
+    last = at[np.flatnonzero(np.diff(row[at], prepend=-1))]
     begins[filled], ends[filled] = np.searchsorted(-lowest, -lowest[last]), last + 1
     edges = np.stack([begins[filled], ends[filled]], axis=1).ravel()
     total[filled] = np.add.reduceat(np.append(values, 0.0), edges)[::2]

@@ -26,13 +26,17 @@ def hashes(name: str) -> Hashes:
 
 def hash_words(entries: list[str]) -> Hashes:
     """The hash of each entry as a token of a batch has it (lower case, in `Batch.word`)."""
-    lengths = np.array([len(entry) for entry in entries], np.intp)
-    starts = np.cumsum(lengths) - lengths
-    place = np.arange(int(lengths.sum())) - np.repeat(starts, lengths)
-    return hash_runs(encode("".join(entries)), starts, place)
+    ends = np.cumsum([len(entry) for entry in entries])
+    return hash_runs(encode("".join(entries)), np.concatenate([[0], ends[:-1]]), ends)
 
 
 def isin(values: Hashes, listed: Hashes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which of `values` are in the sorted array `listed`."""
-    where = np.minimum(np.searchsorted(listed, values), len(listed) - 1)
-    return np.asarray(listed[where] == values)
+    # Few values begin with the same sixteen bits as one that is listed, and only those are looked for.
+    begins = np.zeros(1 << 16, bool)
+    begins[listed >> np.uint64(48)] = True
+    found = np.asarray(begins[values >> np.uint64(48)])
+    near = np.flatnonzero(found)
+    where = np.minimum(np.searchsorted(listed, values[near]), len(listed) - 1)
+    found[near] = listed[where] == values[near]
+    return found

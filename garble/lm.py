@@ -5,7 +5,7 @@ A word's surprisal is in bits, -log2 of its probability. `garble.estimation` mak
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,6 +31,9 @@ FIRST_CONTENT = 150
 # Eighths of a bit from -4 to 27.9 fit a byte; a back-off weight may exceed 1 after pruning, hence the -4.
 _STEPS, _LOWEST = 8, -4.0
 _BITS = np.arange(256) / _STEPS + _LOWEST
+
+# Words read at a time: as many as the processor's cache holds with all that is reckoned about them.
+_BLOCK = 8000
 
 # a-z, the apostrophe, every other letter, and the edge of the word.
 ALPHABET = 29
@@ -104,10 +107,14 @@ class Table:
         """The slot each key lies in, or -1."""
         found = np.full(len(keys), -1)
         prints = _fingerprint(keys)
-        for choice in range(3):
+        left = np.arange(len(keys))
+        # The last choice speaks first, and only keys not found there ask on.
+        for choice in (2, 1, 0):
             slot = _slot(keys, choice, len(self.prints))
             hit = self.prints[slot] == prints
-            found[hit] = slot[hit]
+            found[left[hit]] = slot[hit]
+            missed = ~hit
+            left, keys, prints = left[missed], keys[missed], prints[missed]
         return found
 
 
@@ -117,7 +124,13 @@ def _slot(keys: Hashes, choice: int, size: int) -> Ints:
 
 
 def _fingerprint(keys: Hashes) -> NDArray[np.uint16]:
-    return (keys % np.uint64(65535) + np.uint64(1)).astype(np.uint16)
+    # Division by a constant is quick where the remainder of one is not.
+    return (keys - keys // np.uint64(65535) * np.uint64(65535) + np.uint64(1)).astype(np.uint16)
+
+
+def _steps(table: NDArray[np.generic], rows: Ints) -> NDArray[np.int32]:
+    """Rows of a table of bytes in eighths of a bit, which add up without rounding."""
+    return np.take(table, rows, axis=0).astype(np.int32) + round(_LOWEST * _STEPS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,32 +161,35 @@ class NGrams:
 
         A found n-gram overrides what the shorter ones gave; one not found adds its context's back-off weight.
         """
-        single = _BITS[self.unigrams[stream]]
+        single = _steps(self.unigrams, stream)
         forward, backward = single[:, 0].copy(), single[:, 1].copy()
         # Back-off weights of the (n-1)-gram that begins at each place, as context on its left and on its right.
         left, right = single[:, 2], single[:, 3]
-        known = np.ones(len(stream), bool)
+        inner, symbols = stream != BORDER, stream.astype(np.uint64)
         unseen = np.zeros(len(stream), bool)
-        for n, (begins, keys) in enumerate(ngram_keys(stream, self.order), start=2):
-            worth = known[begins] & known[begins + 1]
-            begins, keys = begins[worth], keys[worth]
-            table = self.longer[n - 2]
+        begins, keys = np.arange(len(stream)), mix(symbols)
+        for n, table in enumerate(self.longer, start=2):
+            # An n-gram can be known only where both the (n-1)-grams in it are, and no border stands inside.
+            worth = begins[1:] == begins[:-1] + 1
+            if n > 2:
+                worth &= inner[begins[1:] + n - 3]
+            begins, keys = begins[:-1][worth], keys[:-1][worth]
+            keys = chain(keys, symbols[begins + n - 1])
             slots = table.find(keys)
             hit = slots >= 0
-            seen, bits = begins[hit], _BITS[table.values[slots[hit]]]
+            begins, keys, steps = begins[hit], keys[hit], _steps(table.values, slots[hit])
             # Every place backs off; where the n-gram was found the sum is then replaced.
             reach = max(0, len(stream) - n + 1)
             forward[n - 1 :] += left[:reach]
             backward[:reach] += right[1 : reach + 1]
-            forward[seen + n - 1], backward[seen] = bits[:, 0], bits[:, 1]
-            known = np.zeros(len(stream), bool)
-            known[seen] = True
+            forward[begins + n - 1], backward[begins] = steps[:, 0], steps[:, 1]
             if n == 2:
-                unseen[1:] = ~known[:-1]
+                unseen[1:] = True
+                unseen[begins + 1] = False
             if n < self.order:
-                left, right = np.zeros(len(stream)), np.zeros(len(stream))
-                left[seen], right[seen] = bits[:, 2], bits[:, 3]
-        return forward, backward, unseen
+                left, right = np.zeros((2, len(stream)), np.int32)
+                left[begins], right[begins] = steps[:, 2], steps[:, 3]
+        return forward / _STEPS, backward / _STEPS, unseen
 
     def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
         """What `load` reads back under `name`."""
@@ -212,25 +228,21 @@ class LanguageModel:
         what it costs alone (so mostly less than 0); bits of what the word costs alone; and the cosine, negated, of the
         word's vector with those of the sentence's other words, NaN where there is none.
         """
+        measures, unseen, edges = np.empty((4, len(ids))), np.empty(len(ids), bool), np.empty(len(rows) - 1)
+        for first, last in blocks(rows, _BLOCK):
+            some = slice(int(rows[first]), int(rows[last]))
+            found = self._gains(ids[some], rows[first : last + 1] - rows[first])
+            measures[:, some], unseen[some], edges[first:last] = found
+        return measures, unseen, edges
+
+    def _gains(self, ids: Ints, rows: Ints) -> tuple[Floats, NDArray[np.bool_], Floats]:
         class_ids = self.class_of[ids].astype(np.int64)
         words, classes = self.words.surprisal(ids, rows), self.classes.surprisal(class_ids, rows)
         alone, class_alone = self.words.unigram(ids), self.classes.unigram(class_ids)
         order = words.forward + words.backward - 2 * alone
         syntax = classes.forward + classes.backward - 2 * class_alone
-        edges = np.maximum(words.opening, words.closing)
-        return np.stack([order, syntax, alone, self._company(ids, rows)]), words.unseen, edges
-
-    def _company(self, ids: Ints, rows: Ints) -> Floats:
-        vectors = self.vectors[ids].astype(np.float64) / 127
-        filled = np.flatnonzero(np.diff(rows))
-        together = np.zeros((len(rows) - 1, vectors.shape[1]))
-        if len(filled):
-            together[filled] = np.add.reduceat(vectors, rows[filled], axis=0)
-        others = np.repeat(together, np.diff(rows), axis=0) - vectors
-        length = np.linalg.norm(others, axis=1) * np.linalg.norm(vectors, axis=1)
-        inner = (others * vectors).sum(axis=1)
-        # A vector is about 1 long: anything much shorter is what rounding leaves.
-        return np.where(length > 1e-6, -inner / np.maximum(length, 1e-6), np.nan)
+        company = _company(self.vectors[ids], ids >= FIRST_CONTENT, rows)
+        return np.stack([order, syntax, alone, company]), words.unseen, np.maximum(words.opening, words.closing)
 
     def spelling(self, codes: Codes, starts: Ints, ends: Ints) -> Floats:
         """(words,) mean bits a letter of the words at [starts, ends) of `codes`, by the letter model."""
@@ -252,6 +264,33 @@ class LanguageModel:
         }
         with path.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
+
+
+def _company(vectors: NDArray[np.int8], content: NDArray[np.bool_], rows: Ints) -> Floats:
+    """(words,) the cosine, negated, of each content word's vector with the sum of its row's others, else NaN."""
+    units = vectors / 127
+    filled = np.flatnonzero(np.diff(rows))
+    together = np.zeros((len(rows) - 1, units.shape[1]))
+    if len(filled):
+        together[filled] = np.add.reduceat(units, rows[filled], axis=0)
+    words = np.flatnonzero(content)
+    own = units[words]
+    others = together[np.searchsorted(rows, words, side="right") - 1] - own
+    length = np.linalg.norm(others, axis=1) * np.linalg.norm(own, axis=1)
+    inner = (others * own).sum(axis=1)
+    company = np.full(len(units), np.nan)
+    # A vector is about 1 long: anything much shorter is what rounding leaves.
+    company[words] = np.where(length > 1e-6, -inner / np.maximum(length, 1e-6), np.nan)
+    return company
+
+
+def blocks(rows: Ints, limit: int) -> Iterator[tuple[int, int]]:
+    """Rows [first, last) that hold about `limit` elements together, one row at the least, until all have come."""
+    first = 0
+    while first < len(rows) - 1:
+        last = max(int(np.searchsorted(rows, rows[first] + limit, side="right")) - 1, first + 1)
+        yield first, last
+        first = last
 
 
 def load(path: Path) -> LanguageModel:

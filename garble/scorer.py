@@ -13,16 +13,18 @@ from numpy.typing import NDArray
 
 import garble
 from garble import language, lm, model
-from garble.batch import Batch, Floats, Mask, packets
-from garble.lm import LanguageModel
+from garble.batch import Batch, Floats, Ints, Mask, offsets, packets, row_sums
+from garble.lm import LanguageModel, blocks
 from garble.model import Pooling, Scorecard, sigmoid
 from garble.report import Finding, Passage, Report, ScoredSentence
-from garble.signals import FEATURES, SIGNALS, Extraction, extract
-from garble.signals.base import Signal
+from garble.signals import FEATURES, SIGNALS, Extraction, ask, extract, judge
+from garble.signals.base import Signal, Values
 from garble.text import FURNITURE, KINDS, PROSE, VERSE, Document, segment, whole
 
 # Characters scored together: enough for array arithmetic to pay, few enough to stay in the processor's cache.
 _PACKET = 250_000
+# A longer document is scored in parts of that size.
+_LONG = 2 * _PACKET
 # A document is as garbled as the worst tenth of its prose.
 _WORST_SHARE = 0.1
 # From this many sentences on one alone does not decide, and all of them are weighed together.
@@ -61,9 +63,10 @@ class Scorer:
     def score_many(self, texts: Iterable[str]) -> Iterator[Report]:
         """One report a text, in order; read and scored in packets, so any number of texts may come."""
         for some in packets(texts, _PACKET, len):
-            scored = _score([segment(text) for text in some], self.card, self.lm)
-            for number in range(len(some)):
-                yield self._report(scored, number)
+            # Only the last can be long: a packet is full then.
+            cut = len(some) - (len(some[-1]) > _LONG)
+            for documents in ([segment(text) for text in part] for part in (some[:cut], some[cut:]) if part):
+                yield from self._reports(documents)
 
     def score_sentences(self, sentences: Sequence[str]) -> NDArray[np.float64]:
         """(sentences,) scores, each string taken as one sentence of its own in the model's language."""
@@ -73,13 +76,16 @@ class Scorer:
             scores.append(self.card.predict(_columns(extract(batch), self.card)))
         return np.concatenate(scores)
 
-    def _report(self, scored: _Scored, number: int) -> Report:
-        document, code = scored.documents[number], scored.languages[number]
-        first = int(scored.batch.documents[number])
-        sentences = tuple(
-            self._sentence(scored, first + i, document.text, start, end)
-            for i, (start, end) in enumerate(document.sentences.tolist())
-        )
+    def _reports(self, documents: list[Document]) -> Iterator[Report]:
+        languages, packets_scored = _score(documents, self.card, self.lm)
+        said: list[list[ScoredSentence]] = [[] for _ in documents]
+        for scored in packets_scored:
+            for number, sentences in enumerate(said):
+                sentences += self._sentences(scored, number)
+        for document, code, sentences in zip(documents, languages, said, strict=True):
+            yield self._report(document.text, code, tuple(sentences))
+
+    def _report(self, text: str, code: str, sentences: tuple[ScoredSentence, ...]) -> Report:
         score = document_score(sentences, self.card.pooling, self.card.thresholds.get("loose", 0.0))
         note = f"written in {code}, not {self.card.language}: only language-blind signals were read"
         return Report(
@@ -88,23 +94,29 @@ class Scorer:
             language=code,
             threshold=self.threshold,
             sentences=sentences,
-            passages=_passages(document.text, sentences),
+            passages=_passages(text, sentences),
             notes=() if code == self.card.language else (note,),
             signature=self.signature,
         )
 
-    def _sentence(self, scored: _Scored, i: int, text: str, start: int, end: int) -> ScoredSentence:
-        score = float(scored.scores[i])
-        garbled = score >= self.threshold
-        findings = tuple(_findings(scored, self.card, i, text, start)) if garbled else ()
-        return ScoredSentence(start, end, text[start:end], score, garbled, KINDS[scored.batch.kind[i]], findings)
+    def _sentences(self, scored: _Scored, number: int) -> Iterator[ScoredSentence]:
+        document, first = scored.documents[number], int(scored.batch.documents[number])
+        measured = slice(first, first + len(document.sentences))
+        columns = (document.sentences, scored.scores[measured], scored.batch.kind[measured])
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for i, ((start, end), score, kind) in enumerate(rows, start=first):
+            garbled = score >= self.threshold
+            findings = tuple(_findings(scored, self.card, i, document.text, start)) if garbled else ()
+            yield ScoredSentence(start, end, document.text[start:end], score, garbled, KINDS[kind], findings)
 
 
 class _Scored(NamedTuple):
-    """A packet of documents with all that was measured on it; contributions: (sentences, features of the card)."""
+    """A packet of documents, or of parts of one, with all that was measured on it.
+
+    contributions: (sentences, features of the card).
+    """
 
     documents: list[Document]
-    languages: list[str]
     batch: Batch
     extraction: Extraction
     contributions: Floats
@@ -132,10 +144,37 @@ def document_score(sentences: Iterable[ScoredSentence], pooling: Pooling | None 
     return max(pooling.score(np.array([s.score for s in prose])), worst if worst >= least else 0.0)
 
 
-def _score(documents: list[Document], card: Scorecard, knows: LanguageModel) -> _Scored:
-    batch = Batch.of(documents, knows)
-    languages = [_language(batch, number, document.text, card.language) for number, document in enumerate(documents)]
-    extraction = extract(batch)
+def _score(documents: list[Document], card: Scorecard, knows: LanguageModel) -> tuple[list[str], Iterator[_Scored]]:
+    """The documents' languages, and their sentences: those of several documents together, of a long one in parts."""
+    portions = [documents] if len(documents) > 1 else [[part] for part in _parts(documents[0])]
+    # What fits one batch is read once; the parts of a long text are read for what the whole tells, and then again.
+    held = [Batch.of(portion, knows) for portion in portions[:1]]
+
+    def batches() -> Iterator[Batch]:
+        yield from held
+        yield from (Batch.of(portion, knows) for portion in portions[1:])
+
+    answers, counts = zip(*((ask(batch), _words(batch)) for batch in batches()), strict=True)
+    texts = [document.text for document in documents]
+    languages = [_language(text, row, card.language) for text, row in zip(texts, sum(counts).tolist(), strict=True)]
+    rest = zip(portions, batches(), judge(answers), strict=True)
+    return languages, (_measure(portion, batch, verdicts, languages, card) for portion, batch, verdicts in rest)
+
+
+def _parts(document: Document) -> Iterator[Document]:
+    """A document, or parts of it that are scored one after the other."""
+    rows = offsets(np.diff(document.sentences, axis=1)[:, 0])
+    if rows[-1] <= _LONG:
+        yield document
+        return
+    for first, last in blocks(rows, _PACKET):
+        yield document.part(first, last)
+
+
+def _measure(
+    documents: list[Document], batch: Batch, verdicts: dict[str, Values], languages: list[str], card: Scorecard
+) -> _Scored:
+    extraction = extract(batch, verdicts)
     contributions = card.contributions(_columns(extraction, card))
     # In another language, and in headings, only language-blind signals speak; verse may say things again; of page
     # furniture nothing is asked.
@@ -144,7 +183,7 @@ def _score(documents: list[Document], card: Scorecard, knows: LanguageModel) -> 
     contributions[np.ix_(batch.kind == VERSE, _of(card, lambda signal: signal.family == "repetition"))] = 0
     contributions[batch.kind == FURNITURE] = 0
     scores = sigmoid(card.intercept + contributions.sum(axis=1))
-    return _Scored(documents, languages, batch, extraction, contributions, scores)
+    return _Scored(documents, batch, extraction, contributions, scores)
 
 
 def _columns(extraction: Extraction, card: Scorecard) -> Floats:
@@ -157,15 +196,18 @@ def _of(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
     return np.array([name in names for name in card.features])
 
 
-def _language(batch: Batch, number: int, text: str, usual: str) -> str:
+def _words(batch: Batch) -> Ints:
+    """(documents, 3) words, words the vocabulary has, and function words."""
+    rows = batch.tokens[batch.documents]
+    known = batch.is_word & (batch.ids >= lm.FIRST_WORD)
+    return np.stack([row_sums(mask, rows) for mask in (batch.is_word, known, batch.is_small)], axis=1).astype(np.int64)
+
+
+def _language(text: str, words: Sequence[int], usual: str) -> str:
     """The model's language where its words are known or held together by its small words; else langdetect's word."""
-    tokens = slice(*batch.tokens[batch.documents[number : number + 2]].tolist())
-    words = batch.is_word[tokens]
-    count = int(words.sum())
+    count, known, small = words
     if not count:
         return "und"
-    known = int(((batch.ids[tokens] >= lm.FIRST_WORD) & words).sum())
-    small = int(batch.is_small[tokens].sum())
     if count < _FEW_WORDS or known >= 0.6 * count or small >= 0.25 * count:
         return usual
     return language.detect(text)
@@ -174,15 +216,15 @@ def _language(batch: Batch, number: int, text: str, usual: str) -> str:
 def _findings(scored: _Scored, card: Scorecard, i: int, text: str, start: int) -> Iterator[Finding]:
     """What raised the score of sentence `i`, most first; a signal's contribution is shared out over its runs."""
     parts = dict(zip(card.features, scored.contributions[i].tolist(), strict=True))
-    raised = {signal: sum(parts.get(name, 0.0) for name in signal.features) for signal in SIGNALS}
+    raised = [(sum(parts.get(name, 0.0) for name in signal.features), signal) for signal in SIGNALS]
     shift = start - int(scored.batch.chars[i])
-    for signal in sorted(raised, key=lambda signal: -raised[signal]):
-        if raised[signal] < _LEAST_CONTRIBUTION:
+    for whole_part, signal in sorted(raised, key=lambda pair: -pair[0]):
+        if whole_part < _LEAST_CONTRIBUTION:
             return
         runs = signal.evidence(scored.batch, scored.extraction.values[signal.name], i)
         value = float(scored.extraction.features[i, FEATURES.index(signal.features[0])])
         for begin, end in zip((runs.starts + shift).tolist(), (runs.ends + shift).tolist(), strict=True):
-            part = raised[signal] * (end - begin) / int(runs.lengths.sum())
+            part = whole_part * (end - begin) / int(runs.lengths.sum())
             yield Finding(signal.name, begin, end, value, part, _reason(signal, text[begin:end]))
 
 

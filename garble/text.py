@@ -18,6 +18,8 @@ from garble import lexicon
 from garble.alphabet import DIGIT, FOLD, KIND, LETTER, MARK, PUNCTUATION, SPACE, WORD, Codes
 
 Ints = NDArray[np.int64]
+# First character, one past the last.
+Span = tuple[int, int]
 
 KINDS = ("prose", "heading", "furniture", "verse")
 PROSE, HEADING, FURNITURE, VERSE = range(len(KINDS))
@@ -28,7 +30,9 @@ _HEADING_WORDS = 12
 _WRAP = range(45, 101)
 
 _LINE_ENDS = r"\r\n\v\f\x85\u2028\u2029"
-_LINE = re.compile(rf"[^{_LINE_ENDS}]*\S[^{_LINE_ENDS}]*")
+_NO_SEPARATORS = str.maketrans("\x1c\x1d\x1e", "   ")
+_UNSAID = re.compile("[\ud800-\udfff]")
+_LINE_END = re.compile(f"[{_LINE_ENDS}]")
 _BREAK = rf"(?>\r\n|[{_LINE_ENDS}])"
 _BLANK = re.compile(rf"{_BREAK}[^\S\r\n]*{_BREAK}")
 _BULLET = re.compile(r"\s*(?:[-*+•‣▪◦·–—]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+")
@@ -49,7 +53,8 @@ class Document:
     """A text and where its parts stand.
 
     sentences, paragraphs: (n, 2) character offsets. paragraph: (n,) the paragraph each sentence stands in.
-    kind: (n,) index into KINDS.
+    kind: (n,) index into KINDS. neighbours: (n,) how many sentences its paragraph holds in all.
+    total: sentences of the whole document, of which this may be a part.
     """
 
     text: str
@@ -57,10 +62,18 @@ class Document:
     paragraphs: Ints
     paragraph: Ints
     kind: Ints
+    neighbours: Ints
+    total: int
 
     def slices(self) -> list[str]:
         """The sentences' own characters."""
         return [self.text[start:end] for start, end in self.sentences.tolist()]
+
+    def part(self, first: int, last: int) -> Document:
+        """The sentences from `first` to `last`, `last` left out, as a document that knows it is a part."""
+        some = slice(first, last)
+        columns = self.paragraph[some], self.kind[some], self.neighbours[some]
+        return Document(self.text, self.sentences[some], self.paragraphs, *columns, self.total)
 
     def touched(self, spans: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
         """(n,) which sentences share a character with any of the spans [start, end)."""
@@ -72,45 +85,58 @@ class Document:
 def whole(text: str) -> Document:
     """`text` taken as one sentence of prose, whatever it holds."""
     span = np.array([[0, len(text)]])
-    return Document(text, span, span, np.zeros(1, np.int64), np.zeros(1, np.int64))
+    return Document(text, span, span, np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1, np.int64), 1)
 
 
 def segment(text: str) -> Document:
     """The paragraphs and sentences of `text`, and which of them are headings or page furniture."""
-    paragraphs = _paragraphs(text)
-    sentences: list[tuple[int, int]] = []
+    blocks = list(_blocks(text))
+    paragraphs = [paragraph for block in blocks for paragraph in _unwrapped(text, block)]
+    sentences: list[Span] = []
     owner: list[int] = []
     for number, (start, end) in enumerate(paragraphs):
         found = _sentences(text, start, end)
         sentences += found
         owner += [number] * len(found)
-    spans = np.array(sentences, np.int64).reshape(-1, 2)
+    paragraph = np.array(owner, np.int64)
     return Document(
         text,
-        spans,
+        np.array(sentences, np.int64).reshape(-1, 2),
         np.array(paragraphs, np.int64).reshape(-1, 2),
-        np.array(owner, np.int64),
-        _kinds(text, sentences, owner, paragraphs),
+        paragraph,
+        _kinds(text, sentences, owner, paragraphs, blocks),
+        np.bincount(paragraph)[paragraph],
+        len(sentences),
     )
 
 
-def _paragraphs(text: str) -> list[tuple[int, int]]:
-    """Lines, without the spaces around them; those of a hard-wrapped block are joined."""
-    joined: list[tuple[int, int]] = []
-    block: list[tuple[int, int]] = []
-    lines = [_strip(text, *match.span()) for match in _LINE.finditer(text)]
-    for line in lines:
+def _lines(text: str) -> Iterator[Span]:
+    """The lines that hold anything, without the spaces around it."""
+    end = 0
+    # Python ends lines at information separators too, which no editor does.
+    for line in text.translate(_NO_SEPARATORS).splitlines(keepends=True):
+        start, end = end, end + len(line)
+        if filled := line.strip():
+            start += len(line) - len(line.lstrip())
+            yield start, start + len(filled)
+
+
+def _blocks(text: str) -> Iterator[list[Span]]:
+    """The lines of `text`, as blank ones between them group them."""
+    block: list[Span] = []
+    for line in _lines(text):
         if block and _BLANK.search(text, block[-1][1], line[0]):
-            joined += _unwrapped(text, block)
+            yield block
             block = []
         block.append(line)
-    return joined + _unwrapped(text, block)
+    if block:
+        yield block
 
 
-def _unwrapped(text: str, block: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _unwrapped(text: str, block: list[Span]) -> list[Span]:
     """The lines of a block; a full one that ends in mid-sentence goes on in the next."""
     width = max((end - start for start, end in block), default=0)
-    joined: list[tuple[int, int]] = []
+    joined: list[Span] = []
     above = 0
     for start, end in block:
         full = width in _WRAP and above >= 0.7 * width
@@ -126,18 +152,20 @@ def _goes_on(text: str, end: int, start: int) -> bool:
     return text[start].islower() or text[end - 1] not in '.!?…:"”'
 
 
-def _strip(text: str, start: int, end: int) -> tuple[int, int]:
+def _strip(text: str, start: int, end: int) -> Span:
     piece = text[start:end]
     return start + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())
 
 
-def _sentences(text: str, start: int, end: int) -> list[tuple[int, int]]:
+def _sentences(text: str, start: int, end: int) -> list[Span]:
     """The sentences of one paragraph; a list bullet is no part of its sentence."""
     if bullet := _BULLET.match(text, start, end):
         start = bullet.end()
     # Rust strings hold no lone surrogates, and a wrapped line is one line: same length, same offsets.
-    plain = re.sub(r"[\ud800-\udfff]", "\ufffd", re.sub(f"[{_LINE_ENDS}]", " ", text[start:end]))
-    spans: list[tuple[int, int]] = []
+    plain = text[start:end]
+    if not plain.isprintable():
+        plain = _UNSAID.sub("\ufffd", _LINE_END.sub(" ", plain))
+    spans: list[Span] = []
     for first, last in _boundaries(plain):
         span = _strip(text, start + first, start + last)
         if span[0] >= span[1]:
@@ -148,7 +176,7 @@ def _sentences(text: str, start: int, end: int) -> list[tuple[int, int]]:
     return spans
 
 
-def _boundaries(plain: str) -> Iterator[tuple[int, int]]:
+def _boundaries(plain: str) -> Iterator[Span]:
     """Sentencex's sentences; it takes a speech in quotation marks for one, so those are cut again without the marks."""
     for found in sentencex.get_sentence_boundaries("en", plain):
         start, end = found["start_index"], found["end_index"]
@@ -163,21 +191,23 @@ def _boundaries(plain: str) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
-def _clings(text: str, before: tuple[int, int], span: tuple[int, int]) -> bool:
+def _clings(text: str, before: Span, span: Span) -> bool:
     """Whether `span` belongs to the sentence before it: closing marks, "he said", no space between, an abbreviation."""
     piece = text[span[0] : span[1]]
     if not any(char.isalnum() for char in piece) or (piece[0].islower() and text[before[1] - 1] in _QUOTES):
         return True
     # Without a space it is one token run into the next, which is worth seeing as such.
-    if _RUN_TOGETHER.match(text, before[1] - 2) and before[1] == span[0]:
+    if before[1] == span[0] and _RUN_TOGETHER.match(text, before[1] - 2):
         return True
     return bool(_ABBREVIATION.search(text, max(before[0], before[1] - 12), before[1]))
 
 
-def _kinds(text: str, sentences: list[tuple[int, int]], owner: list[int], paragraphs: list[tuple[int, int]]) -> Ints:
+def _kinds(
+    text: str, sentences: list[Span], owner: list[int], paragraphs: list[Span], blocks: list[list[Span]]
+) -> Ints:
     """Furniture by its words; headings by their shape, in texts that have prose beside them; verse by its lines."""
-    stopped = [bool(_STOP.search(text[max(start, end - 4) : end])) for start, end in sentences]
     kinds = np.zeros(len(sentences), np.int64)
+    prose = any(_stops(text, sentence) for sentence in sentences)
     for i, (start, end) in enumerate(sentences):
         alone = (start, end) == paragraphs[owner[i]]
         if not alone or end - start > 120:
@@ -185,24 +215,23 @@ def _kinds(text: str, sentences: list[tuple[int, int]], owner: list[int], paragr
         line = text[start:end]
         if line.strip(" .!:…»›→").lower() in lexicon.words("furniture"):
             kinds[i] = FURNITURE
-        elif not stopped[i] and len(line.split()) <= _HEADING_WORDS and any(stopped):
+        elif prose and len(line.split()) <= _HEADING_WORDS and not _stops(text, (start, end)):
             kinds[i] = HEADING
+    stanzas = [(block[0][0], block[-1][1]) for block in blocks if _is_stanza(text[block[0][0] : block[-1][1]])]
+    if not stanzas:
+        return kinds
     place = np.array([start for start, _ in sentences], np.int64)
-    for first, last in _stanzas(text):
+    for first, last in stanzas:
         kinds[(place >= first) & (place < last) & (kinds != FURNITURE)] = VERSE
     # A poem has stanzas that do not show it.
-    if (kinds == VERSE).sum() >= _POEM * np.isin(kinds, (PROSE, VERSE)).sum():
-        kinds[kinds == PROSE] = VERSE
+    verse, rest = kinds == VERSE, kinds == PROSE
+    if verse.sum() >= _POEM * (verse.sum() + rest.sum()):
+        kinds[rest] = VERSE
     return kinds
 
 
-def _stanzas(text: str) -> Iterator[tuple[int, int]]:
-    """Blocks between blank lines that look like verse, by their lines or by the capitals where lines were joined."""
-    start = 0
-    for end in [*(match.start() for match in _BLANK.finditer(text)), len(text)]:
-        if _is_stanza(text[start:end]):
-            yield start, end
-        start = end
+def _stops(text: str, sentence: Span) -> bool:
+    return bool(_STOP.search(text[max(sentence[0], sentence[1] - 4) : sentence[1]]))
 
 
 def _is_stanza(block: str) -> bool:

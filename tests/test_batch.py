@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import count, islice
 
 import numpy as np
@@ -16,9 +17,12 @@ from garble.batch import (
     cover,
     offsets,
     packets,
+    recurs,
     row_means,
     row_sums,
     runs,
+    spread,
+    streaks,
     worst_stretch,
 )
 from garble.text import segment, whole
@@ -83,6 +87,28 @@ def test_cover_marks_what_any_run_holds(spans: list[list[int]]) -> None:
     assert cover(edges[:, 0], edges[:, 1], 20).tolist() == expected
 
 
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)).map(sorted), max_size=6))
+def test_spread_lists_the_elements_of_each_run(spans: list[list[int]]) -> None:
+    edges = np.array(spans, np.int64).reshape(-1, 2)
+    assert spread(edges[:, 0], edges[:, 1]).tolist() == [i for a, b in spans for i in range(a, b)]
+
+
+@given(st.sets(st.integers(0, 30)).map(sorted))
+def test_streaks_are_the_runs_of_a_mask_of_the_same_places(places: list[int]) -> None:
+    mask = np.isin(np.arange(31), places)
+    found, expected = streaks(np.array(places, np.int64)), runs(mask, np.array([0, 31]))
+    assert found.starts.tolist() == expected.starts.tolist()
+    assert found.ends.tolist() == expected.ends.tolist()
+
+
+@given(st.text("ab1 ", max_size=30))
+def test_matches_sought_where_they_can_begin_are_those_of_the_whole_text(text: str) -> None:
+    batch, pattern = Batch.of([whole(text)]), re.compile("1+a?|1*b1")
+    begins = np.flatnonzero(np.isin(batch.codes, [ord("1"), ord("b")]))
+    found = [match.span() for match in batch.matches(pattern, begins)]
+    assert found == [match.span() for match in pattern.finditer(batch.text)]
+
+
 @given(st.lists(st.integers(0, 5)), st.integers(1, 10))
 def test_packets_hold_all_in_order_and_stop_at_their_limit(items: list[int], limit: int) -> None:
     found = list(packets(items, limit, lambda item: item))
@@ -99,7 +125,7 @@ def test_packets_read_no_further_than_they_must() -> None:
 def test_recurs_finds_the_last_equal_key_of_the_group(pairs: list[tuple[int, int]]) -> None:
     keys, groups = np.array(pairs, np.uint64).reshape(-1, 2).T
     expected = [max((j for j in range(i) if pairs[j] == pairs[i]), default=-1) for i in range(len(pairs))]
-    assert Batch.of([]).recurs(keys, groups.astype(np.int64)).tolist() == expected
+    assert recurs(keys, groups.astype(np.int64)).tolist() == expected
 
 
 WORDY = st.lists(st.lists(st.sampled_from(["a", "B", "b", "cd", "."]), max_size=8).map(" ".join), max_size=5)

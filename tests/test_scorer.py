@@ -409,3 +409,18 @@ def test_a_scorer_travels_by_its_arguments() -> None:
     scorer = Scorer(threshold=0.4)
     sent = copy.copy(scorer)
     assert (sent.threshold, sent.signature, sent.lm) == (0.4, scorer.signature, scorer.lm)
+
+
+@pytest.mark.parametrize("size", [200, 2_000])
+def test_a_long_document_read_in_parts_scores_as_in_one_piece(
+    size: int, harsh: Scorer, corpus: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Names, quotations, sentences said again and spaced punctuation reach from part to part.
+    speech = "“We are ready, she said. The rest is up to them. The ferry left at dawn , with nine men on board. "
+    names = "Keir Starmer spoke. Later Keir Starrer left. The press followed Keir Starmer home. It was cold. "
+    text = " ".join([speech, *corpus[:30], names, speech, speech, *corpus[30:60]])
+    short = corpus[60]
+    whole, beside = harsh.score(text), harsh.score(short)
+    monkeypatch.setattr("garble.scorer._PACKET", size)
+    monkeypatch.setattr("garble.scorer._LONG", size)
+    assert list(harsh.score_many([short, text, short])) == [beside, whole, beside]

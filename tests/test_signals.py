@@ -49,7 +49,7 @@ EDGES = {
 def columns(signal: Signal, documents: Sequence[Document], lm: LanguageModel | None) -> np.ndarray:
     """(sentences, features) what the signal measures on the documents."""
     batch = Batch.of(documents, lm)
-    return np.stack(signal.columns(batch, signal.function(batch)), axis=1)
+    return np.stack(signal.columns(batch, signal.values(batch)), axis=1)
 
 
 def strongest(signal: Signal, text: str, lm: LanguageModel) -> float:
@@ -58,7 +58,7 @@ def strongest(signal: Signal, text: str, lm: LanguageModel) -> float:
 
 def check(signal: Signal, batch: Batch) -> None:
     """Values of the right size, columns finite, shares within 0..1, evidence where the marks are."""
-    values = signal.function(batch)
+    values = signal.values(batch)
     sizes = {"tokens": len(batch.starts), "characters": len(batch.codes), "sentences": len(batch)}
     assert values.shape == (sizes[signal.unit],)
     found = np.stack(signal.columns(batch, values), axis=1)

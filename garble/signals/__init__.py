@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from garble.batch import Batch, Floats
 from garble.signals import artifacts, characters, coherence, fluency, repetition
-from garble.signals.base import Signal, Values
+from garble.signals.base import Columns, Signal, Values
 
 SIGNALS: tuple[Signal, ...] = (
     repetition.loop,
@@ -71,8 +72,29 @@ class Extraction:
     values: dict[str, Values]
 
 
-def extract(batch: Batch) -> Extraction:
-    """Every signal over the whole batch, each computed once."""
-    values = {signal.name: signal.function(batch) for signal in SIGNALS}
+def extract(batch: Batch, verdicts: Mapping[str, Values] | None = None) -> Extraction:
+    """Every signal over the whole batch, each computed once.
+
+    verdicts: what `judge` found, by signal, where the batch holds a part of a document.
+    """
+    values = {signal.name: signal.values(batch, (verdicts or {}).get(signal.name)) for signal in SIGNALS}
     columns = [column for signal in SIGNALS for column in signal.columns(batch, values[signal.name])]
     return Extraction(np.stack(columns, axis=1), values)
+
+
+def ask(batch: Batch) -> dict[str, Columns]:
+    """By signal with a survey, the columns it gives of one batch."""
+    return {signal.name: signal.survey.ask(batch) for signal in SIGNALS if signal.survey}
+
+
+def judge(answers: Sequence[Mapping[str, Columns]]) -> list[dict[str, Values]]:
+    """A batch, by signal with a survey, the verdict on its rows; from what `ask` gave of all parts of a document."""
+    found: list[dict[str, Values]] = [{} for _ in answers]
+    for signal in SIGNALS:
+        if signal.survey:
+            parts = [answer[signal.name] for answer in answers]
+            verdict = signal.survey.judge(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+            cuts = np.cumsum([len(part[0]) for part in parts])[:-1]
+            for one, rows in zip(found, np.split(verdict, cuts), strict=True):
+                one[signal.name] = rows
+    return found

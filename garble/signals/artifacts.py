@@ -7,20 +7,16 @@ import re
 import numpy as np
 
 from garble import lexicon
+from garble.alphabet import CASE, DIGIT, IDEOGRAPH, KIND, LETTER, LOWER, SPACE, UPPER
 from garble.batch import Batch, Ints, Mask, offsets, runs, spans_of
 from garble.language import detect
 from garble.lm import FIRST_WORD
-from garble.signals.base import marks
+from garble.signals.base import Columns, Survey, marks
 
 
-def _matches(batch: Batch, pattern: re.Pattern[str]) -> Mask:
-    """(characters,) what the pattern matches."""
-    return batch.chars_of(pattern.finditer(batch.text))
-
-
-def _tokens_matched(batch: Batch, pattern: re.Pattern[str]) -> Mask:
-    """(tokens,) the tokens that the pattern matches from beginning to end."""
-    edges = spans_of(pattern.finditer(batch.text))
+def _tokens_matched(batch: Batch, pattern: re.Pattern[str], places: Ints) -> Mask:
+    """(tokens,) the tokens that the pattern matches from beginning to end; it matches nowhere but at `places`."""
+    edges = spans_of(batch.matches(pattern, places))
     return batch.token_mask(np.searchsorted(batch.starts, edges[:, 0]), np.searchsorted(batch.ends, edges[:, 1]) + 1)
 
 
@@ -35,7 +31,7 @@ def leftover_markup(batch: Batch) -> Mask:
     Garbled: The par@@ liament voted for bread &amp; butter.
     Clean: AT&T is < 5 and > 3, so mail a@b.org.
     """
-    return _matches(batch, _MARKUP)
+    return batch.chars_of(batch.matches(_MARKUP, batch.places("<[@#▁&")))
 
 
 _MARKUP = re.compile(
@@ -88,7 +84,11 @@ def carried_abbreviation(batch: Batch) -> Mask:
     Garbled: There are ways to pay, z. B. a loan.
     Clean: There are ways to pay, e.g. a loan, said J. B. Priestley.
     """
-    return _matches(batch, _ABBREVIATION)
+    colons, stops = batch.places(":"), batch.places(".")
+    before = batch.beside(stops, -1)
+    short, long = (stops[np.isin(before, [ord(letter) for letter in letters])] for letters in ("zduoipc", "w"))
+    places = np.concatenate([colons, colons - 1, short - 1, long - 3])
+    return batch.chars_of(batch.matches(_ABBREVIATION, places[places >= 0]))
 
 
 _ABBREVIATION = re.compile(
@@ -97,8 +97,23 @@ _ABBREVIATION = re.compile(
 )
 
 
-@marks("characters", "“{span}” has a space where none belongs")
-def spaced_punctuation(batch: Batch) -> Mask:
+def _close(batch: Batch) -> Columns:
+    """(documents,) each document's number, and whether any mark in it stands close to the word before it."""
+    places = batch.places(",;:.!?")
+    before, after = batch.beside(places, -1), KIND[batch.beside(places, 1)]
+    close = np.isin(batch.codes[places], [ord(sign) for sign in ",;:"]) & (before == ord(")"))
+    close |= ((KIND[before] & (LETTER | DIGIT | IDEOGRAPH)) != 0) | (before == ord("_"))
+    sentence = np.searchsorted(batch.chars, places[close & (after == SPACE)], side="right") - 1
+    number = np.arange(len(batch.total))
+    return number, np.bincount(batch.document[sentence], minlength=len(number)) > 0
+
+
+def _usual(numbers: Ints, close: Mask) -> Mask:
+    return np.isin(numbers, numbers[close])
+
+
+@marks("characters", "“{span}” has a space where none belongs", survey=Survey(_close, _usual))
+def spaced_punctuation(batch: Batch, usual: Mask) -> Mask:
     """A space before a comma, stop or closing bracket, in a document that elsewhere sets them close.
 
     Why it is garble: a piece of decoder output that was never put back together.
@@ -108,15 +123,18 @@ def spaced_punctuation(batch: Batch) -> Mask:
     Clean: He paid .5 of the bill ... then left (by taxi), and came back.
     Clean: He paid the bill , then left ( by taxi ) , and came back .
     """
-    spaced = _matches(batch, _SPACED)
-    if not spaced.any():
-        return spaced
-    close = np.searchsorted(batch.chars, [m.start() for m in _CLOSE.finditer(batch.text)], side="right") - 1
-    usual = np.bincount(batch.document[close], minlength=len(batch.documents) - 1) > 0
-    return spaced & np.repeat(usual[batch.document], np.diff(batch.chars))
+    signs, opening = batch.places(",;:!?.)"), batch.places("(")
+    apart = signs[np.isin(batch.beside(signs, -1), _BLANKS)]
+    # The space begins where the word before it ends.
+    gaps = batch.ends[np.searchsorted(batch.starts, apart) - 1]
+    edges = spans_of(
+        batch.matches(_SPACED, np.concatenate([gaps, opening[np.isin(batch.beside(opening, 1), _BLANKS)]]))
+    )
+    kept = edges[usual[batch.document[np.searchsorted(batch.chars, edges[:, 0], side="right") - 1]]]
+    return batch.char_mask(kept[:, 0], kept[:, 1])
 
 
-_CLOSE = re.compile(r"[\w)][,;:](?=\s)|\w[.!?](?=\s)")
+_BLANKS = [ord(" "), ord("\t")]
 _SPACED = re.compile(r"(?<=\w)[ \t]+[,;:!?](?=\s)|(?<=\w)[ \t]+[,.](?=\s*\u2029)|\([ \t]+(?=\w)|(?<=[\w.])[ \t]+\)")
 
 
@@ -130,7 +148,12 @@ def doubled_punctuation(batch: Batch) -> Mask:
     Garbled: John left,, and he said:: never.
     Clean: John left ... and he said: "Never!!!"
     """
-    return _matches(batch, _DOUBLED)
+    signs = batch.places(",:;")
+    after = batch.beside(signs, 1)
+    close = np.isin(after, [ord(sign) for sign in ",:;."]) | (
+        (after == ord(" ")) & (batch.beside(signs, 2) == ord(","))
+    )
+    return batch.chars_of(batch.matches(_DOUBLED, signs[close]))
 
 
 _DOUBLED = re.compile(r"(?<=\w)(?:, ?,+|::(?!\w)|;;+|,\.|;,|,;)(?=\s|\w)")
@@ -147,7 +170,8 @@ def glued_words(batch: Batch) -> Mask:
     Garbled: He is a poor brodnikStudent from the south.
     Clean: McDonald bought an iPhone, a PowerPoint licence and two PCs for the NGOs on YouTube.
     """
-    return _tokens_matched(batch, _GLUED) & (batch.ids < FIRST_WORD)
+    unknown = batch.ids < FIRST_WORD
+    return _tokens_matched(batch, _GLUED, batch.inside(unknown & batch.is_spelt_out)) & unknown
 
 
 _GLUED = re.compile(r"(?<![\w@./#-])(?:[a-z]{3,}[A-Z][a-z]{2,}|[A-Z]{4,}[a-z]{4,})(?![\w@/])")
@@ -163,14 +187,48 @@ def missing_space(batch: Batch) -> Mask:
     Garbled: It closed yesterday.The next day it rained.
     Clean: It closed yesterday. The site www.example.Com went down, too.
     """
-    return _tokens_matched(batch, _UNSPACED)
+    stops = batch.places(".!?")
+    before, after = batch.beside(stops, -1), batch.beside(stops, 1)
+    joined = stops[(CASE[before] == LOWER) & (CASE[after] == UPPER)]
+    return _tokens_matched(batch, _UNSPACED, batch.inside(np.searchsorted(batch.starts, joined) - 1))
 
 
 _UNSPACED = re.compile(r"(?<![\w.@/:-])[a-z]{3,}[.!?][A-Z][a-z]{1,}(?=[\s,;])")
 
 
-@marks("characters", "this quotation mark has no partner")
-def broken_quote(batch: Batch) -> Mask:
+def _quotes(batch: Batch) -> Columns:
+    """(quotes,) the paragraph, whether it opens, may be a sign for inches, could open, is in a paragraph of several."""
+    quotes = batch.places('"“”')
+    sign, before = batch.codes[quotes], batch.beside(quotes, -1)
+    sentence = np.searchsorted(batch.chars, quotes, side="right") - 1
+    # A straight mark opens or closes by what stands beside it.
+    joined = (KIND[before] & (LETTER | DIGIT | IDEOGRAPH)) != 0
+    joined |= np.isin(before, [ord(char) for char in ".,!?…;:%)]'’"])
+    opens = (sign == ord("“")) | ((sign == ord('"')) & ~joined)
+    inches = (sign == ord('"')) & np.array([chr(code).isdigit() for code in before.tolist()], bool)
+    paragraph = (batch.document[sentence] << 40) + batch.paragraph[sentence]
+    return paragraph, opens, inches, sign != ord("”"), batch.neighbours[sentence] > 1
+
+
+def _stray(paragraph: Ints, opens: Mask, inches: Mask, fore: Mask, several: Mask) -> Mask:
+    """(quotes,) the marks of a paragraph that open without a close or close without an open."""
+    if not len(paragraph):
+        return np.zeros(0, bool)
+    new = np.concatenate([[True], paragraph[1:] != paragraph[:-1]])
+    last = np.append(new[1:], True)
+    closes_next = np.append(~opens[1:], False) & ~last
+    opened_before = np.concatenate([[False], opens[:-1]]) & ~new
+    # After a digit a straight mark is the sign for inches.
+    stray = np.where(opens, ~closes_next, ~opened_before & ~inches) & several
+    # A speech over several paragraphs opens again in the next.
+    place = np.flatnonzero(stray)
+    final = place[np.append(paragraph[place][1:] != paragraph[place][:-1], True)] if len(place) else place
+    goes_on = final[opens[final] & np.isin(paragraph[final] + 1, paragraph[new & fore])]
+    return np.asarray(stray & ~np.isin(paragraph, paragraph[goes_on]))
+
+
+@marks("characters", "this quotation mark has no partner", survey=Survey(_quotes, _stray))
+def broken_quote(batch: Batch, stray: Mask) -> Mask:
     """Quotation marks without a partner in a paragraph of several sentences, judged over the whole document.
 
     Why it is garble: quotes migrate when sentences are translated one by one.
@@ -181,47 +239,8 @@ def broken_quote(batch: Batch) -> Mask:
     Clean: “We are ready,” she said. “The rest is up to them.” Nobody else came.
     """
     found = np.zeros(len(batch.codes), bool)
-    quotes = np.flatnonzero(np.isin(batch.codes, [ord(c) for c in '"“”']))
-    if not len(quotes):
-        return found
-    sentence = np.searchsorted(batch.chars, quotes, side="right") - 1
-    key = batch.document[sentence] * (batch.paragraph.max(initial=0) + 2) + batch.paragraph[sentence]
-    sizes = np.bincount(batch.document * (batch.paragraph.max(initial=0) + 2) + batch.paragraph)
-    cuts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
-    opens_next = {int(key[a]) for a in cuts if batch.codes[quotes[a]] in (ord('"'), ord("“"))}
-    for first, last in zip(cuts.tolist(), [*cuts[1:].tolist(), len(quotes)], strict=True):
-        paragraph = int(key[first])
-        if sizes[paragraph] < 2:
-            continue
-        stray = _unpaired(batch, quotes[first:last])
-        if len(stray) and not (_is_open(batch, int(stray[-1])) and paragraph + 1 in opens_next):
-            found[stray] = True
+    found[batch.places('"“”')[stray]] = True
     return found
-
-
-def _is_open(batch: Batch, place: int) -> bool:
-    """Whether a quotation mark opens: by its shape, or by what stands beside it when it is straight."""
-    char = batch.text[place]
-    before = batch.text[place - 1] if place else " "
-    return char == "“" or (char == '"' and not (before.isalnum() or before in ".,!?…;:%)]'’"))
-
-
-def _unpaired(batch: Batch, quotes: Ints) -> Ints:
-    """The marks of one paragraph that open without a close or close without an open."""
-    waiting: int | None = None
-    stray = []
-    for place in quotes.tolist():
-        if _is_open(batch, place):
-            if waiting is not None:
-                stray.append(waiting)
-            waiting = place
-        elif waiting is None:
-            # After a digit a straight mark is the sign for inches.
-            if not (batch.text[place] == '"' and batch.text[place - 1].isdigit()):
-                stray.append(place)
-        else:
-            waiting = None
-    return np.array(stray if waiting is None else [*stray, waiting], np.int64)
 
 
 @marks("characters", "“{span}” is no well-formed number")
@@ -234,7 +253,9 @@ def malformed_number(batch: Batch) -> Mask:
     Garbled: The price rose to 103,63.18 dollars.
     Clean: The price rose to 1,103.18 dollars, or 1.103,18 in Berlin, in version 2.0.1 on 24.12.2020.
     """
-    return batch.chars_of(m for m in _NUMBER.finditer(batch.text) if not _WELL_FORMED.fullmatch(m.group()))
+    digits = batch.signs[KIND[batch.codes[batch.signs]] == DIGIT]
+    numbers = batch.matches(_NUMBER, digits[KIND[batch.beside(digits, -1)] != DIGIT])
+    return batch.chars_of(number for number in numbers if not _WELL_FORMED.fullmatch(number.group()))
 
 
 _NUMBER = re.compile(r"(?<![\w.,:/-])\d+(?:[.,:]\d+)+(?![\w:/-])")

@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,22 @@ from garble.batch import Batch, Floats, Ints, Runs, row_means, runs, worst_stret
 Kind = Literal["marks", "weighs", "measures"]
 Unit = Literal["tokens", "characters", "sentences"]
 Values = NDArray[Any]
-Function = Callable[[Batch], Values]
+Columns = tuple[Values, ...]
+
+
+class Survey(NamedTuple):
+    """What a signal that looks beyond a sentence must know of whole documents, however many batches they fill.
+
+    ask: columns of as many rows as the signal likes, from one batch. judge: a verdict a row, from the columns of all
+    batches laid end to end; the signal's function gets those on its own batch's rows.
+    """
+
+    ask: Callable[[Batch], Columns]
+    judge: Callable[..., Values]
+
+
+# Of a batch, and of the verdict on its rows where the signal has a survey.
+Function = Callable[..., Values]
 
 # By this much, in standard deviations, a token must be stranger than usual to lengthen the worst stretch.
 _SLACK = 0.5
@@ -47,6 +62,13 @@ class Signal:
     reason: str
     doc: str
     function: Function
+    survey: Survey | None
+
+    def values(self, batch: Batch, verdict: Values | None = None) -> Values:
+        """What the function returns; without a verdict the batch is taken to hold all there is of its documents."""
+        if self.survey is None:
+            return self.function(batch)
+        return self.function(batch, self.survey.judge(*self.survey.ask(batch)) if verdict is None else verdict)
 
     @property
     def family(self) -> str:
@@ -113,25 +135,25 @@ def _beyond_style(values: Values, rows: Ints) -> Floats:
     return np.asarray(values - np.repeat(style, np.diff(rows)) - _SLACK)
 
 
-def _signal(kind: Kind, unit: Unit, reason: str, language: str) -> Callable[[Function], Signal]:
+def _signal(kind: Kind, unit: Unit, reason: str, language: str, survey: Survey | None) -> Callable[[Function], Signal]:
     def wrap(function: Function) -> Signal:
         family = function.__module__.rsplit(".", 1)[-1]
         name = f"{family}.{function.__name__}"
-        return Signal(name, kind, unit, language, reason, inspect.getdoc(function) or "", function)
+        return Signal(name, kind, unit, language, reason, inspect.getdoc(function) or "", function, survey)
 
     return wrap
 
 
-def marks(unit: Unit, reason: str, language: str = "any") -> Callable[[Function], Signal]:
+def marks(unit: Unit, reason: str, language: str = "any", survey: Survey | None = None) -> Callable[[Function], Signal]:
     """A signal that returns a boolean a token or a character; its feature is the share marked."""
-    return _signal("marks", unit, reason, language)
+    return _signal("marks", unit, reason, language, survey)
 
 
-def weighs(reason: str, language: str = "any") -> Callable[[Function], Signal]:
+def weighs(reason: str, language: str = "any", survey: Survey | None = None) -> Callable[[Function], Signal]:
     """A signal that returns a float a token; its features are the level and the worst stretch."""
-    return _signal("weighs", "tokens", reason, language)
+    return _signal("weighs", "tokens", reason, language, survey)
 
 
-def measures(reason: str, language: str = "any") -> Callable[[Function], Signal]:
+def measures(reason: str, language: str = "any", survey: Survey | None = None) -> Callable[[Function], Signal]:
     """A signal that returns a float a sentence, which is its feature; it has no place of its own."""
-    return _signal("measures", "sentences", reason, language)
+    return _signal("measures", "sentences", reason, language, survey)

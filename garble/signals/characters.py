@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 
 from garble import lexicon
-from garble.alphabet import COMMON, GREEK, IDEOGRAPH, KIND, LATIN, LETTER, MARK, SCRIPT
-from garble.batch import Batch, Ints, Mask, cover, row_sums, runs
+from garble.alphabet import CYRILLIC, DIGIT, GREEK, IDEOGRAPH, KIND, LATIN, LETTER, MARK, OTHER_SCRIPT, SCRIPT, Codes
+from garble.batch import Batch, Ints, Mask, cover, offsets, row_sums, runs, spread
 from garble.signals.base import marks
 
 
@@ -54,18 +55,20 @@ def misread_sign(batch: Batch) -> Mask:
 
 def _misread(batch: Batch, leads: tuple[tuple[int, int, int], ...]) -> Mask:
     """Sequences of `size` characters whose Windows-1252 bytes are one UTF-8 character with such a first byte."""
-    codes = batch.codes
-    byte = np.where(codes < 0x10000, _bytes_of_cp1252()[np.minimum(codes, 0xFFFF)], 0)
-    follows = np.zeros(len(byte) + 3, bool)
-    follows[: len(byte)] = (byte >= 0x80) & (byte < 0xC0)
-    found = np.zeros(len(byte) + 3, bool)
+    found = np.zeros(len(batch.codes), bool)
+    byte = _byte(batch.codes[batch.beyond_ascii])
     for size, first, last in leads:
-        lead = np.flatnonzero((byte >= first) & (byte <= last))
+        lead = batch.beyond_ascii[(byte >= first) & (byte <= last)]
         for step in range(1, size):
-            lead = lead[follows[lead + step]]
+            follows = _byte(batch.beside(lead, step))
+            lead = lead[(follows >= 0x80) & (follows < 0xC0)]
         for step in range(size):
             found[lead + step] = True
-    return found[: len(byte)]
+    return found
+
+
+def _byte(codes: Codes) -> Ints:
+    return np.where(codes < 0x10000, _bytes_of_cp1252()[np.minimum(codes, 0xFFFF)], 0)
 
 
 @marks("characters", "a character was lost here")
@@ -78,10 +81,12 @@ def replacement(batch: Batch) -> Mask:
     Garbled: The caf\N{REPLACEMENT CHARACTER} is closed.
     Clean: The café is closed.
     """
-    codes = batch.codes
+    codes = batch.codes[batch.beyond_ascii]
     private = ((codes >= 0xE000) & (codes <= 0xF8FF)) | (codes >= 0xF0000)
     surrogate = (codes >= 0xD800) & (codes <= 0xDFFF)
-    return np.asarray(private | surrogate | (codes == 0xFFFD) | ((codes & 0xFFFE) == 0xFFFE))
+    found = np.zeros(len(batch.codes), bool)
+    found[batch.beyond_ascii] = private | surrogate | (codes == 0xFFFD) | ((codes & 0xFFFE) == 0xFFFE)
+    return found
 
 
 _INVISIBLE = [0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x200E, 0x200F]
@@ -99,20 +104,27 @@ def stray_control(batch: Batch) -> Mask:
     Clean: The government met on Monday, 👩\u200d🌾.
     """
     codes = batch.codes
-    control = (codes < 0x20) & ~np.isin(codes, [9, 10, 11, 12, 13]) | (codes >= 0x7F) & (codes < 0xA0) & (codes != 0x85)
-    hidden = np.flatnonzero(np.isin(codes, _INVISIBLE))
+    control = np.asarray(
+        (codes < 0x20) & ((codes < 9) | (codes > 13)) | (codes >= 0x7F) & (codes < 0xA0) & (codes != 0x85)
+    )
+    hidden = batch.beyond_ascii[np.isin(codes[batch.beyond_ascii], _INVISIBLE)]
     word = np.searchsorted(batch.starts, hidden, side="right") - 1
-    inside = (word >= 0) & (hidden > batch.starts[word]) & (hidden < batch.ends[word] - 1) & (_latin(batch)[word] > 0)
+    hidden, word = hidden[word >= 0], word[word >= 0]
+    inside = (hidden > batch.starts[word]) & (hidden < batch.ends[word] - 1) & (_letters(batch, word, _LATIN) > 0)
     # A soft hyphen by itself only says where a word may be broken.
-    inside &= (codes[hidden] != 0xAD) | (KIND[codes[np.minimum(hidden + 1, len(codes) - 1)]] == MARK)
+    inside &= (codes[hidden] != 0xAD) | (KIND[batch.beside(hidden, 1)] == MARK)
     control[hidden[inside]] = True
-    return np.asarray(control)
+    return control
 
 
-def _latin(batch: Batch) -> Ints:
-    """(tokens,) Latin letters."""
-    letters = (SCRIPT[batch.codes] == LATIN) & ((KIND[batch.codes] & LETTER) != 0)
-    return np.add.reduceat(letters.astype(np.int64), batch.starts) if len(batch.starts) else np.zeros(0, np.int64)
+def _letters(batch: Batch, tokens: Ints, scripts: Sequence[int]) -> Ints:
+    """How many letters of these scripts each of the tokens holds."""
+    codes = batch.codes[batch.inside(tokens)]
+    letters = np.isin(SCRIPT[codes], scripts) & ((KIND[codes] & (LETTER | IDEOGRAPH)) != 0)
+    return np.diff(offsets(letters)[offsets(batch.length[tokens])])
+
+
+_LATIN, _GREEK, _FOREIGN = [LATIN], [GREEK], [GREEK, CYRILLIC, OTHER_SCRIPT]
 
 
 @marks("tokens", "“{span}” mixes two alphabets")
@@ -127,20 +139,22 @@ def mixed_script(batch: Batch) -> Mask:
     Clean: The α-helix is 5 μm long, said Dvořák.
     Clean: The character 水 (shuǐ) stands for water, and Moscow (Москва) for itself.
     """
-    script = SCRIPT[batch.codes]
-    letter = (KIND[batch.codes] & (LETTER | IDEOGRAPH)) != 0
-    if not len(batch.starts):
-        return np.zeros(0, bool)
-    latin = _latin(batch)
-    other = np.add.reduceat((letter & (script != LATIN) & (script != COMMON)).astype(np.int64), batch.starts)
-    ideograph = (batch.kinds & IDEOGRAPH) != 0
+    found = np.zeros(len(batch.starts), bool)
+    codes = batch.codes[batch.beyond_ascii]
+    strange = batch.beyond_ascii[np.isin(SCRIPT[codes], _FOREIGN) | (KIND[codes] == IDEOGRAPH)]
+    sentences = np.unique(np.searchsorted(batch.chars, strange, side="right") - 1)
+    edges = batch.tokens[sentences], batch.tokens[sentences + 1]
+    tokens, rows = spread(*edges), offsets(edges[1] - edges[0])
+    latin, other = (_letters(batch, tokens, scripts) for scripts in (_LATIN, _FOREIGN))
+    ideograph = (batch.kinds[tokens] & IDEOGRAPH) != 0
     # A single Greek letter in a short word is a unit or a symbol: μm, βA.
-    greek = np.add.reduceat((letter & (script == GREEK)).astype(np.int64), batch.starts)
-    mixed = (latin > 0) & (other > 0) & ~((greek == 1) & (other == 1) & (batch.length <= 3))
-    foreign = (latin == 0) & ((other > 1) | ideograph)
+    unit = (_letters(batch, tokens, _GREEK) == 1) & (other == 1) & (batch.length[tokens] <= 3)
+    found[tokens] = (latin > 0) & (other > 0) & ~unit
     # A word of another script is out of place only where the sentence is otherwise Latin.
-    share = row_sums(latin, batch.tokens) / np.maximum(row_sums(latin + other, batch.tokens), 1)
-    return np.asarray(mixed | (foreign & (share > 0.7)[batch.sentence] & ~_marked_off(batch, foreign)))
+    share = row_sums(latin, rows) / np.maximum(row_sums(latin + other, rows), 1)
+    foreign = np.zeros(len(batch.starts), bool)
+    foreign[tokens] = (latin == 0) & ((other > 1) | ideograph) & np.repeat(share > 0.7, np.diff(rows))
+    return np.asarray(found | (foreign & ~_marked_off(batch, foreign)))
 
 
 def _marked_off(batch: Batch, foreign: Mask) -> Mask:
@@ -162,7 +176,8 @@ def fused_digits(batch: Batch) -> Mask:
     Garbled: In the2000people who came in2014the mood was good.
     Clean: In 2014 the iPhone5 cost 300km of H2O, said user7 in CO2 of the 1990s.
     """
-    return batch.chars_of(match for match in _FUSED.finditer(batch.text) if _joined(match))
+    places = batch.inside(((batch.kinds & LETTER) != 0) & ((batch.kinds & DIGIT) != 0))
+    return batch.chars_of(match for match in batch.matches(_FUSED, places) if _joined(match))
 
 
 _FUSED = re.compile(r"(?<![\w.@/#-])([A-Za-z]*)\d{2,}(?:[.,]\d+)?([A-Za-z]*)(?![\w@/])")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from garble import lexicon
-from garble.alphabet import CASE, FOLD, UPPER, Hashes, chain
+from garble.alphabet import Hashes, chain
 from garble.batch import Batch, Floats, Ints, Mask, row_sums
 from garble.lm import FIRST_WORD
-from garble.signals.base import marks, measures, weighs
+from garble.signals.base import Columns, Survey, marks, measures, weighs
 
 
 def _pairs(batch: Batch, name: str) -> Mask:
     """Pairs of words that stand in the list `name`, as "first second" a line."""
-    begins, hashes = batch.ngrams(2)
     listed = lexicon.hash_words([word for pair in sorted(lexicon.words(name)) for word in pair.split()])
-    firsts = begins[lexicon.isin(hashes, np.sort(chain(listed[::2], listed[1::2])))]
+    firsts = np.flatnonzero(lexicon.isin(batch.word[:-1], np.sort(listed[::2])) & ~batch.opens[1:])
+    pairs = chain(batch.word[firsts], batch.word[firsts + 1])
+    firsts = firsts[lexicon.isin(pairs, np.sort(chain(listed[::2], listed[1::2])))]
     return batch.token_mask(firsts, firsts + 2)
 
 
@@ -48,26 +50,19 @@ def wrong_article(batch: Batch) -> Mask:
     Garbled: It was a evil thing and an big one.
     Clean: It was an hour before a European MP, an SOS and a one-off.
     """
-    a, an = (np.concatenate([[False], batch.word[:-1] == word]) for word in lexicon.hash_words(["a", "an"]))
-    beside = np.zeros(len(batch.starts), bool)
-    beside[1:] = (batch.starts[1:] - batch.ends[:-1] == 1) & ~batch.is_capital[:-1] & ~batch.is_first[1:]
-    first = FOLD[batch.codes[batch.starts]]
-    says_vowel = lexicon.isin(batch.word, lexicon.hashes("said_with_vowel"))
-    says_consonant = lexicon.isin(batch.word, lexicon.hashes("said_with_consonant"))
+    a, an = (batch.word[:-1] == word for word in lexicon.hash_words(["a", "an"]))
+    after = np.flatnonzero((a | an) & ~batch.is_capital[:-1] & (batch.starts[1:] - batch.ends[:-1] == 1)) + 1
+    after = after[
+        ~batch.is_first[after] & batch.is_word[after] & (batch.length[after] > 1) & ~batch.is_spelt_out[after]
+    ]
+    first = batch.folded[batch.starts[after]]
+    says_vowel = lexicon.isin(batch.word[after], lexicon.hashes("said_with_vowel"))
+    says_consonant = lexicon.isin(batch.word[after], lexicon.hashes("said_with_consonant"))
     vowel = says_vowel | (np.isin(first, [ord(c) for c in "aeiou"]) & ~says_consonant)
     # An h is silent at times; of digits and accents nothing is known.
     consonant = says_consonant | (np.isin(first, [ord(c) for c in "bcdfgjklmnpqrstvwxyz"]) & ~says_vowel)
-    plain = batch.is_word & (batch.length > 1) & ~_spelt_out(batch)
-    wrong = np.flatnonzero(beside & plain & ((a & vowel) | (an & consonant)))
+    wrong = after[np.where(a[after - 1], vowel, consonant)]
     return batch.token_mask(wrong - 1, wrong + 1)
-
-
-def _spelt_out(batch: Batch) -> Mask:
-    """Words with more capitals than their first: read letter by letter, perhaps."""
-    if not len(batch.starts):
-        return np.zeros(0, bool)
-    capitals = np.add.reduceat((CASE[batch.codes] == UPPER).astype(np.int64), batch.starts)
-    return np.asarray(capitals > batch.is_capital)
 
 
 @marks("tokens", "the sentence breaks off at “{span}”", language="en")
@@ -84,7 +79,7 @@ def dangling(batch: Batch) -> Mask:
     last = batch.tokens[1:][sizes >= 4] - 1
     stop = np.isin(batch.codes[batch.starts[last]], [ord(c) for c in ".!?"]) & (batch.length[last] == 1)
     ends = last[stop] - 1
-    ends = ends[lexicon.isin(batch.word[ends], lexicon.hashes("never_last")) & ~_spelt_out(batch)[ends]]
+    ends = ends[lexicon.isin(batch.word[ends], lexicon.hashes("never_last")) & ~batch.is_spelt_out[ends]]
     return batch.token_mask(ends, ends + 2)
 
 
@@ -101,8 +96,46 @@ def cut_off(batch: Batch) -> Floats:
     return np.clip(batch.reading.edges - 7, 0, None)
 
 
-@marks("tokens", "“{span}” is spelt otherwise in the rest of the text")
-def name_drift(batch: Batch) -> Mask:
+def _names(batch: Batch) -> tuple[Ints, Hashes]:
+    """(names,) tokens that may be misspelt names, and groups of those that may be meant for one another."""
+    named = np.flatnonzero(batch.is_capital & batch.is_word & (batch.length >= 5))
+    inner = named[(named > 0) & ~batch.is_first[named]]
+    second = inner[batch.is_capital[inner - 1]]
+    long = named[(batch.ids[named] < FIRST_WORD) & (batch.length[named] >= 7)]
+    initials = chain(*(batch.folded[batch.starts[long] + place].astype(np.uint64) for place in (0, 1)))
+    names = np.concatenate([second, long])
+    # Names after the same first name, and long ones that begin alike, are groups of two sorts.
+    sort = np.repeat(np.array([0, 1], np.uint64), [len(second), len(long)])
+    groups = chain(np.concatenate([batch.word[second - 1], initials]), sort)
+    return names, chain(groups, batch.document[batch.sentence[names]].astype(np.uint64))
+
+
+def _spelt(batch: Batch) -> Columns:
+    """(names,) their groups, hashes, whether the vocabulary lacks them, and their letters."""
+    names, groups = _names(batch)
+    spelt = [batch.pieces(name, name + 1) for name in names.tolist()]
+    return groups, batch.word[names], batch.ids[names] < FIRST_WORD, np.array(spelt, object)
+
+
+def _strays(groups: Hashes, words: Hashes, unknown: Mask, spelt: NDArray[np.object_]) -> Mask:
+    """(names,) those close to one that stands more often in their group."""
+    found = np.zeros(len(groups), bool)
+    _, spelling, counts = np.unique(chain(groups, words), return_index=True, return_counts=True)
+    # What the vocabulary knows is another word: German beside Germany.
+    drifting = np.intersect1d(groups[spelling[(counts == 1) & unknown[spelling]]], groups[spelling[counts > 1]])
+    rows = np.flatnonzero(np.isin(groups, drifting))
+    rows = rows[np.argsort(groups[rows], kind="stable")]
+    for some in np.split(rows, np.flatnonzero(np.diff(groups[rows])) + 1):
+        _, first, counts = np.unique(words[some], return_index=True, return_counts=True)
+        first = some[first]
+        common = str(spelt[first[counts.argmax()]]) if len(first) else ""
+        for rare in first[(counts == 1) & unknown[first]].tolist():
+            found[rare] = _distance(spelt[rare].lower(), common.lower()) <= 2
+    return found
+
+
+@marks("tokens", "“{span}” is spelt otherwise in the rest of the text", survey=Survey(_spelt, _strays))
+def name_drift(batch: Batch, stray: Mask) -> Mask:
     """A name one or two letters away from one that the document spells otherwise, and more often.
 
     Looked for after the same first name, and among long names that the vocabulary lacks and that begin alike.
@@ -114,31 +147,8 @@ def name_drift(batch: Batch) -> Mask:
     Garbled: Mikko Lehtonen won. Then Lehtonen sang. The press followed Lehtomen home.
     Clean: Keir Starmer spoke. Later Keir Starmer left. The press followed Victoria Starmer home.
     """
-    named = np.flatnonzero(batch.is_capital & batch.is_word & (batch.length >= 5))
-    inner = named[(named > 0) & ~batch.is_first[named]]
-    second = inner[batch.is_capital[inner - 1]]
-    long = named[(batch.ids[named] < FIRST_WORD) & (batch.length[named] >= 7)]
-    initials = chain(*(FOLD[batch.codes[batch.starts[long] + place]].astype(np.uint64) for place in (0, 1)))
-    return _strays(batch, second, batch.word[second - 1]) | _strays(batch, long, initials)
-
-
-def _strays(batch: Batch, names: Ints, groups: Hashes) -> Mask:
-    """Of names in the same group of a document those close to one that stands there more often."""
     found = np.zeros(len(batch.starts), bool)
-    groups = chain(groups, batch.document[batch.sentence[names]].astype(np.uint64))
-    _, owner, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    for number in np.flatnonzero(sizes > 2).tolist():
-        tokens = names[owner == number]
-        _, first, where, counts = np.unique(
-            batch.word[tokens], return_index=True, return_inverse=True, return_counts=True
-        )
-        spelt = [batch.pieces(token, token + 1).lower() for token in tokens[first].tolist()]
-        common = int(counts.argmax())
-        # What the vocabulary knows is another word: German beside Germany.
-        stray = (counts == 1) & (counts[common] > 1) & (batch.ids[tokens[first]] < FIRST_WORD)
-        for rare in np.flatnonzero(stray).tolist():
-            if _distance(spelt[rare], spelt[common]) <= 2:
-                found[tokens[where == rare]] = True
+    found[_names(batch)[0][stray]] = True
     return found
 
 
@@ -168,8 +178,24 @@ def company(batch: Batch) -> Floats:
     return batch.reading.company
 
 
-@measures("the sentence shares no word with the rest of the text", language="en")
-def off_topic(batch: Batch) -> Floats:
+def _content(batch: Batch) -> Ints:
+    return np.flatnonzero(batch.is_word & ~batch.is_small & (batch.length > 2))
+
+
+def _topics(batch: Batch) -> Columns:
+    """(content words,) what tells each from other words and other documents."""
+    where = _content(batch)
+    return (chain(batch.word[where], batch.document[batch.sentence[where]].astype(np.uint64)),)
+
+
+def _times(keys: Hashes) -> Ints:
+    """(content words,) how often each stands in its document."""
+    _, word, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    return np.asarray(counts[word])
+
+
+@measures("the sentence shares no word with the rest of the text", language="en", survey=Survey(_topics, _times))
+def off_topic(batch: Batch, times: Ints) -> Floats:
     """How far the share of content words that stand nowhere else in the document goes beyond three fifths.
 
     Looked at in documents of six sentences or more, and sentences of four content words or more.
@@ -182,17 +208,12 @@ def off_topic(batch: Batch) -> Floats:
     Clean: The port is full of ships. The ships wait for the port. The port has no room. The ships bring grain.
     The grain fills the ships. The ships leave the port.
     """
-    content = batch.is_word & ~batch.is_small & (batch.length > 2)
-    where = np.flatnonzero(content)
-    if not len(where):
-        return np.zeros(len(batch))
-    sentence = batch.sentence[where]
-    key = chain(batch.word[where], batch.document[sentence].astype(np.uint64))
-    _, word, counts = np.unique(key, return_inverse=True, return_counts=True)
+    where = _content(batch)
     # What the sentence says twice itself is not shared with others.
-    _, own, inside = np.unique(chain(key, sentence.astype(np.uint64)), return_inverse=True, return_counts=True)
-    alone = np.zeros(len(batch.starts))
-    alone[where] = counts[word] == inside[own]
+    inside = _times(chain(batch.word[where], batch.sentence[where].astype(np.uint64)))
+    content, alone = np.zeros((2, len(batch.starts)), bool)
+    content[where] = True
+    alone[where] = times == inside
     total = row_sums(content, batch.tokens)
-    long = (np.diff(batch.documents) >= 6)[batch.document] & (total >= 4)
+    long = (batch.total >= 6)[batch.document] & (total >= 4)
     return np.where(long, np.clip(row_sums(alone, batch.tokens) / np.maximum(total, 1) - 0.6, 0, None), 0)

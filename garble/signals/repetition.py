@@ -7,9 +7,9 @@ import zlib
 import numpy as np
 
 from garble import lexicon
-from garble.alphabet import DIGIT, FOLD, LETTER, Hashes, hash_runs
-from garble.batch import BORDER, Batch, Floats, Ints, Mask, cover, offsets, row_sums, runs
-from garble.signals.base import marks, measures
+from garble.alphabet import DIGIT, LETTER, Hashes, hash_runs
+from garble.batch import BORDER, Batch, Floats, Ints, Mask, cover, offsets, recurs, row_sums, runs, spread, streaks
+from garble.signals.base import Columns, Survey, marks, measures
 
 
 def _periodic(batch: Batch, n: int) -> tuple[Ints, Ints, Ints]:
@@ -211,7 +211,7 @@ def joined_to_itself(batch: Batch) -> Mask:
 def _goes_on(batch: Batch, tokens: Ints) -> Mask:
     """Words in -er, -ed and -ing: better and better, worked and worked, ringing and ringing."""
     ends = batch.ends[tokens]
-    last = [FOLD[batch.codes[np.maximum(ends - back, 0)]] for back in (3, 2, 1)]
+    last = [batch.folded[np.maximum(ends - back, 0)] for back in (3, 2, 1)]
 
     def spelt(ending: str) -> Mask:
         letters = zip(last[-len(ending) :], ending, strict=True)
@@ -274,7 +274,7 @@ def _echoed_names(batch: Batch, least: int, most: int) -> Mask:
     names = runs(named, batch.tokens)
     clause = np.cumsum(_breaks(batch) | batch.is_first, dtype=np.int64)
     heads = np.flatnonzero(named)
-    before = batch.recurs(batch.word[heads], clause[heads])
+    before = recurs(batch.word[heads], clause[heads])
     again = heads[before >= 0]
     owner = np.searchsorted(names.starts, again, side="right") - 1
     first = np.searchsorted(names.starts, heads[before[before >= 0]], side="right") - 1
@@ -322,24 +322,20 @@ def loop_in_word(batch: Batch) -> Mask:
     Garbled: It was a WhiteWhiteWhite house.
     Clean: Mississippi has bananas, hahaha.
     """
-    found = np.zeros(len(batch.codes), bool)
-    letters = FOLD[batch.codes]
-    word = np.full(len(letters), -1)
-    word[batch.char_mask(batch.starts, batch.ends)] = np.repeat(np.arange(len(batch.starts)), batch.length)
-    # Only words long enough to hold a piece three times are worth a look.
-    worth = np.append((batch.length >= 6) & batch.is_word, False)
-    where = np.flatnonzero(worth[word])
+    letters = batch.folded
+    firsts, lasts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for period in range(2, 9):
-        back = where[where >= period]
-        same = (letters[back] == letters[back - period]) & (word[back] == word[back - period])
-        match = np.zeros(len(letters), bool)
-        match[back[same]] = True
-        turns = runs(match, batch.chars)
+        # Only words long enough to hold the piece three times are worth a look.
+        words = np.flatnonzero((batch.length >= 3 * period) & batch.is_word)
+        places = spread(batch.starts[words] + period, batch.ends[words])
+        same = places[letters[places] == letters[places - period]]
+        turns = streaks(same)
         thrice = turns.lengths >= 2 * period
-        firsts, lasts = turns.starts[thrice] - period, turns.ends[thrice]
-        stuck = np.array([_is_stuck(batch.text[first : first + period]) for first in firsts.tolist()], bool)
-        found |= batch.char_mask(firsts[stuck], lasts[stuck])
-    return found
+        begins, ends = turns.starts[thrice] - period, turns.ends[thrice]
+        stuck = np.array([_is_stuck(batch.text[begin : begin + period]) for begin in begins.tolist()], bool)
+        firsts.append(begins[stuck])
+        lasts.append(ends[stuck])
+    return batch.char_mask(np.concatenate(firsts), np.concatenate(lasts))
 
 
 def _is_stuck(piece: str) -> bool:
@@ -360,11 +356,13 @@ def compressibility(batch: Batch) -> Floats:
     Garbled: The BIP is the BIP of the BIP, which is the BIP that the BIP is after the BIP of the BIP.
     Clean: The gross domestic product grew by two per cent in the year after the reform was passed.
     """
-    sentences = [sentence.encode("utf-8", "replace") for sentence in batch.text.split(BORDER)[:-1]]
+    sentences = [piece.encode("utf-8", "replace") for piece in batch.text.split(BORDER) if len(piece) >= _SHORT]
     raw = np.array([len(sentence) for sentence in sentences], float)
     packed = np.array([len(zlib.compress(sentence, 6, -15)) for sentence in sentences], float)
     expected = np.minimum(_PACKED_AT_ONE * np.maximum(raw, 1) ** _PACKED_GROWTH, raw + 2)
-    return np.where(np.diff(batch.chars) > _SHORT, np.clip(1 - packed / expected, 0, 1), 0.0)
+    found = np.zeros(len(batch))
+    found[np.diff(batch.chars) > _SHORT] = np.clip(1 - packed / expected, 0, 1)
+    return found
 
 
 # Deflated size of clean English sentences is about 1.38 x size ^ 0.865; fitted on the training text of the model.
@@ -373,8 +371,33 @@ _PACKED_AT_ONE, _PACKED_GROWTH = 1.38, 0.865
 _SHORT = 40
 
 
-@marks("tokens", "this sentence stands in the text already")
-def sentence_again(batch: Batch) -> Mask:
+def _said(batch: Batch) -> Columns:
+    """(sentences,) the key of what each says, its words, and its document; sentences without tokens have the key 0."""
+    said = np.flatnonzero(np.diff(batch.tokens))
+    key = np.zeros(len(batch), np.uint64)
+    key[said] = hash_runs(batch.word, batch.tokens[said], batch.tokens[said + 1])
+    return key, row_sums(batch.is_word, batch.tokens), batch.document
+
+
+def _again(keys: Hashes, sizes: Floats, documents: Ints) -> Mask:
+    """(sentences,) those that stand in the text already."""
+    found = np.zeros(len(keys), bool)
+    said = np.flatnonzero(keys)
+    key, size, document = keys[said], sizes[said], documents[said]
+    before = recurs(key, document)
+    # What comes again far off is a quotation or a form.
+    long = (before >= 0) & (said - said[before] <= 4) & (size >= 8)
+    same = np.zeros(len(said) + 1, bool)
+    same[1:-1] = (key[1:] == key[:-1]) & (document[1:] == document[:-1])
+    thrice = runs(same[1:], np.array([0, len(said)]))
+    keep = thrice.lengths >= 2
+    running = cover(thrice.starts[keep], thrice.ends[keep] + 1, len(said)) & (size >= 3)
+    found[said[long | running]] = True
+    return found
+
+
+@marks("tokens", "this sentence stands in the text already", survey=Survey(_said, _again))
+def sentence_again(batch: Batch, again: Mask) -> Mask:
     """A sentence of eight words or more said at most four sentences before; a shorter one three times running.
 
     Why it is garble: decoders lose their place between sentences too, and pages are glued together twice.
@@ -384,17 +407,4 @@ def sentence_again(batch: Batch) -> Mask:
     Garbled: He was not there. He was not there. He was not there.
     Clean: The ferry left at dawn with nine men. It was cold. The ferry came back with eight. No. No. No.
     """
-    sizes = row_sums(batch.is_word, batch.tokens)
-    place = np.arange(len(batch.starts)) - np.repeat(batch.tokens[:-1], np.diff(batch.tokens))
-    said = np.flatnonzero(np.diff(batch.tokens))
-    key = hash_runs(batch.word, batch.tokens[said], place)
-    before = batch.recurs(key, batch.document[said])
-    # What comes again far off is a quotation or a form.
-    long = (before >= 0) & (said - said[before] <= 4) & (sizes[said] >= 8)
-    same = np.zeros(len(said) + 1, bool)
-    same[1:-1] = (key[1:] == key[:-1]) & (batch.document[said[1:]] == batch.document[said[:-1]])
-    thrice = runs(same[1:], np.array([0, len(said)]))
-    keep = thrice.lengths >= 2
-    running = cover(thrice.starts[keep], thrice.ends[keep] + 1, len(said)) & (sizes[said] >= 3)
-    again = said[long | running]
-    return batch.token_mask(batch.tokens[again], batch.tokens[again + 1])
+    return batch.token_mask(batch.tokens[:-1][again], batch.tokens[1:][again])
