@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -24,14 +25,15 @@ _WIDTH = 40
 def followed(plan: Plan, workers: int, resume: bool) -> Progress:
     """Run the plan and show how far it is, on a terminal in a bar, else now and then in a line.
 
-    Raises InputError and ValueError as `garble.corpus.run` does.
+    Raises what `garble.corpus.run` does, and KeyboardInterrupt also when the process is asked to end.
     """
     console = console_of(sys.stderr) if sys.stderr.isatty() else None
     steps = run(plan, workers, resume)
     total = sum(map(size_of, plan.sources))
     # A result on the terminal and a bar must not mix.
-    has_bar = console is not None and console.is_interactive and plan.kept != "-"
+    has_bar = console is not None and console.is_interactive and not (plan.kept == "-" and sys.stdout.isatty())
     progress = Progress()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for step in _complaining(_with_bar(steps, total) if has_bar else _with_lines(steps, total)):
             progress = step.progress
@@ -39,6 +41,8 @@ def followed(plan: Plan, workers: int, resume: bool) -> Progress:
         goes_on = "; the same command with --resume goes on" if plan.journal else ""
         complain(f"stopped after {many(progress.records, 'record')}{goes_on}")
         raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return progress
 
 
@@ -69,6 +73,8 @@ def summary(plan: Plan, progress: Progress) -> str:
     if reasons:
         lines.append(f"{many(sum(reasons.values()), plan.unit)} {would}dropped, by reason:")
         lines += _counted(reasons)
+    if progress.unread:
+        lines.append(f"{many(progress.unread, 'input')} not read to its end")
     if progress.problems:
         lines.append(f"{many(progress.problems.total(), 'bad record')}, by what is wrong:")
         lines += _counted(progress.problems)
@@ -136,7 +142,7 @@ def _with_bar(steps: Iterable[Step], total: int) -> Iterator[Step]:
 
 
 def _counted(counts: dict[str, int]) -> list[str]:
-    return [f"{count:10,}  {name}" for name, count in sorted(counts.items(), key=lambda item: -item[1])]
+    return [f"{count:10,}  {name}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
 
 
 def _histogram(histogram: list[int]) -> Iterator[str]:

@@ -7,14 +7,18 @@ import csv
 import gzip
 import json
 import lzma
+import os
 import random
 import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
-from io import StringIO
+from contextlib import suppress
+from io import StringIO, TextIOWrapper
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -24,14 +28,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from garble.cli import main
-from garble.corpus import Layout, Plan, Source, run
+from garble.corpus import Layout, Plan, Source, find_sources, run
+from garble.corpus.records import format_of
 from garble.corpus.streams import compressed
+from garble.io import InputError
 from garble.prefilter import Prefilter, Unit
 from garble.scorer import Scorer
 
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."
 LOOPED = "I want to to to to to to to go home."
 MIXED = f"{CLEAN} {LOOPED} He left early to see his mother in the village."
+GARBLE = [sys.executable, "-c", "from garble.cli import main; main()", "filter", "in.jsonl", "-o", "kept.jsonl"]
 OPENERS: dict[str, Callable[..., Any]] = {"": open, ".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
@@ -114,6 +121,31 @@ def test_a_file_that_is_cut_off_or_damaged_is_told_of_and_the_others_are_filtere
     assert Path("kept.jsonl").read_bytes().endswith(json_lines([CLEAN]))
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".txt", ".csv"])
+def test_of_a_file_that_is_cut_off_every_record_before_is_filtered(suffix: str) -> None:
+    head, start, end = {".jsonl": ("", '{"text": "', '"}'), ".txt": ("", "", ""), ".csv": ("text\n", "", "")}[suffix]
+    lines = [f"{start}{CLEAN} It was item {random.random()}.{end}\n" for _ in range(500)]
+    cut = gzip.compress("".join([head, *lines]).encode())[:-700]
+    Path(f"in{suffix}.gz").write_bytes(cut)
+    result = garble_filter(f"in{suffix}.gz", "-o", f"kept{suffix}", "--errors", "errors.jsonl", code=2)
+    readable = zlib.decompressobj(wbits=31).decompress(cut)
+    assert Path(f"kept{suffix}").read_bytes() == readable[: readable.rindex(b"\n") + 1]
+    complaint = "cut off: gzip data ends too early"
+    assert result.stderr.startswith(f"garble: in{suffix}.gz: {complaint}\n")
+    assert "1 input not read to its end" in result.stderr
+    (error,) = records("errors.jsonl")
+    assert (error["line"], error["reason"]) == (0, complaint)
+
+
+@pytest.mark.parametrize("compression", OPENERS)
+def test_where_nothing_is_kept_the_file_can_be_read_all_the_same(compression: str) -> None:
+    Path("in.jsonl").write_bytes(json_lines([LOOPED]))
+    garble_filter("in.jsonl", "-o", f"kept.jsonl{compression}", "--errors", f"errors.jsonl{compression}")
+    assert records(f"errors.jsonl{compression}", OPENERS[compression]) == []
+    garble_filter(f"kept.jsonl{compression}", "-o", "again.jsonl")
+    assert bool(compression) == bool(Path(f"kept.jsonl{compression}").read_bytes())
+
+
 def test_passages_are_cut_out_and_all_else_stays_byte_for_byte() -> None:
     line = b'{"text": "' + MIXED.encode() + b'", "n": 1.50, "note": {"text": "x"}, "u": "\\u00fc"}\n'
     Path("in.jsonl").write_bytes(line)
@@ -143,6 +175,24 @@ def test_only_the_text_of_a_record_that_is_cut_changes(
         line = json.dumps(record).encode() + b"\n"
     kept = filtered(line, unit="passage")["kept-in.jsonl"]
     assert kept == line.replace(f"{LOOPED} ".encode(), b"")
+
+
+def test_a_note_takes_the_place_of_an_older_one_and_all_else_stays() -> None:
+    before, after = b'{"n": 1.50, "garble": ', b', "u": "\\ud83d", "text": "A quiet day.", "n": 2}\r\n'
+    Path("in.jsonl").write_bytes(before + b'{"old": [1, 2]}' + after)
+    garble_filter("in.jsonl", "-o", "all.jsonl", "--annotate")
+    kept = Path("all.jsonl").read_bytes()
+    assert kept.startswith(before + b'{"score": ')
+    assert kept.endswith(b"}" + after)
+    assert json.loads(kept)["garble"]["garbled"] is False
+
+
+def test_a_lone_surrogate_stays_one_where_a_passage_is_cut() -> None:
+    line = '{"text": "Ünd \\ud800 here. ' + MIXED + '", "é": "\\udfff"}\n'
+    Path("in.jsonl").write_bytes(line.encode())
+    garble_filter("in.jsonl", "-o", "kept.jsonl", "--unit", "sentence", "--threshold", "0.999")
+    (kept,) = records("kept.jsonl")
+    assert kept == {"text": f"Ünd \ud800 here. {MIXED.replace(f'{LOOPED} ', '')}", "é": "\udfff"}
 
 
 def test_everything_is_kept_and_annotated() -> None:
@@ -196,6 +246,47 @@ def test_tables_keep_their_rows(suffix: str) -> None:
     garble_filter(f"in.{suffix}", "-o", f"cut.{suffix}", "--rejected", f"passages.{suffix}", "--unit", "passage")
     assert read(f"cut.{suffix}")[2][1] == MIXED.replace(f"{LOOPED} ", "")
     assert [row[0] for row in read(f"passages.{suffix}")] == ["id", "b", "c"]
+
+
+FIELD = st.lists(st.sampled_from(["a", ",", '"', "\n", "\r\n", "\r", " ", "é", "'"]), max_size=5).map("".join)
+
+
+@settings(max_examples=60)
+@given(st.lists(FIELD, min_size=1, max_size=3), FIELD, st.sampled_from(["\n", "\r\n"]))
+def test_a_row_that_is_cut_or_noted_reads_back_as_it_was(others: list[str], inner: str, end: str) -> None:
+    text = f"{CLEAN}{inner}\n\n{LOOPED}"
+    table = StringIO(newline="")
+    writer = csv.writer(table, lineterminator=end, quoting=csv.QUOTE_ALL)
+    writer.writerows([["text", *map(str, range(len(others)))], [text, *others]])
+    (cut,) = Prefilter(unit="passage").decide([text])
+    kept = filtered(table.getvalue().encode(), "in.csv", unit="passage")["kept-in.csv"]
+    assert list(csv.reader(StringIO(kept.decode(), newline="")))[1:] == [[cut.kept(text), *others]] * cut.keep
+    rejected = filtered(table.getvalue().encode(), "in.csv", threshold=0)["rejected-in.csv"]
+    assert list(csv.reader(StringIO(rejected.decode(), newline="")))[1][:-4] == [text, *others]
+
+
+def test_tables_go_together_by_their_columns_however_these_are_written() -> None:
+    Path("a.csv").write_bytes(f'\ufeff"id",text\r\n1,{CLEAN}\r\n'.encode())
+    Path("b.csv").write_bytes(b"id,text")
+    Path("c.csv").write_text(f'id,"text"\n3,{CLEAN}')
+    garble_filter("a.csv", "b.csv", "c.csv", "-o", "kept.csv")
+    assert Path("kept.csv").read_bytes() == f'\ufeff"id",text\r\n1,{CLEAN}\r\n3,{CLEAN}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("blank.txt", b"a\n" + b"\n" * 400_000),
+        ("quote.csv", b'text\n"open\n' + b"again\n" * 100_000),
+        ("lines.csv", b'text\n"' + b"again\n" * 400_000 + b'"\n'),
+    ],
+)
+def test_reading_takes_no_longer_than_the_file(name: str, data: bytes) -> None:
+    Path(name).write_bytes(data)
+    begun = time.monotonic()
+    blocks = list(format_of(name, Layout()).blocks(name, 0, 1, False))
+    assert time.monotonic() - begun < 10
+    assert b"".join(raw for block in blocks for raw in [block.head, *block.raw]) == data
 
 
 def test_a_quote_that_is_never_closed_costs_one_line() -> None:
@@ -260,6 +351,47 @@ def test_standard_streams() -> None:
     assert "kept 1, dropped 1" in result.stderr
 
 
+def test_standard_input_is_read_from_where_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("in.jsonl").write_bytes(json_lines([CLEAN, MIXED, CLEAN]))
+    with open("in.jsonl", "rb") as file:
+        file.readline()
+        monkeypatch.setattr(sys, "stdin", TextIOWrapper(file))
+        list(run(Plan(find_sources(["-"]), "kept.jsonl", unit="passage")))
+    assert [record["id"] for record in records("kept.jsonl")] == ["d1", "d2"]
+
+
+@pytest.mark.parametrize(("stream", "name"), [("stdin", "<stdin>"), ("stdout", "standard output")])
+def test_a_standard_stream_that_is_closed_is_told_of(stream: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, stream, None)
+    Path("in.jsonl").write_bytes(json_lines([CLEAN]))
+    plan = Plan(find_sources(["-", "in.jsonl"]), "kept.jsonl" if stream == "stdin" else "-", strict=True)
+    with pytest.raises(InputError, match=f"^{name}: closed$"):
+        list(run(plan))
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.csv"])
+def test_a_named_pipe_is_read_once(name: str) -> None:
+    os.mkfifo(name)
+    data = f"id,text\n1,{CLEAN}\n2,{CLEAN}\n".encode()
+    thread = Thread(target=Path(name).write_bytes, args=(data,), daemon=True)
+    thread.start()
+    garble_filter(name, "-o", "kept.csv")
+    assert Path("kept.csv").read_bytes() == data
+
+
+def test_a_reader_who_has_seen_enough_is_told_no_counts() -> None:
+    Path("in.jsonl").write_bytes(json_lines(documents(400) * 6))
+    command = [*GARBLE[:-1], "-", "--annotate", "--report", "report.json", "--workers", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr is not None
+        assert b"documents by score" not in process.stderr.read()
+    assert process.returncode == 0
+    assert not Path("report.json").exists()
+
+
 def test_several_inputs_become_one_output_and_never_run_into_each_other() -> None:
     for name in ("b", "a"):
         Path(f"{name}.jsonl").write_bytes(json_lines([CLEAN], file=name).rstrip())
@@ -283,6 +415,27 @@ def test_a_folder_of_inputs_becomes_a_folder_of_outputs() -> None:
     assert Path("kept/empty.jsonl").read_bytes() == Path("errors.jsonl").read_bytes() == b""
 
 
+def test_a_folder_of_outputs_is_no_input_though_it_lies_among_them() -> None:
+    Path("crawl").mkdir()
+    Path("crawl/in.jsonl").write_bytes(json_lines([CLEAN, LOOPED]))
+    for _ in range(2):
+        garble_filter("crawl", "-o", "crawl/kept/", "--rejected", "crawl/no/")
+        assert sorted(map(str, Path("crawl").rglob("*.jsonl"))) == [
+            "crawl/in.jsonl",
+            "crawl/kept/in.jsonl",
+            "crawl/no/in.jsonl",
+        ]
+
+
+def test_a_name_that_is_no_text_is_one_all_the_same() -> None:
+    name = os.fsdecode(b"in-\xff\x1b[2J\n.csv")
+    Path(name).write_text(f"text\n{MIXED}\n")
+    result = garble_filter(name, "-o", "kept.csv", "--rejected", "cut.csv", "--unit", "passage")
+    assert "\x1b" not in result.stderr
+    with open("cut.csv", newline="", errors="surrogateescape") as file:
+        assert list(csv.reader(file))[1][1] == name
+
+
 MISTAKES = {
     ("nowhere.jsonl", "-o", "k.jsonl"): "nowhere.jsonl: no such file",
     ("in.jsonl", "-o", "in.jsonl"): "in.jsonl: an input cannot be an output",
@@ -292,6 +445,17 @@ MISTAKES = {
     ("in.jsonl", "in.csv", "-o", "k.jsonl"): "k.jsonl: would hold csv, and is named jsonl",
     ("in.csv", "other.csv", "-o", "k.csv"): "other.csv: not the columns of in.csv",
     ("in.csv", "-o", "k.csv", "--field", "body"): "in.csv: no column 'body' among id, text",
+    ("in.jsonl", "-o", "k.jsonl", "--report", "in.jsonl"): "in.jsonl: an input cannot be an output",
+    ("in.jsonl", "-o", "k.jsonl", "--report", "k.jsonl"): "k.jsonl: would be written twice",
+    ("in.jsonl", "-o", "k.jsonl", "--report", "empty"): "empty: a folder, and a file is needed",
+    ("in.jsonl", "-o", "k.jsonl", "--report", "no/r.json"): "no/r.json: no such folder",
+    ("in.jsonl", "-o", "-", "--rejected", "-"): "-: would be written twice",
+    ("emp*", "-o", "k.jsonl"): "emp*: no such file",
+    ("in.jsonl", "-o", "k.parquet.gz"): "k.parquet.gz: Parquet is compressed within",
+    ("open.csv", "-o", "k.csv"): "open.csv: no header: a quote is never closed",
+    ("mac.csv", "-o", "k.csv"): "mac.csv: no header: ",
+    ("two.csv", "-o", "k.csv"): "two.csv: more than one column 'text' among text, text",
+    ("-", "in.csv", "-o", "k.csv"): "<stdin>: not beside other inputs",
     ("in.txt", "-o", "k.txt", "--annotate"): "in.txt: plain text has no place for notes",
     ("in.jsonl", "-o", "k.jsonl", "--threshold", "2"): "no threshold '2'",
     ("in.jsonl", "-o", "k.jsonl", "--annotate", "--rejected", "r.jsonl"): "r.jsonl: nothing is rejected",
@@ -309,11 +473,14 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "complaint"), MISTAKES.items(), ids=" ".join)
+@pytest.mark.parametrize(("arguments", "complaint"), MISTAKES.items(), ids=map(" ".join, MISTAKES))
 def test_a_mistake_is_one_line_before_anything_is_written(arguments: tuple[str, ...], complaint: str) -> None:
     Path("in.jsonl").write_bytes(json_lines([CLEAN]))
     Path("in.csv").write_text(f"id,text\n1,{CLEAN}\n")
     Path("other.csv").write_text(f"text,id\n{CLEAN},1\n")
+    Path("open.csv").write_text(f'text,"id\n{CLEAN},1\n')
+    Path("mac.csv").write_text(f"id,text\r1,{CLEAN}\r")
+    Path("two.csv").write_text(f"text,text\n{CLEAN},1\n")
     Path("in.txt").write_text(f"{CLEAN}\n")
     Path("empty").mkdir()
     before = sorted(Path().rglob("*"))
@@ -346,8 +513,9 @@ def test_the_same_bytes_come_out_whatever_the_blocks(unit: Unit, block: int) -> 
     assert kept == [found.kept(text) for text, found in zip(texts, decisions, strict=True) if found.keep]
 
 
-def test_two_workers_come_to_the_same_bytes_as_one() -> None:
-    data = json_lines(documents(120))
+def test_two_workers_come_to_the_same_bytes_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("garble.corpus.records.LONGEST", 50_000)
+    data = json_lines(documents(120)) + b"x" * 60_000 + b"\n\xff\n"
     one = filtered(data, "in.jsonl", block=20_000)
     assert filtered(data, "in.jsonl", block=20_000, workers=2) == one
 
@@ -402,6 +570,104 @@ def test_a_run_that_is_killed_ten_times_comes_to_the_same_bytes(workers: str, su
     assert outputs("again") == outputs("whole")
 
 
+def small(kept: str, *inputs: str, **options: Any) -> Plan:
+    """A plan of many small blocks."""
+    return Plan(find_sources(inputs), kept, layout=Layout(block=5_000), **options)
+
+
+def stop_after(plan: Plan, steps: int, resume: bool = False) -> None:
+    run_ = run(plan, resume=resume)
+    for _ in range(steps):
+        next(run_)
+    run_.close()
+
+
+def test_a_run_that_begins_anew_forgets_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("in.jsonl").write_bytes(json_lines(documents(60)))
+    list(run(small("whole.jsonl", "in.jsonl")))
+    monkeypatch.setattr("garble.corpus.outputs._PAUSE", 0)
+    stop_after(small("kept.jsonl", "in.jsonl"), 5)
+    monkeypatch.setattr("garble.corpus.outputs._PAUSE", 1000)
+    stop_after(small("kept.jsonl", "in.jsonl"), 1)
+    list(run(small("kept.jsonl", "in.jsonl"), resume=True))
+    assert Path("kept.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
+
+
+def test_where_what_was_written_is_gone_a_run_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("garble.corpus.outputs._PAUSE", 0)
+    Path("in.jsonl").write_bytes(json_lines(documents(60)))
+    stop_after(small("kept.jsonl", "in.jsonl"), 5)
+    with open("kept.jsonl.part", "r+b") as file:
+        file.truncate(100)
+    with pytest.raises(InputError, match=r"kept\.jsonl\.part: shorter than it was"):
+        list(run(small("kept.jsonl", "in.jsonl"), resume=True))
+
+
+@pytest.mark.parametrize(
+    ("other", "taken"),
+    [
+        (("k/",), "k/.resume"),
+        (("k/", "--threshold", "strict"), "k/.resume"),
+        (("other.jsonl", "--errors", "errors.jsonl"), "errors.jsonl.part"),
+    ],
+)
+def test_of_two_runs_at_once_the_second_is_refused(other: tuple[str, ...], taken: str) -> None:
+    for name in ("a.jsonl", "b.jsonl"):
+        Path(name).write_bytes(json_lines(documents(30)))
+    steps = run(small("k/", "a.jsonl", "b.jsonl", errors="errors.jsonl"))
+    while not Path("k/a.jsonl").exists():
+        next(steps)
+    result = garble_filter("a.jsonl", "b.jsonl", "-o", *other, code=2)
+    assert result.stderr == f"garble: {taken}: another run is writing it\n"
+    list(steps)
+    list(run(small("whole/", "a.jsonl", "b.jsonl", errors="all.jsonl")))
+    assert outputs("k") == outputs("whole")
+
+
+@pytest.mark.parametrize("suffix", ["/", ".jsonl.gz"])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_run_that_is_killed_while_files_take_their_places_goes_on(
+    suffix: str, after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.jsonl", "b.jsonl"):
+        Path(name).write_bytes(json_lines(documents(20)) + b"junk\n")
+
+    def plan(folder: str) -> Plan:
+        Path(folder).mkdir(exist_ok=True)
+        where = {role: f"{folder}/{role}{suffix}" for role in ("kept", "rejected")}
+        return small(where["kept"], "a.jsonl", "b.jsonl", rejected=where["rejected"], errors=f"{folder}/errors.jsonl")
+
+    list(run(plan("whole")))
+    replace = Path.replace
+    for stop in range(6):
+        left = iter(range(stop))
+
+        def killed(self: Path, target: Path, left: Iterator[int] = left) -> Path:
+            if self.suffix != ".part":
+                return replace(self, target)
+            if after:
+                replace(self, target)
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return target if after else replace(self, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", killed)
+            with suppress(KeyboardInterrupt):
+                list(run(plan(f"again{stop}")))
+        list(run(plan(f"again{stop}"), resume=True))
+        assert outputs(f"again{stop}") == outputs("whole")
+
+
+def test_what_goes_into_other_places_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("garble.corpus.outputs._PAUSE", 0)
+    Path("crawl/deep").mkdir(parents=True)
+    Path("crawl/deep/in.jsonl").write_bytes(json_lines(documents(30)))
+    stop_after(small("kept/", "crawl"), 3)
+    with pytest.raises(InputError, match="of a run with other inputs"):
+        list(run(small("kept/", "crawl/deep/in.jsonl"), resume=True))
+
+
 def test_another_run_is_not_gone_on_with() -> None:
     Path("run.py").write_text(RUN)
     Path("in.jsonl").write_bytes(json_lines(documents(60)))
@@ -413,35 +679,57 @@ def test_another_run_is_not_gone_on_with() -> None:
     assert b"out/kept.jsonl.resume: of a run with other inputs; it cannot be gone on with" in again.stderr
 
 
-def test_ctrl_c_ends_quickly_and_says_how_to_go_on() -> None:
-    Path("in.jsonl").write_bytes(json_lines(documents(3000)))
-    program = "from garble.cli import main; main()"
-    command = [sys.executable, "-c", program, "filter", "in.jsonl", "-o", "kept.jsonl", "--workers", "2"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as process:
-        while not Path("kept.jsonl.part").exists():
-            time.sleep(0.05)
-        time.sleep(1.5)
+@pytest.mark.parametrize(("stop", "to_all"), [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGTERM, False)])
+@pytest.mark.parametrize("wait", [0.0, 1.5])
+def test_a_run_that_is_stopped_ends_quickly_and_says_how_to_go_on(stop: int, to_all: bool, wait: float) -> None:
+    Path("in.jsonl").write_bytes(json_lines(documents(400) * 8))
+    with subprocess.Popen([*GARBLE, "--workers", "2"], stderr=subprocess.PIPE, start_new_session=True) as process:
+        # The process that began it, one that keeps track of its locks, and the first worker.
+        while len(list(_session(process.pid))) < 3:
+            time.sleep(0.01)
+        time.sleep(wait)
         begun = time.monotonic()
-        process.send_signal(signal.SIGINT)
+        (os.killpg if to_all else os.kill)(process.pid, stop)
         _, stderr = process.communicate(timeout=20)
         took = time.monotonic() - begun
     assert process.returncode == 130
-    assert stderr.decode().splitlines()[-1].endswith("the same command with --resume goes on")
+    (line,) = stderr.decode().splitlines()
+    assert line.endswith("the same command with --resume goes on")
     assert took < 10
     assert not Path("kept.jsonl").exists()
+    _ends(process.pid)
+
+
+@pytest.mark.parametrize("whose", ["worker", "parent"])
+def test_no_process_is_left_of_a_run_that_is_killed(whose: str) -> None:
+    Path("in.jsonl").write_bytes(json_lines(documents(400) * 8))
+    with subprocess.Popen([*GARBLE, "--workers", "2"], stderr=subprocess.PIPE, start_new_session=True) as process:
+        while len(found := sorted(_session(process.pid))) < 4:
+            time.sleep(0.01)
+        time.sleep(1)
+        os.kill(found[-1] if whose == "worker" else process.pid, signal.SIGKILL)
+        _, stderr = process.communicate(timeout=20)
+    if whose == "worker":
+        assert process.returncode == 2
+        assert stderr == b"garble: a worker was killed, perhaps for want of memory; use fewer --workers\n"
+    _ends(process.pid)
+
+
+def _ends(session: int) -> None:
     until = time.monotonic() + 10
-    while list(_session(process.pid)) and time.monotonic() < until:
+    while list(_session(session)) and time.monotonic() < until:
         time.sleep(0.05)
-    assert list(_session(process.pid)) == []
+    assert list(_session(session)) == []
 
 
 def _session(leader: int) -> Iterator[int]:
+    """The processes that live in a session."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue
-        if int(fields[3]) == leader:
+        if int(fields[3]) == leader and fields[0] != "Z":
             yield int(path.parent.name)
 
 

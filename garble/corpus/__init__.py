@@ -7,10 +7,11 @@ unbroken one: what was written after the last entry in the journal is cut off, a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import asdict
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 from garble.corpus.outputs import Journal, Progress, Writer
 from garble.corpus.plan import Plan, Source, check, find_sources
 from garble.corpus.records import Block, Layout
+from garble.corpus.streams import is_stream
 from garble.corpus.work import Task, outcomes
 from garble.io import STDIN, InputError, problem_of
 from garble.scorer import Scorer
@@ -37,35 +39,41 @@ def run(plan: Plan, workers: int = 1, resume: bool = False) -> Iterator[Step]:
 
     resume: go on where a run of the same plan was stopped, if one was; else, and without it, begin anew.
     Raises InputError, in one line, for what cannot go well, before anything is written; for the first bad record of a
-    strict plan; and for an output that cannot be written. ValueError for a threshold, unit or model that does not
-    exist.
+    strict plan; and for an output that cannot be written, but OSError when that is standard output. ValueError for a
+    threshold, unit or model that does not exist.
     """
     settings = {"signature": Scorer(plan.model, plan.threshold).signature}
     check(plan)
-    journal = Journal(plan.journal, settings | _settings(plan))
-    return _steps(plan, workers, journal, (journal.read() if resume else None) or Progress())
+    return _steps(plan, workers, settings | _settings(plan), resume)
 
 
-def _steps(plan: Plan, workers: int, journal: Journal, progress: Progress) -> Iterator[Step]:
+def _steps(plan: Plan, workers: int, settings: dict[str, Any], resume: bool) -> Iterator[Step]:
     before = [0, *accumulate(size_of(source) for source in plan.sources)]
     try:
-        with Writer(plan, journal, progress) as writer:
-            tasks = _tasks(plan, progress.input, progress.place, progress.line)
-            yield Step(progress, [])
-            for task, outcome in outcomes(plan, tasks, workers):
-                if plan.strict and outcome.complaints:
-                    raise InputError(outcome.complaints[0])
-                writer.write(task, outcome)
-                progress.read = before[task.input] + (task.block.read if isinstance(task.block, Block) else 0)
-                yield Step(progress, outcome.complaints)
-            writer.finish()
+        with closing(Journal(plan.journal, settings)) as journal:
+            progress = journal.read() if resume else None
+            if progress is None:
+                progress = Progress()
+                journal.clear()
+            with closing(Writer(plan, journal, progress)) as writer:
+                writer.begin()
+                yield Step(progress, [])
+                tasks = _tasks(plan, progress.input, progress.place, progress.line)
+                with closing(outcomes(plan, tasks, workers)) as found:
+                    for task, outcome in found:
+                        if plan.strict and outcome.complaints:
+                            raise InputError(outcome.complaints[0])
+                        writer.write(task, outcome)
+                        progress.read = before[task.input] + (task.block.read if isinstance(task.block, Block) else 0)
+                        yield Step(progress, outcome.complaints)
+                writer.finish()
             progress.read = before[-1]
             yield Step(progress, [])
-    except BrokenPipeError:
-        raise
-    except BrokenProcessPool as error:
-        raise InputError("a worker was killed, perhaps for want of memory; use fewer --workers") from error
+    except MemoryError as error:
+        raise InputError("out of memory; use fewer --workers") from error
     except OSError as error:
+        if error.filename == STDIN:
+            raise
         raise InputError(str(error.filename or plan.kept), problem_of(error)) from error
 
 
@@ -83,15 +91,17 @@ def _tasks(plan: Plan, first: int, place: int, line: int) -> Iterator[Task]:
 
 def _settings(plan: Plan) -> dict[str, Any]:
     """What must be the same for two runs to come to the same bytes, and what they were named by."""
-    inputs = [(source.path, size_of(source), _changed(source)) for source in plan.sources]
-    named = {name: value for name, value in asdict(plan).items() if name not in ("sources", "strict")}
-    return json.loads(json.dumps({"inputs": inputs, **named}))  # type: ignore[no-any-return]
+    inputs = [(*source, size_of(source), _changed(source)) for source in plan.sources]
+    named = {name: value for name, value in asdict(plan).items() if name not in ("sources", "report", "strict")}
+    # Of many inputs the list is long, and it is written every second.
+    digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+    return json.loads(json.dumps({"inputs": digest, **named}))  # type: ignore[no-any-return]
 
 
 def size_of(source: Source) -> int:
-    """Bytes of an input as it lies on the disk; 0 of standard input."""
-    return 0 if source.path == STDIN else os.path.getsize(source.path)
+    """Bytes of an input as it lies on the disk; 0 of a stream."""
+    return 0 if is_stream(source.path) else os.path.getsize(source.path)
 
 
 def _changed(source: Source) -> int:
-    return 0 if source.path == STDIN else os.stat(source.path).st_mtime_ns
+    return 0 if is_stream(source.path) else os.stat(source.path).st_mtime_ns

@@ -1,6 +1,7 @@
 """Files that are written beside their place, and a journal of how far they reach.
 
-`kept.jsonl` is `kept.jsonl.part` until it is whole; `kept.jsonl.resume` says how many bytes of it count.
+`kept.jsonl` is `kept.jsonl.part` until it is whole; `kept.jsonl.resume` says how many bytes of it count. As long as
+a run has these files open, no other can write them.
 """
 
 from __future__ import annotations
@@ -9,18 +10,22 @@ import json
 import os
 import sys
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
-from garble.corpus.plan import Plan, is_stream
-from garble.corpus.records import Block, Format, JsonLines, Layout
-from garble.corpus.streams import compressed, name_parts
+from garble.corpus.plan import Plan
+from garble.corpus.records import Block, Format
+from garble.corpus.streams import compressed, is_stream, name_parts
 from garble.corpus.work import Outcome, Task
 from garble.io import STDIN, InputError
 from garble.prefilter import Statistics
+
+if sys.platform != "win32":
+    import fcntl
 
 # Seconds between two entries in the journal.
 _PAUSE = 1.0
@@ -55,90 +60,127 @@ class Progress:
 class Journal:
     """How far a run has come, in a file that is there as long as the run is unfinished.
 
-    settings: what the run does, by which a run can be told from another.
+    settings: what the run does, by which a run can be told from another. path: None for no journal.
+    Raises InputError when another run is at it.
     """
 
     def __init__(self, path: Path | None, settings: dict[str, Any]) -> None:
-        self._path = path
         self._settings = settings
+        self._paths = (path, path.with_name(path.name + ".new")) if path else None
+        self._file = held(path) if path else None
 
     def read(self) -> Progress | None:
         """The last entry; None where no run was stopped. Raises InputError when it is another run's."""
-        if self._path is None or not self._path.exists():
+        if self._file is None or not (raw := self._file.read()):
             return None
         try:
-            entry = json.loads(self._path.read_text("utf-8"))
+            entry = json.loads(raw)
             progress, settings = entry["progress"], entry["settings"]
             statistics, problems = Statistics.of_dict(progress["statistics"]), Counter(progress["problems"])
             found = Progress(**{**progress, "statistics": statistics, "problems": problems})
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(str(self._path), "no journal of garble filter; remove it to begin anew") from error
+            raise InputError(str(self._file.name), "no journal of garble filter; remove it to begin anew") from error
         changed = [name for name, value in self._settings.items() if settings.get(name) != value]
         if changed:
-            raise InputError(str(self._path), f"of a run with other {', '.join(changed)}; it cannot be gone on with")
+            problem = f"of a run with other {', '.join(changed)}; it cannot be gone on with"
+            raise InputError(str(self._file.name), problem)
         return found
+
+    def clear(self) -> None:
+        """Forget the run before."""
+        if self._file is not None:
+            self._file.truncate(0)
+            os.fsync(self._file.fileno())
 
     def write(self, progress: Progress) -> None:
         """A new entry, in one stroke."""
-        if self._path is None:
+        if self._file is None or self._paths is None:
             return
         # A Counter is a dict to JSON; the statistics are not.
         entry = {**vars(progress), "statistics": progress.statistics.to_dict()}
-        beside = self._path.with_name(self._path.name + ".new")
-        with beside.open("w", encoding="utf-8") as file:
-            json.dump({"settings": self._settings, "progress": entry}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
+        path, beside = self._paths
+        file = held(beside)
+        file.truncate(file.write(json.dumps({"settings": self._settings, "progress": entry}).encode()))
+        file.flush()
+        os.fsync(file.fileno())
+        beside.replace(path)
+        self._file.close()
+        self._file = file
 
     def remove(self) -> None:
         """The run is done."""
-        if self._path is not None:
-            with suppress(FileNotFoundError):
-                self._path.unlink()
+        for path in self._paths or ():
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Leave it to others."""
+        if self._file is not None:
+            self._file.close()
 
 
 class Output:
     """A file beside its place; or a stream, such as standard output.
 
     size: how many bytes of it count, from an earlier run; None to begin anew.
+    Raises InputError for a file that has not so many, or that another run is writing.
     """
 
     def __init__(self, path: str, size: int | None = None) -> None:
+        self._path = path
         self._is_stream = is_stream(path)
         if self._is_stream:
-            self._file: BinaryIO = sys.stdout.buffer if path == STDIN else Path(path).open("wb")  # noqa: SIM115
+            self._file = _standard_output() if path == STDIN else Path(path).open("wb")  # noqa: SIM115
             return
         part = _part(path)
-        part.parent.mkdir(parents=True, exist_ok=True)
-        self._file = part.open("wb" if size is None else "r+b")
+        if size and not (part.exists() and part.stat().st_size >= size):
+            raise InputError(str(part), "shorter than it was; without --resume the run begins anew")
+        self._file = held(part)
         self._file.seek(self._file.truncate(size or 0))
 
     def write(self, raw: bytes) -> None:
         """Add to the end."""
-        self._file.write(raw)
+        with _named(self._path):
+            self._file.write(raw)
 
     def saved(self) -> int:
         """The bytes written so far, now safe on the disk; 0 of a stream."""
-        self._file.flush()
-        if self._is_stream:
-            return 0
-        os.fsync(self._file.fileno())
-        return self._file.tell()
+        with _named(self._path):
+            self._file.flush()
+            if self._is_stream:
+                return 0
+            os.fsync(self._file.fileno())
+            return self._file.tell()
 
     def close(self) -> None:
         """Leave what there is."""
-        self._file.flush()
-        if self._file is not sys.stdout.buffer:
-            self._file.close()
+        if self._path != STDIN:
+            # What cannot be written was told of when it was to be safe.
+            with suppress(OSError):
+                self._file.close()
+
+
+def held(path: Path) -> BinaryIO:
+    """A file that is this run's alone, new or as it is, to be read and written. Raises InputError if another has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    file = path.open("r+b")
+    if not _is_free(file, path):
+        file.close()
+        raise InputError(str(path), "another run is writing it")
+    return file
 
 
 def put(path: str, form: Format) -> None:
     """What was written beside a file takes its place, unless it has already."""
     part = _part(path)
-    if not is_stream(path) and part.exists():
-        form.whole(part).replace(path)
-        part.unlink(missing_ok=True)
+    if is_stream(path) or not part.exists():
+        return
+    if not part.stat().st_size:
+        # Nothing compressed is not nothing.
+        part.write_bytes(compressed(b"", name_parts(path)[1]))
+    with _named(path):
+        form.whole(part).replace(_target(path))
+    part.unlink(missing_ok=True)
 
 
 def discard(path: str) -> None:
@@ -147,8 +189,42 @@ def discard(path: str) -> None:
         _part(path).unlink(missing_ok=True)
 
 
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """What goes wrong names the file."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = path
+        raise
+
+
 def _part(path: str) -> Path:
-    return Path(f"{path}.part")
+    return _target(path).with_name(f"{_target(path).name}.part")
+
+
+def _target(path: str) -> Path:
+    """A link stays one, and what it stands for is written."""
+    return Path(os.path.realpath(path) if os.path.islink(path) else path)
+
+
+def _is_free(file: BinaryIO, path: Path) -> bool:
+    try:
+        if sys.platform != "win32":
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The other run may just have put it into its place.
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError:
+        # Not every file system can lock.
+        return True
+
+
+def _standard_output() -> BinaryIO:
+    if sys.stdout is None:
+        raise InputError("standard output", "closed")
+    return sys.stdout.buffer
 
 
 class Writer:
@@ -163,22 +239,13 @@ class Writer:
         self._progress = progress
         self._outputs: dict[str, Output] = {}
         self._entered = monotonic()
-        if progress.is_whole:
+
+    def begin(self) -> None:
+        """Open the outputs where the run is to go on."""
+        if self._progress.is_whole:
             self._put()
         else:
             self._open()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # A run that is broken off has its last entry to go by: what came after may be half done.
-        if kind is None:
-            self._journal.remove()
-        for output in self._outputs.values():
-            # Of a full disk the run itself complains.
-            with suppress(OSError):
-                output.close()
 
     def write(self, task: Task, outcome: Outcome) -> None:
         """What became of the next block."""
@@ -187,7 +254,7 @@ class Writer:
         progress = self._progress
         if isinstance(task.block, Block):
             if "kept" not in progress.sizes:
-                self._begin(task.block.head)
+                self._head(task.block.head)
             progress.place, progress.line = task.block.place, task.block.after
         else:
             progress.place = -1
@@ -200,24 +267,32 @@ class Writer:
             self._enter()
 
     def finish(self) -> None:
-        """Put everything into its place."""
+        """Put everything into its place; the run is done."""
         while self._progress.input < len(self._plan.sources):
             self._leave_input()
+        self._journal.remove()
+
+    def close(self) -> None:
+        """Leave what there is: a run that is broken off has its last entry to go by."""
+        for output in self._outputs.values():
+            output.close()
 
     def _open(self) -> None:
         for role, path in self._plan.outputs(self._progress.input).items():
             if role not in self._outputs:
                 self._outputs[role] = Output(path, self._progress.sizes.get(role))
 
-    def _begin(self, head: bytes) -> None:
+    def _head(self, head: bytes) -> None:
         """Write what stands before the records."""
-        plan, form = self._plan, self._plan.format(self._progress.input)
-        kept = b"" if plan.form == "dolma" else form.begin(head, plan.form == "annotated")
-        rejected = form.begin(head, True) if plan.unit == "document" else form.begin_listing()
-        for role, raw in {"kept": kept, "rejected": rejected}.items():
+        plan, number = self._plan, self._progress.input
+        rejected = plan.written("rejected", number)
+        heads = {
+            "kept": plan.written("kept", number).begin(head, plan.form == "annotated"),
+            "rejected": rejected.begin(head, True) if plan.unit == "document" else rejected.begin_listing(),
+        }
+        for role, raw in heads.items():
             if role in self._outputs:
-                compression = name_parts(plan.outputs(self._progress.input)[role])[1]
-                self._outputs[role].write(compressed(raw, compression))
+                self._outputs[role].write(raw and compressed(raw, name_parts(plan.outputs(number)[role])[1]))
                 self._progress.sizes[role] = 0
 
     def _enter(self) -> None:
@@ -243,12 +318,12 @@ class Writer:
         for role, path in plan.outputs(progress.input).items():
             if following.get(role) == path:
                 continue
-            if role in self._outputs:
-                self._outputs.pop(role).close()
             if role in progress.sizes:
-                put(path, JsonLines(Layout()) if role == "errors" else plan.format(progress.input))
+                put(path, plan.written(role, progress.input))
             else:
                 discard(path)
+            if role in self._outputs:
+                self._outputs.pop(role).close()
         progress.sizes = {role: size for role, size in progress.sizes.items() if role in following and role == "errors"}
         progress.is_whole = False
         self._go_on()

@@ -6,10 +6,12 @@ become a Parquet file when the last is there. Needs `pip install 'garble[parquet
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +25,8 @@ _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 _LISTING = pa.schema([(name, _TYPES[kind]) for name, kind in get_type_hints(Listed).items()])
 # Bytes in a row group, before compression.
 _GROUP = 64 << 20
+# Rows of a block at most: a text that comes again and again takes next to nothing in a file, and all of it in memory.
+_ROWS = 4096
 
 
 class Parquet:
@@ -35,17 +39,13 @@ class Parquet:
 
     def head(self, path: str) -> bytes:
         """The schema."""
-        with _opened(path) as file:
-            try:
-                texts_of(file.schema_arrow.empty_table(), self.layout.text)
-            except ValueError as error:
-                raise InputError(name_of(path), str(error)) from error
+        with self._opened(path) as file:
             return bytes(file.schema_arrow.remove_metadata().serialize())
 
     def blocks(self, path: str, start: int, line: int, more: bool) -> Iterator[Block]:
         """As many rows of one row group as come to about a block."""
-        size = Path(path).stat().st_size
-        with _opened(path) as file:
+        size = os.path.getsize(path)
+        with self._opened(path) as file:
             about = file.metadata
             if not about.num_rows:
                 yield Block(1, [_stream(file.schema_arrow.empty_table())], b"", 0, 1, size)
@@ -55,8 +55,8 @@ class Parquet:
                 if place + group.num_rows <= start:
                     place += group.num_rows
                     continue
-                rows = max(1, self.layout.block * group.num_rows // max(group.total_byte_size, 1))
-                for batch in file.iter_batches(rows, row_groups=[number], use_threads=False):
+                rows = self.layout.block * group.num_rows // max(group.total_byte_size, 1)
+                for batch in file.iter_batches(min(max(rows, 1), _ROWS), row_groups=[number], use_threads=False):
                     first, place = place, place + len(batch)
                     if first >= start:
                         raw = _stream(pa.Table.from_batches([batch]))
@@ -65,11 +65,10 @@ class Parquet:
     def parse(self, block: Block) -> Rows:
         """The rows whose text is not null and not too long."""
         table = pa.ipc.open_stream(block.raw[0]).read_all()
-        # Readers of Parquet let bytes pass that are no UTF-8.
-        raws = table.column(self.layout.text).cast(pa.string()).cast(pa.binary()).to_pylist()
-        ids = table.column(self.layout.id).to_pylist() if self.layout.id in table.schema.names else [None] * len(raws)
+        has_id = table.schema.names.count(self.layout.id) == 1
+        ids = _values(table.column(self.layout.id)) if has_id else [None] * len(table)
         rows = Rows([], [], [], None, [])
-        for line, (raw, name) in enumerate(zip(raws, ids, strict=True), start=block.line):
+        for line, (raw, name) in enumerate(zip(_values(table.column(self.layout.text)), ids, strict=True), block.line):
             if raw is None:
                 problem = "no string", f"field {self.layout.text!r} is null, not a string"
             elif len(raw) > LONGEST:
@@ -78,12 +77,28 @@ class Parquet:
                 try:
                     rows.texts.append(raw.decode())
                     rows.lines.append(line)
-                    rows.ids.append("" if name is None else str(name))
+                    rows.ids.append(_name(name))
                     continue
                 except UnicodeDecodeError as error:
                     problem = undecodable(error)
             rows.problems.append(Problem(line, *problem, (raw or b"")[:SHOWN]))
         return rows._replace(rows=table.take(pa.array([line - block.line for line in rows.lines], pa.int64())))
+
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[pq.ParquetFile]:
+        """A file with texts. Raises InputError for what is none, also midway."""
+        try:
+            with pq.ParquetFile(path) as file:
+                texts_of(file.schema_arrow.empty_table(), self.layout.text)
+                yield file
+        except pa.ArrowException as error:
+            raise InputError(name_of(path), f"damaged or no Parquet file: {str(error).splitlines()[0]}") from error
+        except ValueError as error:
+            raise InputError(name_of(path), str(error)) from error
+        except OSError as error:
+            # Arrow's own have no number.
+            problem = problem_of(error) if error.errno else f"damaged or no Parquet file: {str(error).splitlines()[0]}"
+            raise InputError(name_of(path), problem) from error
 
     def begin(self, head: bytes, noted: bool) -> bytes:
         """Nothing: each piece brings its schema."""
@@ -108,7 +123,8 @@ class Parquet:
 
     def listing(self, records: Sequence[Listed]) -> bytes:
         """A row each."""
-        return _stream(pa.Table.from_pylist([record._asdict() for record in records], _LISTING))
+        rows = [record._replace(file=_name(os.fsencode(record.file)))._asdict() for record in records]
+        return _stream(pa.Table.from_pylist(rows, _LISTING))
 
     def whole(self, part: Path) -> Path:
         """The pieces as a Parquet file beside the part."""
@@ -117,21 +133,24 @@ class Parquet:
             batches = _batches(file)
             first = next(batches, None)
             schema = _LISTING if first is None else first.schema
-            with pq.ParquetWriter(str(target), schema) as writer:
-                for group in packets(chain([first] if first else [], batches), _GROUP, lambda batch: batch.nbytes):
-                    writer.write_table(pa.Table.from_batches(group, schema))
+            with target.open("wb") as whole:
+                with pq.ParquetWriter(whole, schema) as writer:
+                    for group in packets(chain([first] if first else [], batches), _GROUP, lambda batch: batch.nbytes):
+                        writer.write_table(pa.Table.from_batches(group, schema))
+                os.fsync(whole.fileno())
         return target
 
 
-def _opened(path: str) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path)
-    except FileNotFoundError as error:
-        raise InputError(name_of(path), "no such file") from error
-    except pa.ArrowInvalid as error:
-        raise InputError(name_of(path), f"damaged or no Parquet file: {str(error).splitlines()[0]}") from error
-    except OSError as error:
-        raise InputError(name_of(path), problem_of(error)) from error
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column, strings as bytes: readers of Parquet let bytes pass that are no UTF-8."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    values: list[Any] = (column.cast(pa.string()).cast(pa.binary()) if is_text else column).to_pylist()
+    return values
+
+
+def _name(value: Any) -> str:
+    return "" if value is None else value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _stream(table: pa.Table) -> bytes:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from garble.corpus import streams
-from garble.corpus.records import SUFFIXES, Format, Layout, format_of
+from garble.corpus.records import SUFFIXES, Format, JsonLines, Layout, format_of
+from garble.corpus.streams import is_stream
 from garble.io import STDIN, InputError, files_inside, name_of
 from garble.prefilter import Unit
 
@@ -29,7 +30,8 @@ class Plan:
 
     sources: the inputs, in order. kept: a file, "-" for standard output, or a folder (one that is there, or named with
     a slash at its end), which takes a file for every input. rejected: the same for what is dropped. errors: a file of
-    JSON Lines for records that cannot be read. Without them neither is written.
+    JSON Lines for records that cannot be read. Without them neither is written. report: a file that somebody else
+    writes; no other may be that file.
     form: "records" filters; "annotated" keeps every record and notes what was found; "dolma" writes an attribute file.
     layout: where a record has its text and its id. unit, threshold, model: as in `garble.prefilter.Prefilter`.
     strict: stop at the first bad record.
@@ -39,6 +41,7 @@ class Plan:
     kept: str
     rejected: str | None = None
     errors: str | None = None
+    report: str | None = None
     form: str = "records"
     layout: Layout = field(default_factory=Layout)
     unit: Unit = "document"
@@ -59,11 +62,10 @@ class Plan:
         return None if is_stream(self.kept) else Path(f"{self.kept}.resume")
 
     def format(self, number: int) -> Format:
-        """How an input keeps its records; standard input does as the outputs do, and in a pipe they are JSON Lines."""
+        """How an input keeps its records; a stream without a name that says so does as the outputs do."""
         path = self.sources[number].path
-        if path == STDIN and not is_stream(self.kept):
-            path = self.kept
-        return format_of(path, self.layout)
+        is_named = streams.name_parts(path)[0] or not is_stream(path)
+        return format_of(path if is_named else self.kept, self.layout)
 
     def outputs(self, number: int) -> dict[str, str]:
         """Where what comes of an input is written: kept, rejected, errors."""
@@ -77,18 +79,21 @@ class Plan:
         """Whether the input after this one goes into the same outputs."""
         return not self.is_folder and number + 1 < len(self.sources)
 
-    def written(self, role: str, number: int) -> str:
-        """The format of an output, by its name."""
+    def written(self, role: str, number: int) -> Format:
+        """How an output keeps its records."""
         is_json = role == "errors" or (role == "kept" and self.form == "dolma")
-        return "jsonl" if is_json else self.format(number).name
+        return JsonLines(self.layout) if is_json else self.format(number)
 
 
 def check(plan: Plan) -> None:
     """Raises InputError for what cannot go well, before anything is written."""
     if plan.is_folder != _is_folder(plan.rejected or plan.kept):
         raise InputError(str(plan.rejected), "kept and rejected must both be files, or both folders")
-    if plan.errors and _is_folder(plan.errors):
-        raise InputError(plan.errors, "a folder, and a file is needed")
+    for path in (plan.errors, plan.report):
+        if path and _is_folder(path):
+            raise InputError(path, "a folder, and a file is needed")
+    if plan.report and not os.path.isdir(os.path.dirname(os.path.realpath(plan.report))):
+        raise InputError(plan.report, "no such folder")
     if plan.form != "records" and plan.rejected:
         raise InputError(plan.rejected, "nothing is rejected when everything is kept and annotated")
     numbers = range(len(plan.sources))
@@ -98,54 +103,64 @@ def check(plan: Plan) -> None:
             _check_output(plan, number, role, path)
     _check_apart(plan)
     if not plan.is_folder:
-        heads = {n: plan.format(n).head(plan.sources[n].path) for n in numbers if plan.sources[n].path != STDIN}
+        # What is read of a stream is gone.
+        heads = {n: plan.format(n).head(plan.sources[n].path) for n in numbers if not is_stream(plan.sources[n].path)}
         for number, head in heads.items():
             if head != next(iter(heads.values())):
                 raise InputError(plan.sources[number].path, f"not the columns of {plan.sources[min(heads)].path}")
 
 
-def find_sources(paths: Sequence[str]) -> tuple[Source, ...]:
+def find_sources(paths: Sequence[str], outputs: Sequence[str] = ()) -> tuple[Source, ...]:
     """The inputs that paths, folders and globs stand for, in order. Raises InputError for one that stands for none.
 
-    A folder stands for the files in it, at any depth, whose names say that they hold records; hidden ones are left out.
+    A folder stands for the files in it, at any depth, whose names say that they hold records; hidden ones are left out,
+    and so is what lies in those of the outputs that are folders within it.
     """
-    found: list[Source] = []
-    for path in paths:
-        if path != STDIN and os.path.isdir(path):
-            for file in files_inside(path, lambda name: streams.name_parts(name)[0] in SUFFIXES, "records"):
-                if isinstance(file, InputError):
-                    raise file
-                found.append(Source(file, os.path.relpath(file, path)))
-        elif path == STDIN or os.path.exists(path) or not (matches := sorted(glob(path, recursive=True))):
-            found.append(Source(path, os.path.basename(path)))
-        else:
-            found += [Source(match, os.path.basename(match)) for match in matches if os.path.isfile(match)]
-    return tuple(found)
+    return tuple(source for path in paths for source in _sources(path, outputs))
 
 
-def is_stream(path: str) -> bool:
-    """Whether what is written there is gone, as with standard output, a pipe or /dev/null."""
-    return path == STDIN or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path))
+def _sources(path: str, outputs: Sequence[str]) -> list[Source]:
+    if path != STDIN and os.path.isdir(path):
+        own = tuple(_inside(output) for output in outputs if _is_folder(output) and _inside(output) != _inside(path))
+        files = files_inside(path, lambda name: streams.name_parts(name)[0] in SUFFIXES, "records")
+        if isinstance(files[0], InputError):
+            raise files[0]
+        found = [file for file in map(str, files) if not os.path.realpath(file).startswith(own)]
+        if not found:
+            raise InputError(path, "no records inside")
+        return [Source(file, os.path.relpath(file, path)) for file in found]
+    is_there = path == STDIN or os.path.exists(path)
+    matches = [] if is_there else [match for match in sorted(glob(path, recursive=True)) if os.path.isfile(match)]
+    return [Source(match, os.path.basename(match)) for match in matches or [path]]
+
+
+def _inside(folder: str) -> str:
+    """How the paths of all that lies in a folder begin."""
+    return os.path.join(os.path.realpath(folder), "")
 
 
 def _check_input(plan: Plan, number: int) -> None:
     path = plan.sources[number].path
     if path != STDIN and not os.path.exists(path):
         raise InputError(path, "no such file")
+    if plan.is_folder and is_stream(path):
+        raise InputError(name_of(path), "a stream cannot be read into a folder")
     streams.check(path)
     form = plan.format(number)
     if plan.form == "annotated" and form.name == "text":
         raise InputError(name_of(path), "plain text has no place for notes; use --format dolma or .jsonl")
-    if path == STDIN and (form.name == "parquet" or plan.is_folder):
-        raise InputError(name_of(path), "not from standard input")
+    if is_stream(path) and form.name == "parquet":
+        raise InputError(name_of(path), "a stream cannot be read as Parquet")
+    if is_stream(path) and form.name in ("csv", "tsv") and len(plan.sources) > 1:
+        raise InputError(name_of(path), "not beside other inputs: what columns it has is seen too late")
 
 
 def _check_output(plan: Plan, number: int, role: str, path: str) -> None:
     streams.check(path)
-    wanted = plan.written(role, number)
+    wanted = plan.written(role, number).name
     if path == STDIN:
         if wanted == "parquet":
-            raise InputError(name_of(STDIN), "Parquet cannot go to standard output")
+            raise InputError("standard output", "takes no Parquet")
     elif not is_stream(path) and (named := format_of(path, Layout()).name) != wanted:
         raise InputError(path, f"would hold {wanted}, and is named {named}")
 
@@ -154,15 +169,15 @@ def _check_apart(plan: Plan) -> None:
     """No output may be an input, or be written twice."""
     groups = range(len(plan.sources) if plan.is_folder else 1)
     paths = [path for n in groups for role, path in plan.outputs(n).items() if role != "errors"]
-    files = [
-        os.path.realpath(path) for path in [*paths, *([plan.errors] if plan.errors else [])] if not is_stream(path)
-    ]
+    paths += [path for path in (plan.errors, plan.report) if path]
     inputs = {os.path.realpath(source.path) for source in plan.sources if source.path != STDIN}
-    for file, count in Counter(files).items():
+    files = Counter(os.path.realpath(path) for path in paths if not is_stream(path))
+    for file, count in [*files.items(), (STDIN, paths.count(STDIN))]:
+        name = STDIN if file == STDIN else os.path.relpath(file)
         if file in inputs:
-            raise InputError(os.path.relpath(file), "an input cannot be an output")
+            raise InputError(name, "an input cannot be an output")
         if count > 1:
-            raise InputError(os.path.relpath(file), "would be written twice")
+            raise InputError(name, "would be written twice")
 
 
 def _is_folder(path: str) -> bool:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from garble.batch import packets
-from garble.corpus.streams import Stream, name_parts, opened, skip
-from garble.io import STDIN, InputError, name_of
+from garble.corpus.streams import Stream, is_stream, name_parts, opened, skip
+from garble.io import InputError, name_of
 
 # What is said of a document stands under this name in its record.
 NOTE = "garble"
@@ -25,6 +25,8 @@ LONGEST = 16 << 20
 # Of a record that is too long this much is kept.
 SHOWN = 200
 _MARK = b"\xef\xbb\xbf"
+# What JSON takes for white space.
+_SPACE = " \t\r\n"
 
 Note = dict[str, Any]
 Texts = Mapping[int, str]
@@ -163,7 +165,7 @@ class Lines:
         """As many lines as come to a block."""
         with opened(path) as stream:
             skip(stream.bytes, start)
-            records = self._records(_lines(stream.bytes, more))
+            records = self._records(_lines(stream, more))
             yield from _blocks(records, self.layout.block, stream, b"", start, line)
 
     def parse(self, block: Block) -> Rows:
@@ -187,8 +189,7 @@ class Text(Lines):
 
         def written(i: int) -> bytes:
             raw: bytes = rows.rows[i]
-            lead, tail = raw[: len(raw) - len(raw.lstrip())], raw[len(raw.rstrip()) :]
-            return lead + texts[i].encode() + tail if i in texts else raw
+            return raw.replace(rows.texts[i].encode(), texts[i].encode()) if i in texts else raw
 
         return b"".join(map(written, chosen))
 
@@ -197,18 +198,20 @@ class Text(Lines):
         return "".join(" ".join(record.text.split()) + "\n" for record in records).encode()
 
     def _records(self, lines: Iterator[bytes]) -> Iterator[bytes]:
-        record = b""
+        record: list[bytes] = []
+        size, is_filled = 0, False
         for line in lines:
-            if isinstance(line, Unfit) or (record.strip() and line.strip()):
-                if record:
-                    yield record
-                record = b""
-            if isinstance(line, Unfit):
+            is_unfit = isinstance(line, Unfit)
+            if record and (is_unfit or size > LONGEST or (is_filled and line.strip())):
+                yield b"".join(record)
+                record, size, is_filled = [], 0, False
+            if is_unfit:
                 yield line
             else:
-                record += line
+                record.append(line)
+                size, is_filled = size + len(line), is_filled or bool(line.strip())
         if record:
-            yield record
+            yield b"".join(record)
 
     def _record(self, raw: bytes, first: bool) -> tuple[str, str, Any] | None:
         text = _decoded(raw.strip(), first)
@@ -225,7 +228,7 @@ class JsonLines(Lines):
 
         def written(i: int) -> bytes:
             raw: bytes = rows.rows[i]
-            raw = _with_text(raw, self.layout.text, texts[i]) if i in texts else raw
+            raw = _with_value(raw, self.layout.text, texts[i]) if i in texts else raw
             return _with_note(raw, notes[i]) if notes is not None else raw
 
         return b"".join(map(written, chosen))
@@ -236,7 +239,7 @@ class JsonLines(Lines):
 
     def _record(self, raw: bytes, first: bool) -> tuple[str, str, Any] | tuple[str, str] | None:
         line = _decoded(raw, first)
-        if not line.strip():
+        if not line.strip(_SPACE):
             return None
         try:
             record = json.loads(line)
@@ -263,19 +266,19 @@ class Csv:
         self.name = "tsv" if delimiter == "\t" else "csv"
 
     def head(self, path: str) -> bytes:
-        """The header line."""
+        """The columns, however they are written."""
         with opened(path) as stream:
-            return self._head(_lines(stream.bytes, False), path)
+            return self._line(self._columns(self._head(stream, False, path))).encode()
 
     def blocks(self, path: str, start: int, line: int, more: bool) -> Iterator[Block]:
         """As many rows as come to a block."""
         with opened(path) as stream:
-            head = self._head(_lines(stream.bytes, more), path)
+            head = self._head(stream, more, path)
             if start:
-                skip(stream.bytes, start, len(head))
-            records = _joined(_lines(stream.bytes, more), self._reader)
-            if not start:
+                skip(stream.bytes, start - len(head))
+            else:
                 start, line = len(head), line + _breaks(head)
+            records = _joined(_lines(stream, more), self._reader)
             yield from _blocks(records, self.layout.block, stream, head, start, line)
 
     def parse(self, block: Block) -> Rows:
@@ -318,7 +321,7 @@ class Csv:
 
     def listing(self, records: Sequence[Listed]) -> bytes:
         """A row each."""
-        return "".join(self._line(record) + "\n" for record in records).encode()
+        return "".join(self._line(record) + "\n" for record in records).encode("utf-8", "surrogateescape")
 
     def whole(self, part: Path) -> Path:
         """The part itself."""
@@ -329,11 +332,16 @@ class Csv:
         csv.field_size_limit(2 * LONGEST)
         return csv.reader(lines, delimiter=self.delimiter)
 
-    def _head(self, lines: Iterator[bytes], path: str) -> bytes:
-        head = next(_joined(lines, self._reader), b"")
+    def _head(self, stream: Stream, more: bool, path: str) -> bytes:
+        head = next(_joined(_lines(stream, more), self._reader), b"")
+        if stream.broken and not head:
+            raise stream.broken
+        if isinstance(head, Unfit):
+            raise InputError(name_of(path), f"no header: {head.problem[1]}")
         columns = self._columns(head)
-        if self.layout.text not in columns:
-            raise InputError(name_of(path), f"no column {self.layout.text!r} among {', '.join(columns) or 'none'}")
+        if (count := columns.count(self.layout.text)) != 1:
+            few = "more than one" if count else "no"
+            raise InputError(name_of(path), f"{few} column {self.layout.text!r} among {', '.join(columns) or 'none'}")
         return head
 
     def _columns(self, head: bytes) -> list[str]:
@@ -341,8 +349,9 @@ class Csv:
 
     def _line(self, values: Sequence[object]) -> str:
         line = StringIO(newline="")
-        csv.writer(line, delimiter=self.delimiter, lineterminator="").writerow(values)
-        return line.getvalue()
+        # What stands in the line's end is put in quotes, and so must be every break.
+        csv.writer(line, delimiter=self.delimiter, lineterminator="\r\n").writerow(values)
+        return line.getvalue().removesuffix("\r\n")
 
     def _extended(self, raw: bytes, values: Sequence[object]) -> bytes:
         end = _end_of(raw)
@@ -350,13 +359,17 @@ class Csv:
 
 
 def format_of(path: str, layout: Layout) -> Format:
-    """The format that a file's name stands for; standard streams hold JSON Lines.
+    """The format that a file's name stands for; a stream without such a name holds JSON Lines.
 
     Raises InputError for a name that stands for none, and for one that needs what is not installed.
     """
-    suffix = ".jsonl" if path == STDIN else name_parts(path)[0]
+    suffix, compression = name_parts(path)
+    if is_stream(path) and not suffix:
+        suffix = ".jsonl"
     if suffix not in SUFFIXES:
         raise InputError(name_of(path), f"no format goes by that name; there are {', '.join(SUFFIXES)}")
+    if suffix == ".parquet" and compression:
+        raise InputError(name_of(path), "Parquet is compressed within the file; leave that ending away")
     return SUFFIXES[suffix](layout)
 
 
@@ -392,17 +405,23 @@ def dumped(value: Any) -> bytes:
         return json.dumps(value).encode()
 
 
-def _lines(stream: BinaryIO, more: bool) -> Iterator[bytes]:
-    """Lines with their ends; more: the last gets one as well. Of one longer than LONGEST the beginning."""
-    while line := stream.readline(LONGEST + 1):
-        if len(line) > LONGEST:
-            size = len(line)
-            while not line.endswith(b"\n") and (rest := stream.readline(1 << 20)):
-                size += len(rest)
-                line = line[:SHOWN] + rest[-1:]
-            yield Unfit.of(line[:SHOWN], size, "too long", f"too long: {size:,} bytes and at most {LONGEST:,}")
-        else:
-            yield line if line.endswith(b"\n") or not more else line + b"\n"
+def _lines(stream: Stream, more: bool) -> Iterator[bytes]:
+    """Lines with their ends; more: the last gets one as well. Of one longer than LONGEST the beginning.
+
+    They end where the file cannot be read further.
+    """
+    try:
+        while line := stream.bytes.readline(LONGEST + 1):
+            if len(line) > LONGEST:
+                size = len(line)
+                while not line.endswith(b"\n") and (rest := stream.bytes.readline(1 << 20)):
+                    size += len(rest)
+                    line = line[:SHOWN] + rest[-1:]
+                yield Unfit.of(line[:SHOWN], size, "too long", f"too long: {size:,} bytes and at most {LONGEST:,}")
+            else:
+                yield line if line.endswith(b"\n") or not more else line + b"\n"
+    except Exception as error:
+        stream.broken = error
 
 
 def _joined(lines: Iterator[bytes], reader: Callable[[Any], Iterator[list[str]]]) -> Iterator[bytes]:
@@ -414,23 +433,24 @@ def _joined(lines: Iterator[bytes], reader: Callable[[Any], Iterator[list[str]]]
     again: list[bytes] = []
 
     def taken() -> Iterator[str]:
-        while sum(map(len, record)) <= LONGEST and (line := again.pop() if again else next(lines, b"")):
+        size = 0
+        while size <= LONGEST and (line := again.pop() if again else next(lines, b"")):
             record.append(line)
+            size += len(line)
             if isinstance(line, Unfit):
                 break
             yield line.decode("utf-8", "replace")
         if record:
-            raise EOFError
+            raise csv.Error("a quote is never closed")
 
     while True:
         record: list[bytes] = []
         try:
             next(reader(taken()), None)
-        except (EOFError, csv.Error) as error:
-            again += reversed(record[1:])
-            first = record[0]
-            problem = str(error) or "a quote is never closed"
-            record = [first if isinstance(first, Unfit) else Unfit.of(first, len(first), "broken CSV", problem)]
+        except csv.Error as error:
+            first, *rest = record
+            again += reversed(rest)
+            record = [first if isinstance(first, Unfit) else Unfit.of(first, len(first), "broken CSV", str(error))]
         if not record:
             return
         yield record[0] if len(record) == 1 else b"".join(record)
@@ -443,7 +463,7 @@ def _blocks(records: Iterator[bytes], size: int, stream: Stream, head: bytes, pl
         place += sum(map(_size, packet))
         block = Block(first, packet, head, place, line, stream.place())
         yield block
-    if block is None:
+    if block is None and not stream.broken:
         yield Block(line, [], head, place, line, stream.place())
 
 
@@ -486,12 +506,12 @@ def _with_end(text: str, raw: bytes) -> bytes:
     return text.encode() + _end_of(raw)
 
 
-def _with_text(raw: bytes, field: str, text: str) -> bytes:
-    """A line of JSON with another string in one field, and every other byte as it was."""
+def _with_value(raw: bytes, field: str, value: Any) -> bytes:
+    """A line of JSON with another value in one field, and every other byte as it was."""
     line = raw.decode()
     start, end = _value_span(line, field)
-    value = json.dumps(text) if line[start:end].isascii() else dumped(text).decode()
-    return (line[:start] + value + line[end:]).encode()
+    new = json.dumps(value) if line[start:end].isascii() else dumped(value).decode()
+    return (line[:start] + new + line[end:]).encode()
 
 
 def _value_span(line: str, field: str) -> tuple[int, int]:
@@ -500,12 +520,12 @@ def _value_span(line: str, field: str) -> tuple[int, int]:
     place = line.index("{") + 1
     span = place, place
     while True:
-        key, place = decoder.raw_decode(line, _past(line, place, " \t\r\n"))
-        start = _past(line, _past(line, place, " \t\r\n") + 1, " \t\r\n")
+        key, place = decoder.raw_decode(line, _past(line, place, _SPACE))
+        start = _past(line, _past(line, place, _SPACE) + 1, _SPACE)
         _, place = decoder.raw_decode(line, start)
         if key == field:
             span = start, place
-        place = _past(line, place, " \t\r\n")
+        place = _past(line, place, _SPACE)
         if line[place] == "}":
             return span
         place += 1
@@ -519,10 +539,9 @@ def _past(line: str, place: int, passed: str) -> int:
 
 def _with_note(raw: bytes, note: Note) -> bytes:
     body = raw.rstrip()
-    end = raw[len(body) :]
-    if f'"{NOTE}"'.encode() in body and NOTE in (record := json.loads(body.removeprefix(_MARK))):
-        return dumped({**record, NOTE: note}) + end
-    return body[:-1] + f', "{NOTE}": '.encode() + dumped(note) + b"}" + end
+    if f'"{NOTE}"'.encode() in body and NOTE in json.loads(body.removeprefix(_MARK)):
+        return _with_value(raw, NOTE, note)
+    return body[:-1] + f', "{NOTE}": '.encode() + dumped(note) + b"}" + raw[len(body) :]
 
 
 def _kind_of(value: object) -> str:

@@ -10,23 +10,31 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from garble.io import STDIN, InputError, name_of, problem_of
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "Zstandard"}
 
 
-class Stream(NamedTuple):
-    """bytes: what the file holds, decompressed. place: asks how far the file itself has been read, 0 in a pipe."""
+@dataclass
+class Stream:
+    """A file that is being read.
+
+    bytes: what it holds, decompressed. place: asks how far the file itself has been read, 0 in a pipe. broken: why it
+    cannot be read further, which is raised when all that was read before is through.
+    """
 
     bytes: BinaryIO
     place: Callable[[], int]
+    broken: Exception | None = None
 
 
 def name_parts(path: str | Path) -> tuple[str, str]:
@@ -36,6 +44,11 @@ def name_parts(path: str | Path) -> tuple[str, str]:
     return PurePath(name.stem if compression else name).suffix, compression
 
 
+def is_stream(path: str) -> bool:
+    """Whether what stands there passes once, as through standard input or output, a pipe or /dev/null."""
+    return path == STDIN or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path))
+
+
 @contextmanager
 def opened(path: str) -> Iterator[Stream]:
     """The bytes of a file, decompressed as its name says, or of standard input for `-`.
@@ -43,11 +56,16 @@ def opened(path: str) -> Iterator[Stream]:
     Raises InputError for what cannot be read, also midway: for a file that is cut off or damaged.
     """
     compression = name_parts(path)[1]
+    if path == STDIN and sys.stdin is None:
+        raise InputError(name_of(path), "closed")
     try:
         with ExitStack() as stack:
             file = sys.stdin.buffer if path == STDIN else stack.enter_context(open(path, "rb"))
-            inner = file if path == STDIN or not compression else stack.enter_context(_decompressed(file, compression))
-            yield Stream(inner, file.tell if file.seekable() else int)
+            inner = stack.enter_context(_decompressed(file, compression)) if compression else file
+            stream = Stream(inner, file.tell if file.seekable() else int)
+            yield stream
+            if stream.broken:
+                raise stream.broken
     except FileNotFoundError as error:
         raise InputError(name_of(path), "no such file") from error
     except EOFError as error:
@@ -58,18 +76,18 @@ def opened(path: str) -> Iterator[Stream]:
         raise InputError(name_of(path), problem_of(error)) from error
 
 
-def skip(stream: BinaryIO, place: int, now: int = 0) -> None:
-    """Go to a place in the decompressed bytes; a pipe is read that far, from where it is `now`."""
+def skip(stream: BinaryIO, count: int) -> None:
+    """Pass over so many bytes; in a pipe they are read."""
     if stream.seekable():
-        stream.seek(place)
+        stream.seek(count, os.SEEK_CUR)
         return
-    while now < place and (passed := len(stream.read(min(place - now, 1 << 20)))):
-        now += passed
+    while count and (passed := len(stream.read(min(count, 1 << 20)))):
+        count -= passed
 
 
 def compressed(raw: bytes, compression: str) -> bytes:
     """The bytes as one member of a file with this suffix, such as ".gz"; the same bytes give the same member."""
-    if not compression or not raw:
+    if not compression:
         return raw
     if compression == ".gz":
         return gzip.compress(raw, compresslevel=6, mtime=0)

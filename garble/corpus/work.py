@@ -5,11 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from collections import Counter, deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from itertools import chain, islice
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any, NamedTuple
 
@@ -39,31 +42,45 @@ class Outcome(NamedTuple):
     complaints: list[str]
 
 
-def outcomes(plan: Plan, tasks: Iterator[Task], workers: int) -> Iterator[tuple[Task, Outcome]]:
+def outcomes(plan: Plan, tasks: Iterator[Task], workers: int) -> Generator[tuple[Task, Outcome], None, None]:
     """What becomes of each task, in order; no more blocks are under way than keep the workers busy.
 
-    A single worker needs no process of its own, nor does a single block.
+    A single worker needs no process of its own, nor does a single block. Whoever closes the generator early does not
+    wait for what is under way. Raises InputError when a worker is killed.
     """
     ahead = list(islice(tasks, 2))
     tasks = chain(ahead, tasks)
     if workers == 1 or len(ahead) < 2:
         yield from ((task, outcome(plan, task)) for task in tasks)
         return
-    # Spawned: a process with threads cannot be forked safely.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin)
-    waiting: deque[tuple[Task, Future[Outcome]]] = deque()
-    try:
-        for task in tasks:
-            waiting.append((task, pool.submit(outcome, plan, task)))
-            if len(waiting) > workers + 1:
-                yield _done(waiting)
+    idle: list[Connection] = []
+    # Each task has a place for what comes of it, and so has each worker that is at one.
+    waiting: deque[tuple[Task, list[Outcome]]] = deque()
+    busy: dict[Connection, list[Outcome]] = {}
+
+    def answered() -> Iterator[tuple[Task, Outcome]]:
+        for pipe in wait(busy):
+            assert isinstance(pipe, Connection)
+            with _alive():
+                busy.pop(pipe).append(pipe.recv())
+            idle.append(pipe)
+        while waiting and waiting[0][1]:
+            task, found = waiting.popleft()
+            yield task, found[0]
+
+    with ExitStack() as stack:
+        for number, task in enumerate(tasks):
+            if number < workers:
+                idle.append(stack.enter_context(_worker(plan)))
+            while not idle or len(waiting) > 2 * workers:
+                yield from answered()
+            pipe = idle.pop()
+            busy[pipe] = []
+            waiting.append((task, busy[pipe]))
+            with _alive():
+                pipe.send(task)
         while waiting:
-            yield _done(waiting)
-    finally:
-        # Whoever stops early does not wait for what is under way.
-        for process in multiprocessing.active_children() if waiting else []:
-            process.terminate()
-        pool.shutdown(cancel_futures=True)
+            yield from answered()
 
 
 def outcome(plan: Plan, task: Task) -> Outcome:
@@ -83,9 +100,9 @@ def outcome(plan: Plan, task: Task) -> Outcome:
     for role, path in plan.outputs(task.input).items():
         raw = parts[role](plan, form, name, rows, decisions) if role in parts else b""
         raw = _errors(name, rows.problems) if role == "errors" else raw
-        outputs[role] = compressed(raw, name_parts(path)[1])
+        outputs[role] = raw and compressed(raw, name_parts(path)[1])
     complaints = [f"{name}:{p.line}: {p.detail}" if p.line else f"{name}: {p.detail}" for p in rows.problems]
-    return Outcome(outputs, statistics, Counter(p.kind for p in rows.problems), complaints[:_COMPLAINTS])
+    return Outcome(outputs, statistics, Counter(p.kind for p in rows.problems if p.line), complaints[:_COMPLAINTS])
 
 
 def _kept(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision]) -> bytes:
@@ -137,18 +154,59 @@ def _prefilter(threshold: str | float, unit: Unit, model: str) -> Prefilter:
     return Prefilter(threshold, unit, model)
 
 
-def _done(waiting: deque[tuple[Task, Future[Outcome]]]) -> tuple[Task, Outcome]:
-    task, future = waiting.popleft()
-    return task, future.result()
+@contextmanager
+def _worker(plan: Plan) -> Iterator[Connection]:
+    """A process that answers what becomes of a task, at the other end of a pipe."""
+    # Spawned: a process with threads cannot be forked safely. Nor would a pool do, which can wait for ever on a worker
+    # that is killed while it is sent a task.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_answer, args=(theirs, plan), daemon=True)
+    with _ctrl_c_put_off():
+        process.start()
+    theirs.close()
+    try:
+        yield ours
+    finally:
+        process.terminate()
+        process.join()
+        ours.close()
 
 
-def _begin() -> None:
-    """A worker leaves Ctrl-C to the process that began it, and does not outlive it."""
+def _answer(pipe: Connection, plan: Plan) -> None:
+    """Answer until nobody asks; Ctrl-C is for who began this process, and it does not outlive that."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_follow, daemon=True).start()
+    with suppress(EOFError, ConnectionError, MemoryError):
+        while True:
+            pipe.send(outcome(plan, pipe.recv()))
 
 
 def _follow() -> None:
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
         os._exit(1)
+
+
+@contextmanager
+def _alive() -> Iterator[None]:
+    """What goes wrong with a pipe goes wrong with the worker."""
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise InputError("a worker was killed, perhaps for want of memory; use fewer --workers") from error
+
+
+@contextmanager
+def _ctrl_c_put_off() -> Iterator[None]:
+    """It comes when this is over, and never to the processes that begin meanwhile."""
+    if sys.platform == "win32":
+        yield
+        return
+    # With the first process comes one that keeps track of them all, and that lets Ctrl-C in again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
