@@ -1,4 +1,4 @@
-"""The command line: `garble score`, `filter`, `signals`, `explain` and `train`.
+"""The command line: `garble score`, `filter`, `repair`, `signals`, `explain` and `train`.
 
 What is slow to import is imported inside the commands, so that `garble --help` answers at once.
 """
@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from difflib import get_close_matches
 from io import TextIOWrapper
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
 from garble import __version__
-from garble.io import STDIN, InputError, find_texts, problem_of, read_texts
-from garble.terminal import Scored, Tally, complain, formatted, gallery, table, with_bar
+from garble.io import STDIN, InputError, decode, encode, find_texts, name_of, problem_of, read_bytes, read_texts
+from garble.terminal import Scored, Tally, complain, formatted, gallery, many, table, with_bar
 
 if TYPE_CHECKING:
     from garble.prefilter import Unit
@@ -207,13 +209,14 @@ def filter_corpus(
 
     if annotate and form == "dolma":
         raise click.UsageError("--annotate and --format dolma exclude each other", context)
-    done = corpus.Progress()
+    done = None
     try:
         plan = corpus.Plan(
-            sources=corpus.find_sources(inputs),
+            sources=corpus.find_sources(inputs, [kept, rejected or kept]),
             kept=kept,
             rejected=rejected,
             errors=errors,
+            report=str(report) if report else None,
             form="annotated" if annotate else form,
             layout=corpus.Layout(field, id_field),
             unit=cast("Unit", unit),
@@ -221,18 +224,110 @@ def filter_corpus(
             model=model,
             strict=strict,
         )
-        with _output(None):
-            done = progress.followed(plan, workers or len(os.sched_getaffinity(0)), resume)
+        with _output(None) if STDIN in (kept, rejected, errors) else nullcontext():
+            done = progress.followed(plan, workers or _cores(), resume)
     except KeyboardInterrupt:
         context.exit(130)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
+    if done is None:
+        # A closed pipe is a reader who has seen enough of what is kept.
+        if kept != STDIN:
+            raise click.ClickException("standard output: closed before the end")
+        context.exit(0)
+    print(progress.summary(plan, done), end="", file=sys.stderr)
     if report:
         with _output(report) as stream:
             stream.write(json.dumps(progress.record(plan, done), indent=2) + "\n")
-    print(progress.summary(plan, done), end="", file=sys.stderr)
     lost = done.unread or (done.problems and not errors)
     context.exit(2 if lost else 1 if exit_code and done.statistics.counts["dropped"] else 0)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option("--in-place", is_flag=True, help="Write each mended text over its file.")
+@click.option("--diff", is_flag=True, help="Show the changes as a unified diff, for patch.")
+@click.option("--drop-unresolved", is_flag=True, help="Leave out the sentences that cannot be mended.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="text is the mended text; json is one object a file with the edits and what is unresolved.",
+)
+@click.option("--threshold", default="balanced", show_default=True, metavar="strict|balanced|loose|NUMBER")
+@click.option("--model", default="en", show_default=True, metavar="NAME|PATH")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was changed or is unresolved.")
+@click.pass_context
+def repair(
+    context: click.Context,
+    files: tuple[str, ...],
+    output: Path | None,
+    in_place: bool,
+    diff: bool,
+    drop_unresolved: bool,
+    form: str,
+    threshold: str,
+    model: str,
+    exit_code: bool,
+) -> None:
+    """Mend what can be mended, and say what cannot.
+
+    Mended is only what garble flags, and only where that lowers the score: loops, doubled words, sentences said twice,
+    stray characters, spacing, markup, misspelt names; mojibake needs the extra "mojibake". All else stays to the byte.
+    FILE is a text file as for garble score, or a folder of them, or - for standard input.
+
+    Exit code: 0 done; 1 done and something was changed or is unresolved, only with --exit-code; 2 wrong usage, or an
+    input that could not be read.
+    """
+    inputs = list(find_texts(files))
+    if in_place and (output or diff or form == "json" or STDIN in files):
+        raise click.UsageError("--in-place writes files, and nothing else", context)
+    if diff and form == "json":
+        raise click.UsageError("--diff and --format json exclude each other", context)
+    if form == "text" and not in_place and not diff and len(inputs) > 1:
+        raise click.UsageError("one file at a time, or --in-place, --diff or --format json", context)
+    from garble.mending import difference
+    from garble.mending import repair as mend
+    from garble.scorer import Scorer
+
+    try:
+        scorer = Scorer(model, threshold)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    unread = touched = 0
+    with _output(output) as stream:
+        for path in inputs:
+            try:
+                if isinstance(path, InputError):
+                    raise path
+                raw = read_bytes(path)
+                text = decode(raw, name_of(path))
+            except InputError as error:
+                unread += 1
+                complain(error)
+                continue
+            mended = mend(text, scorer, drop_unresolved)
+            touched += bool(mended.edits or mended.unresolved)
+            if in_place:
+                if mended.edits:
+                    _write_over(Path(path), encode(mended.text, raw))
+            elif diff:
+                stream.write(difference(text, mended.text, name_of(path)))
+            elif form == "json":
+                stream.write(json.dumps({"file": name_of(path), **mended.to_dict()}) + "\n")
+            else:
+                stream.write(mended.text)
+            for sentence in mended.unresolved:
+                line = mended.text.count("\n", 0, sentence.start) + 1
+                words = shorten(sentence.text, 60, placeholder="…")
+                complain(f"{name_of(path)}:{line}: unresolved, score {sentence.score:.2f}: {words}")
+            if in_place:
+                what = many(len(mended.edits), "edit") if mended.edits else "nothing to mend, left as it is"
+                complain(f"{name_of(path)}: {what}")
+    context.exit(2 if unread else 1 if exit_code and touched else 0)
 
 
 @main.command()
@@ -357,6 +452,24 @@ def _output(path: Path | None) -> Iterator[TextIO]:
     finally:
         if not is_special and os.path.exists(part):
             part.unlink()
+
+
+def _cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _write_over(path: Path, raw: bytes) -> None:
+    """Replace a file's bytes in one stroke; its mode stays."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(raw)
+        part.chmod(stat.S_IMODE(path.stat().st_mode))
+        part.replace(path.resolve())
+    except OSError as error:
+        raise click.ClickException(f"{path}: {problem_of(error)}") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _explanation(signal: Signal) -> str:

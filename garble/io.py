@@ -58,19 +58,28 @@ def read_text(path: str | Path) -> str:
     UTF-8 with or without a byte order mark, or UTF-16 with one; the mark is no part of the text.
     Raises InputError for a file that is missing, unreadable, binary, in another encoding, or empty.
     """
-    name = name_of(path)
+    return decode(read_bytes(path), name_of(path))
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of a file, or of standard input for `-`. Raises InputError for one that is missing or unreadable."""
     try:
-        raw = _read_standard_input() if str(path) == STDIN else Path(path).read_bytes()
+        return _read_standard_input() if str(path) == STDIN else Path(path).read_bytes()
     except FileNotFoundError as error:
-        raise InputError(name, "no such file") from error
+        raise InputError(name_of(path), "no such file") from error
     except OSError as error:
-        raise InputError(name, problem_of(error)) from error
-    return decode(raw, name)
+        raise InputError(name_of(path), problem_of(error)) from error
+
+
+def encode(text: str, like: bytes) -> bytes:
+    """The text in the encoding of the bytes, and under their mark, from which `decode` read one."""
+    mark, encoding, _ = _encoding_of(like)
+    return mark + text.encode(encoding)
 
 
 def decode(raw: bytes, name: str) -> str:
     """The text in the bytes of the input called `name`. Raises InputError as `read_text` does."""
-    mark, encoding, known_as = next(row for row in _ENCODINGS if raw.startswith(row[0]))
+    mark, encoding, known_as = _encoding_of(raw)
     if encoding == "utf-8" and b"\0" in raw:
         raise InputError(name, "a binary file")
     body = raw.removeprefix(mark)
@@ -110,6 +119,10 @@ def files_inside(folder: str, wanted: Callable[[str], bool], what: str) -> list[
     if not files and not problems:
         return [InputError(folder, f"no {what} inside")]
     return [*problems, *map(str, sorted(files))]
+
+
+def _encoding_of(raw: bytes) -> tuple[bytes, str, str]:
+    return next(row for row in _ENCODINGS if raw.startswith(row[0]))
 
 
 def _is_text(name: str) -> bool:

@@ -16,7 +16,7 @@ FLOORS = [
     {"cli", "terminal", "progress"},
     {"corpus"},
     {"integrations"},
-    {"prefilter", "repair", "view"},
+    {"prefilter", "mending", "view"},
     {"scorer", "train", "own"},
     {"signals"},
     {"batch", "model", "report", "corrupt", "estimation", "lm"},
