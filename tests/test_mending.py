@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import json
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -130,6 +131,7 @@ def test_a_file_is_mended_in_place_and_keeps_encoding_and_mode() -> None:
         assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+@pytest.mark.skipif(shutil.which("patch") is None, reason="needs patch")
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
 def test_a_diff_is_what_patch_takes(end: str) -> None:
     text = "\n".join([CLEAN, *MENDED]) + end
