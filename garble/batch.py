@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,18 @@ class Runs:
         return self.ends - self.starts
 
 
+class Opinion(NamedTuple):
+    """What a network that has read the sentences says of them, in standard deviations from clean text: 0 is usual.
+
+    misplaced, mistranslated: (tokens,) how likely the word was put in another's place, and would be corrected.
+    rank: (sentences,) how far it ranks below clean text.
+    """
+
+    misplaced: Floats
+    mistranslated: Floats
+    rank: Floats
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Sentences as columns.
@@ -71,6 +83,7 @@ class Batch:
     documents: (documents + 1,) where each document's sentences begin; total: (documents,) how many it has in all.
     paragraph, kind, neighbours: (sentences,) as in Document.
     lm: the language model that knows the batch's language, or None: then only language-blind signals mean something.
+    read: what a network said of the sentences, or None where none was asked.
     """
 
     text: str
@@ -88,6 +101,7 @@ class Batch:
     kind: Ints
     neighbours: Ints
     lm: LanguageModel | None
+    read: Opinion | None = None
 
     @classmethod
     def of(cls, documents: Sequence[Document], lm: LanguageModel | None = None) -> Batch:
@@ -202,6 +216,12 @@ class Batch:
             token = np.zeros(len(self.starts))
             return Reading(token, token, token, token, np.zeros(len(self.starts), bool), np.zeros(len(self)))
         return self.lm.read(self.ids, self.tokens)
+
+    @cached_property
+    def opinion(self) -> Opinion:
+        """What the network says of the tokens and sentences; zeros without one."""
+        token = np.zeros(len(self.starts))
+        return self.read or Opinion(token, token, np.zeros(len(self)))
 
     def pieces(self, first: int, last: int) -> str:
         """The characters of tokens `first` to `last`, `last` left out."""

@@ -100,6 +100,13 @@ def main(context: click.Context) -> None:
     "balanced 1 %, loose 5 %.",
 )
 @click.option("--model", default="en", show_default=True, metavar="NAME|PATH", help="The model that scores.")
+@click.option(
+    "--read",
+    type=click.Choice(["unsure", "all"]),
+    default="unsure",
+    show_default=True,
+    help="Which sentences a model's network reads, if it has one: those the scorecard is unsure of, or all.",
+)
 @click.option("--stats", is_flag=True, help="Add readability figures (text, json and jsonl).")
 @click.option("--all", "every", is_flag=True, help="In text: show every sentence, not only those flagged.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was flagged.")
@@ -111,6 +118,7 @@ def score(
     output: Path | None,
     threshold: str,
     model: str,
+    read: str,
     stats: bool,
     every: bool,
     exit_code: bool,
@@ -130,7 +138,7 @@ def score(
     from garble.scorer import Scorer
 
     try:
-        scorer = Scorer(model, threshold)
+        scorer = Scorer(model, threshold, read)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     inputs = list(find_texts(files))
@@ -382,8 +390,14 @@ def explain(name: str) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the model is written.",
 )
+@click.option(
+    "--network",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with network.onnx and tokenizer.json: the English model then reads with that network.",
+)
 @click.option("--seed", default=0, show_default=True, help="Same data and same seed, same model.")
-def train(data: Path, out: Path, seed: int) -> None:
+def train(data: Path, out: Path, network: Path | None, seed: int) -> None:
     """Train a model on your own labels, or the English model anew.
 
     A FILE holds one JSON object a line: "text", "label" (1 garbled, 0 clean) and, if you have them, "doc" (the
@@ -394,11 +408,18 @@ def train(data: Path, out: Path, seed: int) -> None:
     Then garble score --model DIR uses it.
     """
     from garble.own import train_own
-    from garble.train import train_en
+    from garble.train import train_deep, train_en
 
-    run = train_en if data.is_dir() else train_own
+    def log(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    if network and not data.is_dir():
+        raise click.UsageError("--network needs the folder with the data of the English model")
     try:
-        run(data, out, seed, lambda line: print(line, file=sys.stderr))
+        if network:
+            train_deep(data, network, out, seed, log)
+        else:
+            (train_en if data.is_dir() else train_own)(data, out, seed, log)
     except OSError as error:
         raise click.ClickException(f"{error.filename or data}: {problem_of(error)}") from error
     except ValueError as error:

@@ -1,4 +1,7 @@
-"""Labelled records: JSON Lines, plain or xz-compressed, one record a line with `text` always and `doc` mostly."""
+"""Labelled records: JSON Lines, plain or xz-compressed, one record a line with `text` always and `doc` mostly.
+
+And which of the project's data what ships as counts or weights may read, so that the scorecard learns from the rest.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 Record = dict[str, Any]
+
+# Share of the documents of lm/ that no language model or network reads, so that the scorecard can.
+_HELD_OUT = 0.1
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -34,3 +40,20 @@ def by_document(records: list[Record], share: float) -> tuple[list[Record], list
     held = [zlib.crc32(str(record.get("doc", record["text"])).encode()) % 1000 < share * 1000 for record in records]
     first = [record for record, out in zip(records, held, strict=True) if not out]
     return first, [record for record, out in zip(records, held, strict=True) if out]
+
+
+def clean_texts(data: Path, held_out: bool = False) -> Iterator[tuple[str, str]]:
+    """Kind and text of the clean English in lm/: what the language model reads, or the documents held out of it."""
+    for path in sorted((data / "lm").glob("*.jsonl.xz")):
+        for record in by_document(list(read_records(path)), _HELD_OUT)[held_out]:
+            # A corpus that put "<unk>" for its rare words would teach that "<unk>" is English.
+            lines = record["text"].replace("@-@", "-").split("\n\n")
+            yield path.name, "\n\n".join(line for line in lines if "<unk>" not in line)
+
+
+def post_edited(data: Path) -> tuple[list[Record], list[Record]]:
+    """Machine translations with their corrections: for language model and network, and for the scorecard.
+
+    A correction that they knew would seem better than it reads.
+    """
+    return by_document(list(read_records(data / "fit" / "mlqe.jsonl.xz")), 0.5)

@@ -7,6 +7,7 @@ each feature gave, needs no scikit-learn to compute, and is kept as JSON.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,20 @@ class Pooling:
         return float(sigmoid(np.array(self.slope * self.excess(scores) + self.offset)))
 
 
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The network that a scorecard's reading signals come from.
+
+    base: the model whose language model is used. sha256: of network.onnx. unsure: the scores without the network
+    between which it is asked. usual: mean and deviation of its three verdicts on clean text.
+    """
+
+    base: str
+    sha256: str
+    unsure: tuple[float, float]
+    usual: tuple[tuple[float, float], ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scorecard:
     """knots, weights: (features, knots a feature). thresholds: by name, the score from which a sentence is garbled.
@@ -59,6 +74,7 @@ class Scorecard:
     weights: Floats
     thresholds: dict[str, float]
     pooling: Pooling | None = None
+    network: Network | None = None
 
     def contributions(self, x: Floats) -> Floats:
         """(sentences, features) what each feature adds to the log-odds. x: the same shape."""
@@ -83,6 +99,8 @@ class Scorecard:
                 for name, knots, weights in zip(self.features, self.knots.tolist(), self.weights.tolist(), strict=True)
             ],
         }
+        if self.network:
+            record["network"] = asdict(self.network)
         # One feature a line: a diff then shows which ones a new training changed.
         features = ",\n".join("  " + json.dumps(feature) for feature in record.pop("features"))
         head = json.dumps(record, indent=1).removesuffix("\n}")
@@ -102,12 +120,26 @@ def load(path: Path) -> Scorecard:
             raise ValueError("each feature needs rising knots and a weight for each")
         names = tuple(feature["name"] for feature in features)
         pooling = Pooling(**record["pooling"]) if record.get("pooling") else None
+        network = _network(**record["network"]) if "network" in record else None
         thresholds = {str(name): float(score) for name, score in record["thresholds"].items()}
         return Scorecard(
-            record["name"], record["language"], names, float(record["intercept"]), knots, weights, thresholds, pooling
+            name=record["name"],
+            language=record["language"],
+            features=names,
+            intercept=float(record["intercept"]),
+            knots=knots,
+            weights=weights,
+            thresholds=thresholds,
+            pooling=pooling,
+            network=network,
         )
     except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path}: not a scorecard ({error})") from error
+
+
+def _network(base: str, sha256: str, unsure: Sequence[float], usual: Sequence[Sequence[float]]) -> Network:
+    low, high = unsure
+    return Network(base, sha256, (low, high), tuple((mean, deviation) for mean, deviation in usual))
 
 
 def sigmoid(x: Floats) -> Floats:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,12 @@ from garble.batch import Batch, Floats, Ints, Mask, offsets, packets, row_sums
 from garble.lm import LanguageModel, blocks
 from garble.model import Pooling, Scorecard, sigmoid
 from garble.report import Finding, Passage, Report, ScoredSentence
-from garble.signals import FEATURES, SIGNALS, Extraction, ask, extract, judge
+from garble.signals import FEATURES, FEATURES_READ, READING, SIGNALS, Extraction, ask, extract, heard, judge
 from garble.signals.base import Signal, Values
 from garble.text import FURNITURE, KINDS, PROSE, VERSE, Document, segment, whole
+
+if TYPE_CHECKING:
+    from garble.deep.reader import Reader
 
 # Characters scored together: enough for array arithmetic to pay, few enough to stay in the processor's cache.
 _PACKET = 250_000
@@ -33,6 +36,8 @@ _SEVERAL = 4
 _LEAST_CONTRIBUTION = 0.25
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
 _FEW_WORDS = 8
+# All that a model may know of; what of it speaks is for the model to say.
+_SIGNALS, _FEATURES = SIGNALS + READING, FEATURES + FEATURES_READ
 # Characters of the text that a reason quotes.
 _QUOTED = 60
 
@@ -41,18 +46,23 @@ class Scorer:
     """Scores texts with one model and one threshold.
 
     model: a name ("en") or the path of a folder with scorecard.json and lm.npz. threshold: "strict", "balanced",
-    "loose", or a score between 0 and 1.
-    card, lm: the model's scorecard and language model.
-    Raises ValueError, in one line, for a model or threshold that does not exist.
+    "loose", or a score between 0 and 1. read: where the model has a network, which sentences that reads: "all", or
+    those that are "unsure" without it.
+    card, lm, reader: the model's scorecard, language model, and network if it has one.
+    Raises ValueError, in one line, for a model, threshold or way to read that does not exist, and for a model with a
+    network where the extra `deep` is not installed.
     """
 
-    def __init__(self, model: str | Path = "en", threshold: str | float = "balanced") -> None:
-        self.card, self.lm = _load(_folder(model))
+    def __init__(self, model: str | Path = "en", threshold: str | float = "balanced", read: str = "unsure") -> None:
+        self.card, self.lm, self.reader = _load(_folder(model))
         self.threshold = _threshold(threshold, self.card)
+        self._mind = _Mind(self.card, self.lm, self.reader, _band(read, self.card))
         self.signature = f"garble|v:{garble.__version__}|m:{self.card.name}|t:{threshold}"
-        self._arguments = model, threshold
+        if self.reader:
+            self.signature += f"|r:{read}"
+        self._arguments = model, threshold, read
 
-    def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float]]:
+    def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float, str]]:
         # A scorer that travels to another process finds its model there, loaded once a process.
         return Scorer, self._arguments
 
@@ -73,11 +83,12 @@ class Scorer:
         scores = [np.zeros(0)]
         for some in packets(sentences, _PACKET, len):
             batch = Batch.of([whole(text) for text in some], self.lm)
-            scores.append(self.card.predict(_columns(extract(batch), self.card)))
+            silent = np.zeros((len(batch), len(self.card.features)), bool)
+            scores.append(_weigh(batch, extract(batch), silent, self._mind)[2])
         return np.concatenate(scores)
 
     def _reports(self, documents: list[Document]) -> Iterator[Report]:
-        languages, packets_scored = _score(documents, self.card, self.lm)
+        languages, packets_scored = _score(documents, self._mind)
         said: list[list[ScoredSentence]] = [[] for _ in documents]
         for scored in packets_scored:
             for number, sentences in enumerate(said):
@@ -108,6 +119,15 @@ class Scorer:
             garbled = score >= self.threshold
             findings = tuple(_findings(scored, self.card, i, document.text, start)) if garbled else ()
             yield ScoredSentence(start, end, document.text[start:end], score, garbled, KINDS[kind], findings)
+
+
+class _Mind(NamedTuple):
+    """What scores. band: the scores without the network between which that is asked."""
+
+    card: Scorecard
+    lm: LanguageModel
+    reader: Reader | None
+    band: tuple[float, float]
 
 
 class _Scored(NamedTuple):
@@ -144,21 +164,22 @@ def document_score(sentences: Iterable[ScoredSentence], pooling: Pooling | None 
     return max(pooling.score(np.array([s.score for s in prose])), worst if worst >= least else 0.0)
 
 
-def _score(documents: list[Document], card: Scorecard, knows: LanguageModel) -> tuple[list[str], Iterator[_Scored]]:
+def _score(documents: list[Document], mind: _Mind) -> tuple[list[str], Iterator[_Scored]]:
     """The documents' languages, and their sentences: those of several documents together, of a long one in parts."""
     portions = [documents] if len(documents) > 1 else [[part] for part in _parts(documents[0])]
     # What fits one batch is read once; the parts of a long text are read for what the whole tells, and then again.
-    held = [Batch.of(portion, knows) for portion in portions[:1]]
+    held = [Batch.of(portion, mind.lm) for portion in portions[:1]]
 
     def batches() -> Iterator[Batch]:
         yield from held
-        yield from (Batch.of(portion, knows) for portion in portions[1:])
+        yield from (Batch.of(portion, mind.lm) for portion in portions[1:])
 
     answers, counts = zip(*((ask(batch), _words(batch)) for batch in batches()), strict=True)
     texts = [document.text for document in documents]
-    languages = [_language(text, row, card.language) for text, row in zip(texts, sum(counts).tolist(), strict=True)]
+    usual = mind.card.language
+    languages = [_language(text, row, usual) for text, row in zip(texts, sum(counts).tolist(), strict=True)]
     rest = zip(portions, batches(), judge(answers), strict=True)
-    return languages, (_measure(portion, batch, verdicts, languages, card) for portion, batch, verdicts in rest)
+    return languages, (_measure(portion, batch, verdicts, languages, mind) for portion, batch, verdicts in rest)
 
 
 def _parts(document: Document) -> Iterator[Document]:
@@ -172,27 +193,47 @@ def _parts(document: Document) -> Iterator[Document]:
 
 
 def _measure(
-    documents: list[Document], batch: Batch, verdicts: dict[str, Values], languages: list[str], card: Scorecard
+    documents: list[Document], batch: Batch, verdicts: dict[str, Values], languages: list[str], mind: _Mind
 ) -> _Scored:
-    extraction = extract(batch, verdicts)
-    contributions = card.contributions(_columns(extraction, card))
+    card = mind.card
     # In another language, and in headings, only language-blind signals speak; verse may say things again; of page
     # furniture nothing is asked.
     foreign = np.array([code != card.language for code in languages], bool)[batch.document]
-    contributions[np.ix_(foreign | (batch.kind != PROSE), _of(card, lambda signal: signal.language != "any"))] = 0
-    contributions[np.ix_(batch.kind == VERSE, _of(card, lambda signal: signal.family == "repetition"))] = 0
-    contributions[batch.kind == FURNITURE] = 0
-    scores = sigmoid(card.intercept + contributions.sum(axis=1))
-    return _Scored(documents, batch, extraction, contributions, scores)
+    silent = np.zeros((len(batch), len(card.features)), bool)
+    silent[np.ix_(foreign | (batch.kind != PROSE), _of(card, lambda signal: signal.language != "any"))] = True
+    silent[np.ix_(batch.kind == VERSE, _of(card, lambda signal: signal.family == "repetition"))] = True
+    silent[batch.kind == FURNITURE] = True
+    return _Scored(documents, batch, *_weigh(batch, extract(batch, verdicts), silent, mind))
+
+
+def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> tuple[Extraction, Floats, Floats]:
+    """The extraction, what each feature contributes, and the scores; the network is asked where it is to be.
+
+    silent: (sentences, features of the card) what is not to speak.
+    """
+    if mind.reader is None:
+        return extraction, *_weighed(extraction, silent, mind.card)
+    low, high = mind.band
+    extraction = heard(extraction, batch, None)
+    reading = _of(mind.card, lambda signal: signal in READING)
+    _, first = _weighed(extraction, silent | reading, mind.card)
+    asked = (low <= first) & (first <= high) & ~silent[:, reading].any(axis=1)
+    extraction = heard(extraction, batch, mind.reader.read(batch, asked))
+    return extraction, *_weighed(extraction, silent | (reading & ~asked[:, None]), mind.card)
+
+
+def _weighed(extraction: Extraction, silent: Mask, card: Scorecard) -> tuple[Floats, Floats]:
+    contributions = np.where(silent, 0, card.contributions(_columns(extraction, card)))
+    return contributions, sigmoid(card.intercept + contributions.sum(axis=1))
 
 
 def _columns(extraction: Extraction, card: Scorecard) -> Floats:
-    return extraction.features[:, [FEATURES.index(name) for name in card.features]]
+    return extraction.features[:, [_FEATURES.index(name) for name in card.features]]
 
 
 def _of(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
     """Which of the card's features belong to the chosen signals."""
-    names = {name for signal in SIGNALS if chosen(signal) for name in signal.features}
+    names = {name for signal in _SIGNALS if chosen(signal) for name in signal.features}
     return np.array([name in names for name in card.features])
 
 
@@ -216,13 +257,13 @@ def _language(text: str, words: Sequence[int], usual: str) -> str:
 def _findings(scored: _Scored, card: Scorecard, i: int, text: str, start: int) -> Iterator[Finding]:
     """What raised the score of sentence `i`, most first; a signal's contribution is shared out over its runs."""
     parts = dict(zip(card.features, scored.contributions[i].tolist(), strict=True))
-    raised = [(sum(parts.get(name, 0.0) for name in signal.features), signal) for signal in SIGNALS]
+    raised = [(sum(parts.get(name, 0.0) for name in signal.features), signal) for signal in _SIGNALS]
     shift = start - int(scored.batch.chars[i])
     for whole_part, signal in sorted(raised, key=lambda pair: -pair[0]):
         if whole_part < _LEAST_CONTRIBUTION:
             return
         runs = signal.evidence(scored.batch, scored.extraction.values[signal.name], i)
-        value = float(scored.extraction.features[i, FEATURES.index(signal.features[0])])
+        value = float(scored.extraction.features[i, _FEATURES.index(signal.features[0])])
         for begin, end in zip((runs.starts + shift).tolist(), (runs.ends + shift).tolist(), strict=True):
             part = whole_part * (end - begin) / int(runs.lengths.sum())
             yield Finding(signal.name, begin, end, value, part, _reason(signal, text[begin:end]))
@@ -258,11 +299,22 @@ def _folder(name: str | Path) -> Path:
 
 
 @cache
-def _load(folder: Path) -> tuple[Scorecard, LanguageModel]:
+def _load(folder: Path) -> tuple[Scorecard, LanguageModel, Reader | None]:
     card = model.load(folder / "scorecard.json")
-    if strange := set(card.features) - set(FEATURES):
+    if strange := set(card.features) - set(_FEATURES):
         raise ValueError(f"{folder}: needs signals this garble does not have: {', '.join(sorted(strange))}")
-    return card, lm.load(folder / "lm.npz")
+    if card.network is None:
+        return card, lm.load(folder / "lm.npz"), None
+    from garble.deep import reader
+
+    return card, _load(_folder(card.network.base))[1], reader.load(folder, card.network)
+
+
+def _band(read: str, card: Scorecard) -> tuple[float, float]:
+    """The scores without the network between which it is asked."""
+    if read not in ("unsure", "all"):
+        raise ValueError(f"no way to read {read!r}: unsure, or all")
+    return card.network.unsure if card.network and read == "unsure" else (0.0, 1.0)
 
 
 def _threshold(threshold: str | float, card: Scorecard) -> float:

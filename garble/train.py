@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -18,11 +19,13 @@ from garble import lm as language_model
 from garble.alphabet import encode
 from garble.batch import Batch, Floats, Mask, offsets, packets
 from garble.corrupt import corrupt
-from garble.data import Record, by_document, read_records
+from garble.data import Record, by_document, clean_texts, post_edited, read_records
+from garble.deep.reader import Reader
+from garble.deep.reader import load as load_reader
 from garble.lm import LanguageModel
-from garble.model import Pooling, Scorecard, logit
+from garble.model import Network, Pooling, Scorecard, logit, sigmoid
 from garble.scorer import Scorer
-from garble.signals import FEATURES, SIGNALS, extract
+from garble.signals import FEATURES, FEATURES_READ, SIGNALS, extract, heard
 from garble.text import KINDS, PROSE, Document, segment, whole
 
 Log = Callable[[str], None]
@@ -35,33 +38,14 @@ _LEAST = (1, 2, 3, 4)
 _CLASSES = 256
 _LEAST_OF_CLASSES = (1, 2, 4, 8, 10)
 _DIMENSIONS = 48
-# Share of the documents of lm/ that the language model does not read, so that the scorecard can.
-_HELD_OUT = 0.1
 # Characters segmented and counted at a time.
 _PACKET = 2_000_000
-
-
-def clean_texts(data: Path, held_out: bool = False) -> Iterator[tuple[str, str]]:
-    """Kind and text of the clean English in lm/: what the language model reads, or the documents held out of it."""
-    for path in sorted((data / "lm").glob("*.jsonl.xz")):
-        for record in by_document(list(read_records(path)), _HELD_OUT)[held_out]:
-            # A corpus that put "<unk>" for its rare words would teach that "<unk>" is English.
-            lines = record["text"].replace("@-@", "-").split("\n\n")
-            yield path.name, "\n\n".join(line for line in lines if "<unk>" not in line)
 
 
 def language_model_texts(data: Path) -> Iterator[str]:
     """The clean English of lm/ and the human corrections of fit/mlqe."""
     yield from (text for _, text in clean_texts(data))
-    yield from (record["post_edit"] for record in _post_edited(data)[0])
-
-
-def _post_edited(data: Path) -> tuple[list[Record], list[Record]]:
-    """Machine translations with their corrections: those the language model reads, and those the scorecard learns from.
-
-    A correction that the language model knew would seem better than it reads.
-    """
-    return by_document(list(read_records(data / "fit" / "mlqe.jsonl.xz")), 0.5)
+    yield from (record["post_edit"] for record in post_edited(data)[0])
 
 
 def train_language_model(texts: Iterable[str], seed: int) -> LanguageModel:
@@ -127,6 +111,9 @@ _WEIGHT_OF_PAIRS = 3.0
 # Share of the words edited (HTER) from which a correction is a contrast.
 _MUCH_CORRECTED = 0.3
 
+# Share of the sentences a network would decide otherwise that it need not be asked of.
+_MISSED = 0.05
+
 _LICENSED = ("poetry", "dialect fiction")
 
 # Shares of human sentences that each threshold may flag.
@@ -157,21 +144,24 @@ def alone(document: Document) -> list[Document]:
     return [whole(piece) for piece in document.slices()]
 
 
-def features_of(documents: Iterable[Document], lm: LanguageModel) -> tuple[Floats, Mask]:
-    """(sentences, features) of all documents in order, and which sentences are prose."""
+def features_of(documents: Iterable[Document], lm: LanguageModel, reader: Reader | None = None) -> tuple[Floats, Mask]:
+    """(sentences, features) of all documents in order, and which sentences are prose; a reader reads them all."""
     features, prose = [], []
     for some in packets(documents, _PACKET // 4, lambda document: len(document.text)):
         batch = Batch.of(some, lm)
-        features.append(extract(batch).features)
+        extraction = extract(batch)
+        if reader is not None:
+            extraction = heard(extraction, batch, reader.read(batch, np.ones(len(batch), bool)))
+        features.append(extraction.features)
         prose.append(batch.kind == PROSE)
     return np.concatenate(features), np.concatenate(prose)
 
 
-def labelled_documents(data: Path, rng: Random, without: str = "") -> tuple[list[Document], Mask]:
+def labelled_documents(data: Path, rng: Random, without: str = "", unread: bool = False) -> tuple[list[Document], Mask]:
     """What the scorecard learns from: human documents partly corrupted, bad and sound machine translation.
 
     And which of all their sentences are garbled. without: a language pair ("ro-en") that is left out, so that a figure
-    on it is one on a pair never seen.
+    on it is one on a pair never seen. unread: leave out, too, the translations that a network was taught with.
     """
     documents: list[Document] = []
     labels: list[Mask] = []
@@ -180,19 +170,19 @@ def labelled_documents(data: Path, rng: Random, without: str = "") -> tuple[list
         # Half of them sentence by sentence, so that standing alone is no mark of either class.
         documents += alone(document) if rng.random() < 0.5 else [document]
         labels.append(garbled)
-    for record in read_records(data / "fit" / "mlqe.jsonl.xz"):
+    for record in post_edited(data)[1] if unread else read_records(data / "fit" / "mlqe.jsonl.xz"):
         if record["lp"] != without and not _GARBLED_BELOW <= record["da"] < _SOUND_FROM:
             documents.append(whole(record["text"]))
             labels.append(np.array([record["da"] < _GARBLED_BELOW]))
     return documents, np.concatenate(labels)
 
 
-def contrasts(data: Path, lm: LanguageModel, without: str = "") -> tuple[Floats, Floats]:
+def contrasts(data: Path, lm: LanguageModel, without: str = "", reader: Reader | None = None) -> tuple[Floats, Floats]:
     """Features of machine translations that were much corrected, and of their corrections: what they say cancels."""
-    pairs = [r for r in _post_edited(data)[1] if r["lp"] != without and r["hter"] >= _MUCH_CORRECTED]
+    pairs = [r for r in post_edited(data)[1] if r["lp"] != without and r["hter"] >= _MUCH_CORRECTED]
     # Corrections come as separate tokens, so their originals are taken so too.
     sides = [[whole(record[side]) for record in pairs] for side in ("tokenised", "post_edit")]
-    worse, better = (features_of(side, lm)[0] for side in sides)
+    worse, better = (features_of(side, lm, reader)[0] for side in sides)
     return worse, better
 
 
@@ -303,18 +293,97 @@ def train_en(data: Path, out: Path, seed: int, log: Log) -> None:
         x, y = features[prose], garbled[prose]
         log(f"fitting {x.shape[1]} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
         card, _ = fit_scorecard(x, y, FEATURES, np.median(x[~y], axis=0), contrasts(data, lm))
-        card = replace(card, name="en-2")
-        card.save(part / "scorecard.json")
-        card = replace(card, pooling=fit_pooling(part, data, Random(seed)))
-        halves = by_document(list(read_records(data / "dev" / "human.jsonl.xz")), 0.5)
-        panels = [panel_scores(part, half) for half in halves]
-        kinds = {kind: np.concatenate([panel[kind] for panel in panels]) for kind in panels[0]}
-        thresholds = thresholds_of(kinds)
-        log(f"thresholds {thresholds}")
-        for kind, scores in kinds.items():
-            figures = ", ".join(f"{name} {share:.2%}" for name, share in cross_fitted(panels, kind).items())
-            log(f"{kind}, {len(scores)} sentences: {figures}")
-        replace(card, thresholds=thresholds).save(part / "scorecard.json")
+        finish(replace(card, name="en-2"), part, data, seed, log)
+
+
+def train_deep(data: Path, network: Path, out: Path, seed: int, log: Log) -> None:
+    """Train the scorecard that reads with a network, on the language model of "en", and write all of it into `out`.
+
+    network: the folder with network.onnx and tokenizer.json, which are taken over. What the network was taught with is
+    left out. Raises ValueError, in one line, where the network cannot be read.
+    """
+    with written_whole(out) as part:
+        raw = (network / "network.onnx").read_bytes()
+        (part / "network.onnx").write_bytes(raw)
+        (part / "tokenizer.json").write_bytes((network / "tokenizer.json").read_bytes())
+        header = Network("en", sha256(raw).hexdigest(), (0.0, 1.0), ((0.0, 1.0),) * 3)
+        reader, lm = load_reader(part, header), Scorer("en").lm
+        log("reading clean text")
+        header = replace(header, usual=usual_opinion(reader, (text for _, text in clean_texts(data, held_out=True))))
+        reader = load_reader(part, header)
+        x, y, pairs = deep_rows(data, lm, reader, Random(seed))
+        log(f"fitting {x.shape[1]} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
+        card, _ = fit_scorecard(x, y, FEATURES + FEATURES_READ, np.median(x[~y], axis=0), pairs)
+        header = replace(header, unsure=unsure_band(card, x, y))
+        asked = share_asked(card, header, x[~y])
+        log(f"asked between {header.unsure[0]} and {header.unsure[1]}: {asked:.0%} of clean sentences")
+        finish(replace(card, name="en-deep-1", network=header), part, data, seed, log)
+
+
+def deep_rows(
+    data: Path, lm: LanguageModel, reader: Reader, rng: Random, without: str = ""
+) -> tuple[Floats, Mask, tuple[Floats, Floats]]:
+    """Features, labels and contrasts for a scorecard with a network, from what that was not taught with."""
+    documents, garbled = labelled_documents(data, rng, without, unread=True)
+    features, prose = features_of(documents, lm, reader)
+    return features[prose], garbled[prose], contrasts(data, lm, without, reader)
+
+
+def usual_opinion(reader: Reader, texts: Iterable[str]) -> tuple[tuple[float, float], ...]:
+    """Mean and deviation of the network's verdicts on clean text it has not read."""
+    opinions = []
+    for some in packets(texts, _PACKET // 4, len):
+        batch = Batch.of([segment(text) for text in some])
+        opinions.append(reader.read(batch, np.ones(len(batch), bool)))
+    verdicts = (np.concatenate(verdict) for verdict in zip(*opinions, strict=True))
+    return tuple((round(float(v.mean()), 4), round(float(v.std()), 4)) for v in verdicts)
+
+
+def unsure_band(card: Scorecard, x: Floats, y: Mask) -> tuple[float, float]:
+    """The scores without the network from which it is asked, and up to which.
+
+    Below, all but a few of the garbled sentences that it would help to flag at the cost of one clean one in a hundred
+    are missed as well; above, all but a few would be flagged with it, too. x: (sentences, features); y: the garbled.
+    """
+    first, full = unread_scores(card, x), card.predict(x)
+    flagged = full >= np.quantile(full[~y], 1 - COSTS["balanced"])
+    low = float(np.quantile(first[y & flagged], _MISSED))
+    # The longest run of sentences from the top of which hardly any would be cleared.
+    order = np.argsort(-first)
+    sure = np.flatnonzero(np.cumsum(~flagged[order]) <= _MISSED * np.arange(1, len(order) + 1))
+    high = float(first[order[sure[-1]]]) if len(sure) else 1.0
+    return round(low, 4), round(max(high, low), 4)
+
+
+def unread_scores(card: Scorecard, x: Floats) -> Floats:
+    """(sentences,) what the scorecard says where no network has read them."""
+    contributions = card.contributions(x)
+    contributions[:, np.isin(card.features, FEATURES_READ)] = 0
+    return sigmoid(card.intercept + contributions.sum(axis=1))
+
+
+def share_asked(card: Scorecard, network: Network, x: Floats) -> float:
+    """The share of sentences that the network is asked of."""
+    first = unread_scores(card, x)
+    return float(((network.unsure[0] <= first) & (first <= network.unsure[1])).mean())
+
+
+def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> None:
+    """Fit how a scorecard's documents are pooled, read its thresholds off the panel, and write it.
+
+    Logs shares of human sentences that are flagged, cross-fitted.
+    """
+    card.save(folder / "scorecard.json")
+    card = replace(card, pooling=fit_pooling(folder, data, Random(seed)))
+    halves = by_document(list(read_records(data / "dev" / "human.jsonl.xz")), 0.5)
+    panels = [panel_scores(folder, half) for half in halves]
+    kinds = {kind: np.concatenate([panel[kind] for panel in panels]) for kind in panels[0]}
+    thresholds = thresholds_of(kinds)
+    log(f"thresholds {thresholds}")
+    for kind, scores in kinds.items():
+        figures = ", ".join(f"{name} {share:.2%}" for name, share in cross_fitted(panels, kind).items())
+        log(f"{kind}, {len(scores)} sentences: {figures}")
+    replace(card, thresholds=thresholds).save(folder / "scorecard.json")
 
 
 def fit_pooling(folder: Path, data: Path, rng: Random) -> Pooling:

@@ -18,7 +18,7 @@ FLOORS = [
     {"integrations"},
     {"prefilter", "mending", "view"},
     {"scorer", "train", "own"},
-    {"signals"},
+    {"signals", "deep"},
     {"batch", "model", "report", "corrupt", "estimation", "lm"},
     {"text", "io", "data", "lexicon", "alphabet", "language", "stats"},
 ]
@@ -46,11 +46,13 @@ UPWARD = {("report", "view")}
 
 HEAVY = {"jinja2", "markupsafe", "sklearn", "scipy", "langdetect", "textstat", "rich", "backports", "compression"}
 HEAVY |= {"datasets", "datatrove", "pandas", "polars", "pyarrow", "pyspark", "ray"}
+HEAVY |= {"onnx", "onnxruntime", "tokenizers", "torch"}
 # What a module is for is no burden to it: whoever imports the integration has the library.
 ITS_OWN = {"integrations.sklearn": {"sklearn"}, "integrations.arrow": {"pyarrow"}, "corpus.parquet": {"pyarrow"}}
 ITS_OWN |= {"integrations.pandas": {"pandas"}, "integrations.polars": {"polars"}}
 ITS_OWN |= {"integrations.datatrove": {"datatrove"}}
 ITS_OWN |= {"integrations.spark": {"pandas", "pyarrow", "pyspark"}, "integrations.ray": {"pyarrow"}}
+ITS_OWN |= {f"deep.{name}": {"torch"} for name in ("network", "shipping", "training")}
 PICKLES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 
 

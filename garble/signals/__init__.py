@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from garble.batch import Batch, Floats
-from garble.signals import artifacts, characters, coherence, fluency, repetition
+from garble.batch import Batch, Floats, Opinion
+from garble.signals import artifacts, characters, coherence, fluency, reading, repetition
 from garble.signals.base import Columns, Signal, Values
 
 SIGNALS: tuple[Signal, ...] = (
@@ -57,15 +57,19 @@ SIGNALS: tuple[Signal, ...] = (
     coherence.company,
     coherence.off_topic,
 )
+# These speak only where a model brings a network that has read the text.
+READING: tuple[Signal, ...] = (reading.misplaced, reading.mistranslated, reading.ill_made)
 
 FEATURES: tuple[str, ...] = tuple(name for signal in SIGNALS for name in signal.features)
+FEATURES_READ: tuple[str, ...] = tuple(name for signal in READING for name in signal.features)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Extraction:
     """What the signals gave for a batch.
 
-    features: (sentences, len(FEATURES)). values: by signal, the array its function returned, for the evidence.
+    features: (sentences, len(FEATURES)), those of READING after them once they are heard.
+    values: by signal, the array its function returned, for the evidence.
     """
 
     features: Floats
@@ -80,6 +84,15 @@ def extract(batch: Batch, verdicts: Mapping[str, Values] | None = None) -> Extra
     values = {signal.name: signal.values(batch, (verdicts or {}).get(signal.name)) for signal in SIGNALS}
     columns = [column for signal in SIGNALS for column in signal.columns(batch, values[signal.name])]
     return Extraction(np.stack(columns, axis=1), values)
+
+
+def heard(extraction: Extraction, batch: Batch, opinion: Opinion | None) -> Extraction:
+    """What was extracted from a batch, and what READING makes of a network's opinion; zeros where there is none."""
+    batch = replace(batch, read=opinion)
+    values = {signal.name: signal.values(batch) for signal in READING}
+    columns = [column for signal in READING for column in signal.columns(batch, values[signal.name])]
+    features = np.column_stack([extraction.features[:, : len(FEATURES)], *columns])
+    return Extraction(features, extraction.values | values)
 
 
 def ask(batch: Batch) -> dict[str, Columns]:

@@ -1,0 +1,324 @@
+"""Teaching the network, in slices that go on where the last one stopped.
+
+    python -m garble.deep.training --data DATA --model models/en --work WORK --minutes 25
+
+DATA is the project's data folder, WORK keeps the packed lessons, a checkpoint a stage, and the loss curve. The first
+stage, the trunk, learns on clean text alone; from it one network goes on with all that is to be learnt mixed in every
+step, and one more for each language pair that is left out of it. The same seed gives the same lessons in the same
+order, wherever a slice ends. Runs on one GPU in bfloat16 where there is one, and on a CPU otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.random import default_rng
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from garble import lm
+from garble.deep import lessons, words
+from garble.deep.lessons import PAIRS, Lessons, Sentences
+from garble.deep.network import Network, Shape
+from garble.deep.shipping import onnx_of
+from garble.deep.swaps import Swaps
+from garble.deep.words import COLUMNS
+
+Log = Callable[[str], None]
+
+# Steps to full speed, and the speed there.
+_WARM_UP = 200
+_RATE = 1.5e-3
+# Share of the sentences of clean text that are damaged, not swapped.
+_DAMAGED = 0.25
+# What naming the class of the word that stood there before counts for.
+_BEFORE = 0.2
+# Translations a mixed step, each with its correction.
+_TRANSLATIONS = 48
+# Differences, in points of direct assessment and in HTER, from which one text is worse than the other.
+_WORSE, _EDITED = 20, 0.2
+# What the optimiser remembers of a weight.
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+# Sentences are padded to one of these many tokens, their borders apart.
+_WIDTHS = (8, 14, 20, 26, 32, 40, 50, lessons.LONGEST)
+# Steps between two entries of the loss curve, and seconds between two checkpoints.
+_ENTRY, _CHECKPOINT = 50, 120
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How large a network is taught, and how long: steps of the trunk and of a mixed stage, words of text a step."""
+
+    shape: Shape
+    trunk: int
+    mixed: int
+    words: int
+
+
+COURSES = {
+    "tiny": Course(Shape(500, 32, 1, 2), 4, 4, 256),
+    "small": Course(Shape(8000, 192, 4, 3), 12_000, 1_000, 3072),
+    "large": Course(Shape(12_000, 320, 7, 5), 40_000, 4_000, 16_384),
+}
+
+
+def padded(sentences: Sentences, spelling: NDArray[np.uint16]) -> tuple[Tensor, Tensor, Tensor]:
+    """(sentences, tokens, COLUMNS) what the network reads, borders put in; where there is a token; the labels."""
+    lengths = np.diff(sentences.rows)
+    width = next((width for width in _WIDTHS if width >= lengths.max()), int(lengths.max()))
+    shape = len(sentences), width + 2
+    columns = np.zeros((*shape, COLUMNS), np.int64)
+    labels = np.full(shape, lessons.UNASKED, np.int64)
+    place = np.arange(len(sentences.word)) - sentences.rows[sentences.sentence] + 1
+    columns[sentences.sentence, place, :-1] = spelling[sentences.word]
+    columns[sentences.sentence, place, -1] = sentences.shape
+    labels[sentences.sentence, place] = sentences.label
+    rows = np.arange(len(sentences))
+    for border in (np.zeros_like(lengths), lengths + 1):
+        columns[rows, border, 0] = words.BORDER
+        columns[rows, border, -1] = words.BORDER_SHAPE
+    there = np.arange(shape[1]) < lengths[:, None] + 2
+    return torch.from_numpy(columns), torch.from_numpy(there), torch.from_numpy(labels)
+
+
+def told(verdict: Tensor, labels: Tensor) -> Tensor:
+    """The mean cross-entropy of the tokens that are asked for."""
+    asked = labels >= 0
+    return functional.binary_cross_entropy_with_logits(verdict[asked].float(), labels[asked].float())
+
+
+def ranked(worse: Tensor, better: Tensor) -> Tensor:
+    """The mean cross-entropy of a rank being higher than another."""
+    return functional.softplus(better - worse).mean() if len(worse) else worse.sum()
+
+
+class Lesson:
+    """What a step learns from; the same for the same seed and number."""
+
+    def __init__(self, material: Lessons, course: Course, without: str, seed: int) -> None:
+        self.material, self.course, self.seed = material, course, seed
+        self.swaps = Swaps(material)
+        left_out = PAIRS.index(without) if without in PAIRS else len(PAIRS)
+        self.usable = np.flatnonzero(material.pair != left_out)
+        self.of_width, self.share = [], []
+        for source in (material.clean, material.damaged):
+            lengths = np.diff(source.rows)
+            nearest = np.searchsorted(_WIDTHS, lengths)
+            self.of_width.append({width: np.flatnonzero(nearest == i) for i, width in enumerate(_WIDTHS)})
+            tokens = np.bincount(nearest, lengths, minlength=len(_WIDTHS))
+            self.share.append(tokens / tokens.sum())
+
+    def text(self, number: int) -> tuple[Sentences, NDArray[np.int16]]:
+        """Clean text with words swapped, or damaged text; and where a word was swapped the class of the one before."""
+        rng = default_rng([self.seed, number])
+        damaged = bool(rng.random() < _DAMAGED)
+        source = self.material.damaged if damaged else self.material.clean
+        # Of one width, so that little is padded and few shapes have to be made ready for.
+        width = rng.choice(_WIDTHS, p=self.share[damaged])
+        some = rng.choice(self.of_width[damaged][width], max(1, self.course.words // int(width)))
+        taken = source.take(some)
+        if damaged:
+            return taken, np.full(len(taken.word), lessons.UNASKED, np.int16)
+        swapped = self.swaps.swapped(taken, rng)
+        return swapped, np.where(
+            swapped.label == 1, self.material.class_of[taken.word].astype(np.int16), lessons.UNASKED
+        )
+
+    def translations(self, number: int) -> NDArray[np.int64]:
+        """Rows of machine translation."""
+        return default_rng([self.seed, number, 1]).choice(self.usable, _TRANSLATIONS)
+
+    def loss(self, network: Network, number: int, mixed: bool, device: torch.device) -> Tensor:
+        """What the network has still to learn of a step's lesson."""
+        text, stood = self.text(number)
+        columns, there, labels = (t.to(device) for t in padded(text, self.material.spelling))
+        states = network.states(columns, there)
+        loss = told(network.tokens(states)[..., 0], labels)
+        if (stood >= 0).any():
+            asked = torch.from_numpy(stood[stood >= 0].astype(np.int64)).to(device)
+            guess = network.before(states[labels == 1]).float()
+            loss = loss + _BEFORE * functional.cross_entropy(guess, asked)
+        if not mixed:
+            return loss
+        rows = self.translations(number)
+        both = lessons.joined([self.material.translated.take(rows), self.material.corrected.take(rows)])
+        columns, there, labels = (t.to(device) for t in padded(both, self.material.spelling))
+        verdict, rank = network(columns, there)
+        worse, better = rank.float().chunk(2)
+        quality, pair = (torch.from_numpy(a[rows]).to(device) for a in (self.material.quality, self.material.pair))
+        apart = (pair[:, None] == pair) & (quality[:, None] + _WORSE < quality)
+        low, high = torch.nonzero(apart, as_tuple=True)
+        edited = torch.from_numpy(self.material.edited[rows]).to(device) >= _EDITED
+        contrast = ranked(worse[edited], better[edited]) + ranked(worse[low], worse[high])
+        return loss + told(verdict[..., 1], labels) + 0.5 * contrast
+
+
+def rate(step: int, steps: int, mixed: bool) -> float:
+    """The speed of a step: up to full speed in the trunk, evenly down to nothing in a mixed stage."""
+    return _RATE * (1 - step / steps if mixed else min(1.0, (step + 1) / _WARM_UP))
+
+
+def halves(tensor: Tensor) -> NDArray[np.int16]:
+    """A tensor as bfloat16, which numpy has no name for."""
+    return np.asarray(tensor.detach().cpu().bfloat16().view(torch.int16), np.int16)
+
+
+def whole(half: NDArray[np.int16]) -> Tensor:
+    """What `halves` was given."""
+    return torch.from_numpy(half).view(torch.bfloat16).float()
+
+
+class Stage:
+    """A network on its way: weights, what the optimiser remembers, the steps done and the loss on the way."""
+
+    def __init__(self, path: Path, course: Course, seed: int, device: torch.device, trunk: Path | None = None) -> None:
+        torch.manual_seed(seed)
+        self.path, self.device = path, device
+        self.network = Network(course.shape).to(device)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        )
+        self.step, self.curve = 0, np.zeros((0, 2))
+        if path.exists():
+            self.read(path)
+        elif trunk is not None:
+            self.read(trunk)
+            self.step = 0
+
+    def read(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        with np.load(path, allow_pickle=False) as file:
+            self.step, self.curve = int(file["step"]), file["curve"]
+            for name, weight in self.network.named_parameters():
+                weight.data.copy_(torch.from_numpy(file[name]))
+                # A head that nothing has been asked of has no past.
+                if f"{name}.exp_avg" in file:
+                    moments = {key: whole(file[f"{name}.{key}"]).to(self.device) for key in _MOMENTS}
+                    self.optimiser.state[weight] = {"step": torch.tensor(float(self.step)), **moments}
+
+    def write(self) -> None:
+        """Keep a checkpoint, whole or not at all."""
+        arrays: dict[str, NDArray[Any]] = {"step": np.array(self.step), "curve": self.curve}
+        for name, weight in self.network.named_parameters():
+            arrays[name] = weight.detach().cpu().numpy()
+            state = self.optimiser.state[weight]
+            arrays |= {f"{name}.{key}": halves(state[key]) for key in _MOMENTS if key in state}
+        part = self.path.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        part.replace(self.path)
+
+    def run(self, lesson: Lesson, steps: int, mixed: bool, until: float, log: Log) -> bool:
+        """Teach until all steps are done, which is then true, or the time is up."""
+        losses: list[float] = []
+        kept = begun = time.monotonic()
+        at = self.step
+        while self.step < steps and time.monotonic() < until:
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate(self.step, steps, mixed)
+            # A mixed stage has lessons that no other stage has.
+            number = self.step + (1_000_000 if mixed else 0)
+            with torch.autocast(self.device.type, torch.bfloat16):
+                loss = lesson.loss(self.network, number, mixed, self.device)
+            self.optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            self.optimiser.step()
+            self.step += 1
+            losses.append(loss.item())
+            if self.step % _ENTRY == 0:
+                self.curve = np.concatenate([self.curve, [[self.step, np.mean(losses)]]])
+                pace = (self.step - at) / (time.monotonic() - begun)
+                log(f"{self.path.stem}: step {self.step} of {steps}, loss {np.mean(losses):.4f}, {pace:.2f} steps/s")
+                losses = []
+            if time.monotonic() - kept > _CHECKPOINT:
+                self.write()
+                kept = time.monotonic()
+        if self.step > at:
+            self.write()
+        return self.step >= steps
+
+
+def teach(data: Path, model: Path, work: Path, course: Course, minutes: float, seed: int, log: Log) -> bool:
+    """One slice of the whole course; true when there is nothing left to teach, and the networks are written.
+
+    Then `work` holds for each mixed stage a folder, "all" or the pair left out, with network.onnx and tokenizer.json.
+    """
+    until = time.monotonic() + 60 * minutes
+    work.mkdir(parents=True, exist_ok=True)
+    packed, tokenizer = work / "lessons.npz", work / "tokenizer.json"
+    if not (packed.exists() and tokenizer.exists()):
+        log("packing the lessons")
+        material, learnt = lessons.prepare(data, lm.load(model / "lm.npz"), course.shape.pieces, seed)
+        learnt.save(str(tokenizer))
+        material.save(packed)
+    material = lessons.load(packed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    trunk = Stage(work / "trunk.npz", course, seed, device)
+    done = trunk.run(Lesson(material, course, "", seed), course.trunk, False, until, log)
+    stages = [trunk]
+    for without in ("", *PAIRS) if done else ():
+        stage = Stage(work / f"{without or 'all'}.npz", course, seed, device, trunk=trunk.path)
+        done = stage.run(Lesson(material, course, without, seed), course.mixed, True, until, log)
+        stages.append(stage)
+        if not done:
+            break
+        folder = work / stage.path.stem
+        folder.mkdir(exist_ok=True)
+        (folder / "network.onnx").write_bytes(onnx_of(stage.network))
+        (folder / "tokenizer.json").write_bytes(tokenizer.read_bytes())
+    (work / "loss.svg").write_text(picture({stage.path.stem: stage.curve for stage in stages}), encoding="utf-8")
+    return done
+
+
+_COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b")
+
+
+def picture(curves: dict[str, NDArray[np.float64]]) -> str:
+    """The loss on the way as an SVG: steps to the right, the mean loss of so many steps upwards."""
+    filled = {name: curve for name, curve in curves.items() if len(curve)}
+    every = np.concatenate([np.zeros((0, 2)), *filled.values()])
+    right, top = every.max(axis=0) if len(every) else (1.0, 1.0)
+    lines = []
+    for number, (name, curve) in enumerate(filled.items()):
+        colour = _COLOURS[number % len(_COLOURS)]
+        places = " ".join(f"{50 + 700 * x / right:.1f},{350 - 320 * y / top:.1f}" for x, y in curve)
+        lines.append(f'<polyline fill="none" stroke="{colour}" points="{places}"/>')
+        lines.append(f'<text x="600" y="{20 + 16 * number}" fill="{colour}">{name}, {curve[-1, 1]:.3f}</text>')
+    axes = f'<text x="50" y="370">0</text><text x="700" y="370">{right:.0f} steps</text>'
+    axes += f'<text x="4" y="36">{top:.2f}</text>'
+    body = "\n".join(lines)
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="800" height="380" font-family="sans-serif" font-size="12">\n'
+        f'<path fill="none" stroke="#888" d="M50,30V350H750"/>\n{axes}\n{body}\n</svg>\n'
+    )
+
+
+def main() -> None:
+    """Teach for one slice; exit 0 when all is done, 3 when there is more to do."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", type=Path, required=True, help="the model whose lm.npz tells words by their class")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--course", choices=COURSES, default="small")
+    parser.add_argument("--minutes", type=float, default=25)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    course = COURSES[given.course]
+    done = teach(
+        given.data, given.model, given.work, course, given.minutes, given.seed, lambda line: print(line, flush=True)
+    )
+    sys.exit(0 if done else 3)
+
+
+if __name__ == "__main__":
+    main()
