@@ -8,8 +8,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from garble.batch import Ints
-from garble.deep.lessons import Lessons, Sentences
+from garble.batch import Ints, offsets
+from garble.deep.lessons import UNASKED, Lessons, Sentences
 
 Words = NDArray[np.int32]
 
@@ -17,9 +17,10 @@ Words = NDArray[np.int32]
 _UNTOUCHED = 0.15
 _SWAPPED = 0.03, 0.3
 # Where a word comes from: it followed the word before, somewhere; it preceded the word after; it is of the same class
-# and about as frequent; it stands elsewhere in the sentence; in any sentence; it changes places with the next.
-_SOURCES = ("before", "after", "class", "sentence", "anywhere", "next")
-_CHANCES = (0.33, 0.17, 0.25, 0.08, 0.07, 0.10)
+# and about as frequent; it stands elsewhere in the sentence; in any sentence; it changes places with the next. Or the
+# word is left out.
+_SOURCES = ("before", "after", "class", "sentence", "anywhere", "next", "nowhere")
+_CHANCES = (0.3, 0.15, 0.23, 0.08, 0.06, 0.08, 0.1)
 # Words of a class this near in rank are about as frequent.
 _NEAR = 40
 
@@ -69,10 +70,10 @@ class Swaps:
         other = self.ranked[np.clip(near, 0, len(self.ranked) - 1)]
         return np.where((self.class_of[other] == self.class_of[word]) & (self.count[word] > 0), other, word)
 
-    def swapped(self, sentences: Sentences, rng: Generator) -> Sentences:
-        """The sentences with some of their words swapped, those labelled wrong that are now others.
+    def swapped(self, sentences: Sentences, rng: Generator) -> tuple[Sentences, NDArray[np.int16]]:
+        """The sentences with some of their words swapped, and (tokens,) the class of the word that stood there before.
 
-        The words that stood there before are those of `sentences`, token by token.
+        Wrong are words that are now others, and those before which one was left out. The class is UNASKED elsewhere.
         """
         word, shape, sentence = sentences.word.copy(), sentences.shape.copy(), sentences.sentence
         share = rng.uniform(*_SWAPPED, size=len(sentences))
@@ -95,4 +96,12 @@ class Swaps:
         word[some] = sentences.word[first[some] + (rng.random(len(some)) * length).astype(np.int64)]
         some = of["next"][of["next"] < last[of["next"]]]
         word[some], word[some + 1] = sentences.word[some + 1], sentences.word[some]
-        return Sentences(word, shape, sentences.rows, (word != sentences.word).astype(np.int8))
+        label = (word != sentences.word).astype(np.int8)
+        stood = np.where(label == 1, self.class_of[sentences.word].astype(np.int16), UNASKED)
+        # The last word stays: that something follows it cannot be missed.
+        gone = of["nowhere"][of["nowhere"] < last[of["nowhere"]]]
+        label[gone + 1] = 1
+        kept = np.ones(len(word), bool)
+        kept[gone] = False
+        rows = offsets(kept)[sentences.rows]
+        return Sentences(word[kept], shape[kept], rows, label[kept]), stood[kept]

@@ -43,7 +43,7 @@ _DAMAGED = 0.25
 # What naming the class of the word that stood there before counts for.
 _BEFORE = 0.2
 # Translations a mixed step, each with its correction.
-_TRANSLATIONS = 48
+_TRANSLATIONS = 64
 # Differences, in points of direct assessment and in HTER, from which one text is worse than the other.
 _WORSE, _EDITED = 20, 0.2
 # What the optimiser remembers of a weight.
@@ -66,7 +66,7 @@ class Course:
 
 COURSES = {
     "tiny": Course(Shape(500, 32, 1, 2), 4, 4, 256),
-    "small": Course(Shape(8000, 192, 4, 3), 12_000, 1_000, 3072),
+    "small": Course(Shape(8000, 192, 4, 3), 9_600, 600, 3072),
     "large": Course(Shape(12_000, 320, 7, 5), 40_000, 4_000, 16_384),
 }
 
@@ -117,21 +117,21 @@ class Lesson:
             tokens = np.bincount(nearest, lengths, minlength=len(_WIDTHS))
             self.share.append(tokens / tokens.sum())
 
-    def text(self, number: int) -> tuple[Sentences, NDArray[np.int16]]:
-        """Clean text with words swapped, or damaged text; and where a word was swapped the class of the one before."""
+    def text(self, number: int, size: int) -> tuple[Sentences, NDArray[np.int16]]:
+        """Clean text with words swapped, or damaged text; and where a word was swapped the class of the one before.
+
+        size: how many words come together, about.
+        """
         rng = default_rng([self.seed, number])
         damaged = bool(rng.random() < _DAMAGED)
         source = self.material.damaged if damaged else self.material.clean
         # Of one width, so that little is padded and few shapes have to be made ready for.
         width = rng.choice(_WIDTHS, p=self.share[damaged])
-        some = rng.choice(self.of_width[damaged][width], max(1, self.course.words // int(width)))
+        some = rng.choice(self.of_width[damaged][width], max(1, size // int(width)))
         taken = source.take(some)
         if damaged:
             return taken, np.full(len(taken.word), lessons.UNASKED, np.int16)
-        swapped = self.swaps.swapped(taken, rng)
-        return swapped, np.where(
-            swapped.label == 1, self.material.class_of[taken.word].astype(np.int16), lessons.UNASKED
-        )
+        return self.swaps.swapped(taken, rng)
 
     def translations(self, number: int) -> NDArray[np.int64]:
         """Rows of machine translation."""
@@ -139,13 +139,14 @@ class Lesson:
 
     def loss(self, network: Network, number: int, mixed: bool, device: torch.device) -> Tensor:
         """What the network has still to learn of a step's lesson."""
-        text, stood = self.text(number)
+        # Beside translations half as much text is enough not to forget.
+        text, stood = self.text(number, self.course.words // 2 if mixed else self.course.words)
         columns, there, labels = (t.to(device) for t in padded(text, self.material.spelling))
         states = network.states(columns, there)
         loss = told(network.tokens(states)[..., 0], labels)
         if (stood >= 0).any():
             asked = torch.from_numpy(stood[stood >= 0].astype(np.int64)).to(device)
-            guess = network.before(states[labels == 1]).float()
+            guess = network.before(states[labels >= 0][torch.from_numpy(stood >= 0).to(device)]).float()
             loss = loss + _BEFORE * functional.cross_entropy(guess, asked)
         if not mixed:
             return loss

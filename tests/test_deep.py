@@ -1,0 +1,223 @@
+"""The reader: what it says of a sentence is its own, whatever the company; how a model brings one; how it is taught."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ANY_TEXT, MODEL
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_signals import COMPANY, EDGES, check
+
+from garble import lm, model
+from garble.batch import Batch, Opinion
+from garble.deep import reader as reading
+from garble.deep import words
+from garble.scorer import Scorer
+from garble.signals import FEATURES, FEATURES_READ, READING, extract, heard
+from garble.signals.base import Signal
+from garble.text import Document, segment, whole
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("tokenizers")
+
+each_signal = pytest.mark.parametrize("signal", READING, ids=[signal.name for signal in READING])
+EXAMPLES = [text for signal in READING for name in ("Garbled", "Clean") for text in signal.sections[name]]
+LONG = " ".join(["The farmers of the valley have sold their last cows to a dealer from the coast,"] * 12)
+
+
+class Scripted:
+    """Stands in for a network: everything is as wrong as the sentence is long."""
+
+    def run(self, outputs: None, columns: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Log-odds, and a rank, that depend on every column of the window."""
+        seen = columns["columns"]
+        assert seen.shape[1] <= reading.WINDOW + 2
+        assert (seen[0, [0, -1], 0] == words.BORDER).all()
+        odds = np.stack([seen.sum(-1), seen.sum(-1) * 2], -1) / 1000 + seen.sum() / 1e6
+        return odds.astype(np.float32), np.array([odds.sum()], np.float32)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> object:
+    return words.learn(["the farmers of the valley have sold their last cows to a dealer"] * 3 + COMPANY, 200)
+
+
+@pytest.fixture(scope="module")
+def scripted(tokenizer: object) -> reading.Reader:
+    return reading.Reader(Scripted(), tokenizer, np.array([[0.0, 1.0]] * 3))
+
+
+def read(reader: reading.Reader, documents: list[Document]) -> Opinion:
+    batch = Batch.of(documents)
+    return reader.read(batch, np.ones(len(batch), bool))
+
+
+# Words, and where their verdicts go.
+
+
+def test_a_word_is_spelt_in_lower_case_with_zeros_for_digits_and_its_capitals_apart(tokenizer: object) -> None:
+    columns = words.columns(Batch.of([whole("cows Cows COWS 12 47")]), tokenizer)
+    assert (columns[0, :-1] == columns[1, :-1]).all()
+    assert (columns[0, :-1] == columns[2, :-1]).all()
+    assert (columns[3] == columns[4]).all()
+    assert columns[:, -1].tolist() == [0, 1, 2, 0, 0]
+
+
+def test_a_long_sentence_is_read_in_windows_and_every_token_has_its_verdict(scripted: reading.Reader) -> None:
+    opinion = read(scripted, [whole(LONG)])
+    assert len(opinion.misplaced) > 2 * reading.WINDOW
+    assert (opinion.misplaced > 0).all()
+    assert (opinion.mistranslated > opinion.misplaced).all()
+
+
+def test_only_what_is_asked_for_is_read(scripted: reading.Reader) -> None:
+    batch = Batch.of([whole("The cows were sold."), whole("It rained.")])
+    opinion = scripted.read(batch, np.array([False, True]))
+    assert opinion.rank[0] == 0 < opinion.rank[1]
+    assert ((opinion.misplaced > 0) == (batch.sentence == 1)).all()
+
+
+@settings(max_examples=40)
+@given(texts=st.lists(ANY_TEXT, min_size=1, max_size=4))
+def test_any_texts_are_read_alone_as_in_company(texts: list[str], scripted: reading.Reader) -> None:
+    documents = [segment(text) for text in texts]
+    together = read(scripted, documents)
+    alone = [read(scripted, [document]) for document in documents]
+    for column, parts in zip(together, zip(*alone, strict=True), strict=True):
+        assert (column == np.concatenate(parts)).all()
+
+
+@pytest.mark.parametrize("text", EDGES.values(), ids=EDGES)
+def test_no_text_upsets_the_reader_or_its_signals(text: str, scripted: reading.Reader) -> None:
+    documents = [whole(text[:5000]), whole("It is a day."), whole("")]
+    batch = Batch.of(documents)
+    opinion = scripted.read(batch, np.ones(3, bool))
+    assert all(np.isfinite(column).all() for column in opinion)
+    for signal in READING:
+        check(signal, Batch.of(documents))
+        extraction = heard(extract(batch), batch, opinion)
+        assert np.isfinite(extraction.features).all()
+        assert extraction.values[signal.name].shape == opinion[READING.index(signal)].shape
+
+
+# The signals.
+
+
+@each_signal
+def test_a_reading_signal_explains_itself(signal: Signal) -> None:
+    assert f"garble.signals.{signal.name}" == f"{signal.function.__module__}.{signal.function.__name__}"
+    assert {"Why it is garble", "Known false alarms", "Reference", "Garbled", "Clean"} == set(signal.sections)
+    assert signal.language == "en"
+
+
+@each_signal
+def test_without_a_network_a_reading_signal_is_silent(signal: Signal, english: lm.LanguageModel) -> None:
+    batch = Batch.of([segment(text) for text in EXAMPLES], english)
+    assert not signal.values(batch).any()
+
+
+def test_what_is_heard_stands_after_the_plain_features(scripted: reading.Reader, english: lm.LanguageModel) -> None:
+    batch = Batch.of([whole("The cows were sold."), whole("It rained.")], english)
+    plain = extract(batch)
+    both = heard(plain, batch, scripted.read(batch, np.ones(2, bool)))
+    assert both.features.shape == (2, len(FEATURES) + len(FEATURES_READ))
+    assert (both.features[:, : len(FEATURES)] == plain.features).all()
+    assert (both.features[:, len(FEATURES) :] != 0).any(axis=0).all()
+
+
+# A model with a network.
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that reads with a network that was taught for a few steps."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from garble.deep.network import Network, Shape
+    from garble.deep.shipping import onnx_of
+
+    folder = tmp_path_factory.mktemp("deep")
+    tokenizer = words.learn(COMPANY * 3, 200)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    torch.manual_seed(0)
+    raw = onnx_of(Network(Shape(tokenizer.get_vocab_size(), 32, 1, 2)))
+    (folder / "network.onnx").write_bytes(raw)
+    card = json.loads((MODEL / "scorecard.json").read_text(encoding="utf-8"))
+    card["name"] = "tiny"
+    card["network"] = {
+        "base": "en",
+        "sha256": sha256(raw).hexdigest(),
+        "unsure": [0.05, 0.9],
+        "usual": [[0.0, 0.1]] * 3,
+    }
+    knots = [-5.0, -3.0, -1.0, 0.0, 1.0, 3.0, 5.0]
+    card["features"] += [{"name": name, "knots": knots, "weights": knots} for name in FEATURES_READ]
+    (folder / "scorecard.json").write_text(json.dumps(card), encoding="utf-8")
+    return folder
+
+
+def test_unsure_reads_the_band_and_all_reads_everything(deep: Path) -> None:
+    texts = [*COMPANY, *EXAMPLES, LONG]
+    without, unsure, every = (
+        Scorer(*given).score_sentences(texts) for given in (("en",), (deep,), (deep, "balanced", "all"))
+    )
+    band = (without >= 0.05) & (without <= 0.9)
+    assert 0 < band.sum() < len(texts)
+    assert unsure == pytest.approx(np.where(band, every, without), abs=1e-12)
+    assert (every != without).all()
+
+
+def test_the_same_score_alone_as_in_company(deep: Path) -> None:
+    scorer, texts = Scorer(deep, read="all"), [*COMPANY, *EXAMPLES, LONG]
+    together = scorer.score_sentences(texts)
+    assert together.tolist() == [scorer.score_sentences([text])[0] for text in texts]
+    assert together[::-1].tolist() == scorer.score_sentences(texts[::-1]).tolist()
+
+
+def test_a_report_names_what_the_network_saw_and_how_it_was_asked(deep: Path) -> None:
+    report = Scorer(deep, threshold=0.0, read="all").score(" ".join(EXAMPLES))
+    assert report.signature.endswith("|m:tiny|t:0.0|r:all")
+    found = [finding for sentence in report.sentences for finding in sentence.findings]
+    assert any(finding.signal.startswith("reading.") for finding in found)
+
+
+def test_a_model_without_a_network_ignores_how_it_would_be_asked() -> None:
+    texts = [*COMPANY, *EXAMPLES]
+    assert (Scorer(read="all").score_sentences(texts) == Scorer().score_sentences(texts)).all()
+
+
+def test_a_way_to_read_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^no way to read 'some': unsure, or all$"):
+        Scorer(read="some")
+
+
+def test_another_network_than_the_scorecards_is_refused(deep: Path, tmp_path: Path) -> None:
+    shutil.copytree(deep, tmp_path / "model")
+    with (tmp_path / "model" / "network.onnx").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(ValueError, match=r"^\S+network.onnx: its checksum is"):
+        Scorer(tmp_path / "model")
+
+
+def test_a_network_that_is_not_there_is_named(deep: Path, tmp_path: Path) -> None:
+    shutil.copy(deep / "scorecard.json", tmp_path / "scorecard.json")
+    with pytest.raises(ValueError, match=r"^\S+network.onnx: No such file or directory$"):
+        Scorer(tmp_path)
+
+
+def test_without_the_extra_a_line_says_what_to_install(deep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r'needs: pip install "garble\[deep\]"$'):
+        reading.load(deep, model.load(deep / "scorecard.json").network)
+
+
+def test_a_scorecard_with_a_network_comes_back_as_it_was_saved(deep: Path, tmp_path: Path) -> None:
+    card = model.load(deep / "scorecard.json")
+    card.save(tmp_path / "scorecard.json")
+    assert model.load(tmp_path / "scorecard.json").network == card.network
