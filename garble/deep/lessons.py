@@ -179,7 +179,8 @@ def prepare(data: Path, lm: LanguageModel, size: int, seed: int) -> tuple[Lesson
         some = [
             i for i in np.flatnonzero((lengths >= SHORTEST) & (lengths <= LONGEST)).tolist() if rng.random() < _DAMAGED
         ]
-        spoilt = packing.pack(Batch.of([whole(corrupt(pieces[i], rng, [])) for i in some], lm))
+        # As if its names had stood before, so that they can be respelt.
+        spoilt = packing.pack(Batch.of([whole(corrupt(pieces[i], rng, [pieces[i]])) for i in some], lm))
         for i, row in zip(some, range(len(some)), strict=True):
             before = packed.word[packed.rows[i] : packed.rows[i + 1]].tolist()
             at = slice(int(spoilt.rows[row]), int(spoilt.rows[row + 1]))
@@ -191,7 +192,7 @@ def prepare(data: Path, lm: LanguageModel, size: int, seed: int) -> tuple[Lesson
     fits = (np.diff(corrected.rows) <= LONGEST) & (np.diff(translated.rows) <= LONGEST)
     fits &= (np.diff(corrected.rows) >= 1) & (np.diff(translated.rows) >= 1)
     kept = np.flatnonzero(fits)
-    tokenizer = words.learn(_lines(clean, packing.texts), size)
+    tokenizer = words.learn(list(_lines(clean, packing.texts)), size)
     return Lessons(
         words.spell(packing.texts, tokenizer),
         np.array(packing.class_of, np.uint8),

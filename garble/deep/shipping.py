@@ -34,6 +34,6 @@ def onnx_of(network: Network) -> bytes:
             dynamo=False,
         )
         quantize_dynamic(
-            exact, small, weight_type=QuantType.QInt8, per_channel=True, extra_options={"MatMulConstBOnly": True}
+            exact, small, op_types_to_quantize=["MatMul", "Gather"], per_channel=True, weight_type=QuantType.QInt8
         )
         return small.read_bytes()

@@ -204,7 +204,7 @@ class Stage:
                 # A head that nothing has been asked of has no past.
                 if f"{name}.exp_avg" in file:
                     moments = {key: whole(file[f"{name}.{key}"]).to(self.device) for key in _MOMENTS}
-                    self.optimiser.state[weight] = {"step": torch.tensor(float(self.step)), **moments}
+                    self.optimiser.state[weight] = {"step": torch.from_numpy(file[f"{name}.step"]), **moments}
 
     def write(self) -> None:
         """Keep a checkpoint, whole or not at all."""
@@ -212,7 +212,9 @@ class Stage:
         for name, weight in self.network.named_parameters():
             arrays[name] = weight.detach().cpu().numpy()
             state = self.optimiser.state[weight]
-            arrays |= {f"{name}.{key}": halves(state[key]) for key in _MOMENTS if key in state}
+            if state:
+                arrays |= {f"{name}.{key}": halves(state[key]) for key in _MOMENTS}
+                arrays[f"{name}.step"] = state["step"].cpu().numpy()
         part = self.path.with_suffix(".part")
         with part.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)

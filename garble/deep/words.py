@@ -6,7 +6,9 @@ word's, so that a sentence is as long for the network as it is for everyone else
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,21 +32,27 @@ _SPECIAL = ("<nothing>", "<border>", "<other>")
 # The shape of a token: no capitals, the first letter one, more of them; and that of a border.
 SHAPES = 4
 BORDER_SHAPE = 3
+# Goes before a piece within a word. Letters rarer than so many others are OTHER.
+_WITHIN, _ALPHABET = "##", 200
 # Longer words are names of chemicals, or noise.
 _LETTERS = 24
 
 
-def learn(lines: Iterable[str], size: int) -> Tokenizer:
+def learn(lines: Sequence[str], size: int) -> Tokenizer:
     """A byte-pair encoding of `size` pieces, from lines of words in lower case with a space between any two."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-    tokenizer = Tokenizer(models.BPE(unk_token=_SPECIAL[OTHER], continuing_subword_prefix="##"))
+    tokenizer = Tokenizer(models.BPE(unk_token=_SPECIAL[OTHER], continuing_subword_prefix=_WITHIN))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    counts = Counter(chain.from_iterable(lines))
+    letters = sorted((char for char in counts if char != " "), key=lambda char: (-counts[char], char))[:_ALPHABET]
     trainer = trainers.BpeTrainer(
         vocab_size=size,
-        special_tokens=list(_SPECIAL),
-        continuing_subword_prefix="##",
-        limit_alphabet=200,
+        # Letters within a word are numbered here, or the trainer numbers them as it happens to meet them.
+        special_tokens=[*_SPECIAL, *(f"{_WITHIN}{letter}" for letter in letters)],
+        initial_alphabet=letters,
+        limit_alphabet=len(letters),
+        continuing_subword_prefix=_WITHIN,
         show_progress=False,
     )
     tokenizer.train_from_iterator(lines, trainer)
