@@ -346,16 +346,16 @@ def signals(form: str) -> None:
     A signal marks or weighs places in a sentence, or measures the whole of it. One of language "any" needs no
     knowledge of the language.
     """
-    from garble.signals import SIGNALS
+    from garble.signals import EVERY
 
     with _output(None) as stream:
         if form == "text":
-            stream.write(table(SIGNALS, stream))
+            stream.write(table(EVERY, stream))
         elif form == "markdown":
-            stream.write(gallery(SIGNALS))
+            stream.write(gallery(EVERY))
         else:
             facts = ("name", "family", "kind", "unit", "language", "summary")
-            listed = [{fact: getattr(signal, fact) for fact in facts} for signal in SIGNALS]
+            listed = [{fact: getattr(signal, fact) for fact in facts} for signal in EVERY]
             stream.write(json.dumps(listed, indent=2) + "\n")
 
 
@@ -366,11 +366,11 @@ def explain(name: str) -> None:
 
     NAME is a signal's name such as repetition.loop, or a family's such as repetition.
     """
-    from garble.signals import SIGNALS
+    from garble.signals import EVERY
 
-    chosen = [signal for signal in SIGNALS if name in (signal.name, signal.family)]
+    chosen = [signal for signal in EVERY if name in (signal.name, signal.family)]
     if not chosen:
-        raise click.ClickException(f"no signal {name!r}; {_nearest(name, SIGNALS)}")
+        raise click.ClickException(f"no signal {name!r}; {_nearest(name, EVERY)}")
     with _output(None) as stream:
         print(*map(_explanation, chosen), sep="\n\n", file=stream)
 

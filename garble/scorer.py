@@ -17,7 +17,7 @@ from garble.batch import Batch, Floats, Ints, Mask, offsets, packets, row_sums
 from garble.lm import LanguageModel, blocks
 from garble.model import Pooling, Scorecard, sigmoid
 from garble.report import Finding, Passage, Report, ScoredSentence
-from garble.signals import FEATURES, FEATURES_READ, READING, SIGNALS, Extraction, ask, extract, heard, judge
+from garble.signals import EVERY, FEATURES, FEATURES_READ, READING, Extraction, ask, extract, heard, judge
 from garble.signals.base import Signal, Values
 from garble.text import FURNITURE, KINDS, PROSE, VERSE, Document, segment, whole
 
@@ -36,8 +36,8 @@ _SEVERAL = 4
 _LEAST_CONTRIBUTION = 0.25
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
 _FEW_WORDS = 8
-# All that a model may know of; what of it speaks is for the model to say.
-_SIGNALS, _FEATURES = SIGNALS + READING, FEATURES + FEATURES_READ
+# All that a model may weigh, in the order of an extraction.
+_FEATURES = FEATURES + FEATURES_READ
 # Characters of the text that a reason quotes.
 _QUOTED = 60
 
@@ -233,7 +233,7 @@ def _columns(extraction: Extraction, card: Scorecard) -> Floats:
 
 def _of(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
     """Which of the card's features belong to the chosen signals."""
-    names = {name for signal in _SIGNALS if chosen(signal) for name in signal.features}
+    names = {name for signal in EVERY if chosen(signal) for name in signal.features}
     return np.array([name in names for name in card.features])
 
 
@@ -257,7 +257,7 @@ def _language(text: str, words: Sequence[int], usual: str) -> str:
 def _findings(scored: _Scored, card: Scorecard, i: int, text: str, start: int) -> Iterator[Finding]:
     """What raised the score of sentence `i`, most first; a signal's contribution is shared out over its runs."""
     parts = dict(zip(card.features, scored.contributions[i].tolist(), strict=True))
-    raised = [(sum(parts.get(name, 0.0) for name in signal.features), signal) for signal in _SIGNALS]
+    raised = [(sum(parts.get(name, 0.0) for name in signal.features), signal) for signal in EVERY]
     shift = start - int(scored.batch.chars[i])
     for whole_part, signal in sorted(raised, key=lambda pair: -pair[0]):
         if whole_part < _LEAST_CONTRIBUTION:

@@ -25,7 +25,7 @@ from garble import scorer as scoring
 from garble import train as training
 from garble.cli import main
 from garble.report import Finding, Passage, Report, ScoredSentence
-from garble.signals import SIGNALS
+from garble.signals import EVERY
 from garble.stats import readability
 from garble.terminal import segments, visible
 
@@ -394,13 +394,13 @@ def _read_all(terminal: int) -> bytes:
 
 def test_signals_lists_them_all() -> None:
     listed = json.loads(garble("signals", "--format", "json").stdout)
-    assert [signal["name"] for signal in listed] == [signal.name for signal in SIGNALS]
+    assert [signal["name"] for signal in listed] == [signal.name for signal in EVERY]
     table = garble("signals").stdout
-    assert all(signal.name in table for signal in SIGNALS)
+    assert all(signal.name in table for signal in EVERY)
 
 
 def test_explain_prints_the_docstring() -> None:
-    for signal in SIGNALS:
+    for signal in EVERY:
         shown = garble("explain", signal.name).stdout
         assert signal.name in shown
         assert signal.doc in shown
@@ -408,7 +408,7 @@ def test_explain_prints_the_docstring() -> None:
 
 def test_explain_takes_a_family() -> None:
     shown = garble("explain", "repetition").stdout
-    assert all((signal.doc in shown) == (signal.family == "repetition") for signal in SIGNALS)
+    assert all((signal.doc in shown) == (signal.family == "repetition") for signal in EVERY)
 
 
 @pytest.mark.parametrize("name", ["repetition.lop", "loop", "lop"])

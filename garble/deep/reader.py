@@ -21,6 +21,8 @@ from garble.model import Network
 
 # Tokens read at once, their borders apart, and how far one window of a longer sentence begins after another.
 WINDOW, _STEP = 64, 32
+# Log-odds at which a word is as sure to be right as it matters: one in twenty.
+_SURE = -3.0
 
 
 class Reader:
@@ -55,7 +57,7 @@ class Reader:
             window[0, [0, -1], 0], window[0, [0, -1], -1] = words.BORDER, words.BORDER_SHAPE
             window[0, 1:-1] = columns[first:last]
             tokens, rank = self.session.run(None, {"columns": window})
-            verdict[:, begin:end] = tokens[0, 1 + begin - first : 1 + end - first].T
+            verdict[:, begin:end] = np.maximum(tokens[0, 1 + begin - first : 1 + end - first].T, _SURE)
             ranks.append(float(rank[0]))
         return verdict, max(ranks)
 

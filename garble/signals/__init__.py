@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from garble.batch import Batch, Floats, Opinion
-from garble.signals import artifacts, characters, coherence, fluency, reading, repetition
+from garble.signals import artifacts, characters, coherence, fluency, repetition
 from garble.signals.base import Columns, Signal, Values
 
 SIGNALS: tuple[Signal, ...] = (
@@ -58,7 +58,10 @@ SIGNALS: tuple[Signal, ...] = (
     coherence.off_topic,
 )
 # These speak only where a model brings a network that has read the text.
-READING: tuple[Signal, ...] = (reading.misplaced, reading.mistranslated, reading.ill_made)
+READING: tuple[Signal, ...] = (fluency.misplaced, fluency.mistranslated, fluency.ill_made)
+# All of them, family by family.
+_FAMILIES = dict.fromkeys(signal.family for signal in SIGNALS)
+EVERY = tuple(signal for family in _FAMILIES for signal in SIGNALS + READING if signal.family == family)
 
 FEATURES: tuple[str, ...] = tuple(name for signal in SIGNALS for name in signal.features)
 FEATURES_READ: tuple[str, ...] = tuple(name for signal in READING for name in signal.features)
