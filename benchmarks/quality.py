@@ -34,7 +34,7 @@ from garble.lm import LanguageModel
 from garble.model import Scorecard, logit, sigmoid
 from garble.report import Report
 from garble.scorer import Scorer
-from garble.signals import FEATURES, SIGNALS
+from garble.signals import EVERY, FEATURES, SIGNALS
 from garble.text import FURNITURE, PROSE, VERSE, Document, segment, whole
 
 HERE = Path(__file__).parent
@@ -263,7 +263,7 @@ class Sentences:
         return still | (self.kind == FURNITURE)[:, None]
 
 
-_SIGNAL_OF = {name: signal for signal in SIGNALS for name in signal.features}
+_SIGNAL_OF = {name: signal for signal in EVERY for name in signal.features}
 
 
 def hashed(texts: Iterable[str]) -> Any:

@@ -63,14 +63,6 @@ class Told:
     share: float
 
 
-def silent(sentences: Sentences, names: tuple[str, ...]) -> Mask:
-    """(sentences, features) what does not speak; the network's features are English."""
-    plain = sentences.silent(FEATURES)
-    knows = plain[:, FEATURES.index("fluency.word_order")]
-    columns = [knows if name in FEATURES_READ else plain[:, FEATURES.index(name)] for name in names]
-    return np.stack(columns, axis=1)
-
-
 def score(card: Scorecard, x: Floats, still: Mask) -> Floats:
     """The card's scores where some features do not speak."""
     return sigmoid(card.intercept + np.where(still, 0, card.contributions(x)).sum(axis=1))
@@ -79,24 +71,23 @@ def score(card: Scorecard, x: Floats, still: Mask) -> Floats:
 def scores(sentences: Sentences, plain: Scorecard, deep: Scorecard, reader: reading.Reader) -> dict[str, Floats]:
     """By system the scores of all sentences, and which of them "unsure" would have read."""
     x = train.features_of(sentences.documents, sentences.lm, reader)[0]
-    still = silent(sentences, deep.features)
+    still = sentences.silent(deep.features)
     read = np.isin(deep.features, FEATURES_READ)
     first, every = score(deep, x, still | read), score(deep, x, still)
-    low, high = deep.network.unsure
-    asked = (low <= first) & (first <= high) & ~still[:, read].any(axis=1)
+    asked = (first >= deep.network.unsure) & ~still[:, read].any(axis=1)
     columns = [FEATURES.index(name) for name in plain.features]
-    told = {"scorecard": score(plain, x[:, columns], silent(sentences, plain.features))}
+    told = {"scorecard": score(plain, x[:, columns], sentences.silent(plain.features))}
     return told | {"unsure": np.where(asked, every, first), "all": every, "asked": asked.astype(float)}
 
 
 def without(data: Path, folder: Path, pair: str) -> Told:
     """What a network taught without one pair says of it, its scorecard fitted without it; and of part of the panel."""
     raw = reading.sha256((folder / "network.onnx").read_bytes()).hexdigest()
-    header = Network("en", raw, (0.0, 1.0), ((0.0, 1.0),) * 3)
+    header = Network("en", raw, 0.0, ((0.0, 1.0),) * 3)
     texts = (text for _, text in islice(clean_texts(data, held_out=True), 0, None, 2 * STEP))
     header = replace(header, usual=train.usual_opinion(reading.load(folder, header), texts))
     reader = reading.load(folder, header)
-    documents, garbled = train.labelled_documents(data, Random(SEED), pair, unread=True)
+    documents, garbled = train.labelled_documents(data, Random(SEED), pair, deep=True)
     starts = np.cumsum([0, *(len(document.sentences) for document in documents)])
     some = documents[::STEP]
     y = np.concatenate([garbled[starts[i] : starts[i + 1]] for i in range(0, len(documents), STEP)])
@@ -106,7 +97,7 @@ def without(data: Path, folder: Path, pair: str) -> Told:
     less = tuple(side[::STEP] for side in pairs)
     names = FEATURES + FEATURES_READ
     deep, _ = train.fit_scorecard(x, y, names, np.median(x[~y], axis=0), less)
-    deep = replace(deep, network=replace(header, unsure=train.unsure_band(deep, x, y)))
+    deep = replace(deep, network=replace(header, unsure=train.unsure_from(deep, x, y)))
     plain = [FEATURES.index(name) for name in FEATURES]
     alone, _ = train.fit_scorecard(
         x[:, plain], y, FEATURES, np.median(x[~y], axis=0)[plain], tuple(side[:, plain] for side in less)

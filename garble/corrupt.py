@@ -395,3 +395,56 @@ def corrupt(sentence: str, rng: Random, before: list[str]) -> str:
             return garbled
     tried = (make(sentence, rng) for make in rng.choices(list(CORRUPTIONS), list(CORRUPTIONS.values()), k=5))
     return next((garbled for garbled in tried if garbled and garbled != sentence), sentence)
+
+
+# What only a reader of the whole sentence sees: each word is sound, and so are most of its neighbours.
+
+
+def stray_words(sentence: str, rng: Random, before: list[str]) -> str | None:
+    """One to three content words replaced by content words of sentences before."""
+    found = _content(" ".join(before))
+    words = _content(sentence)
+    if len(words) < 3 or not found:
+        return None
+    strayed = sentence
+    for word in sorted(rng.sample(words, rng.randint(1, min(3, len(words) - 1))), key=lambda word: -word.start()):
+        strayed = strayed[: word.start()] + rng.choice(found).group() + strayed[word.end() :]
+    return None if strayed == sentence else strayed
+
+
+def lose_word(sentence: str, rng: Random, before: list[str]) -> str | None:
+    """One content word left out, or two."""
+    words = _content(sentence)
+    if len(words) < 4:
+        return None
+    for word in sorted(rng.sample(words, rng.randint(1, 2)), key=lambda word: -word.start()):
+        sentence = sentence[: word.start()].rstrip(" ") + sentence[word.end() :]
+    return sentence.lstrip()
+
+
+def move_word(sentence: str, rng: Random, before: list[str]) -> str | None:
+    """A word moved to another place, at most six words away."""
+    words = sentence.split()
+    if len(words) < 6:
+        return None
+    here = rng.randrange(len(words) - 1)
+    word = words.pop(here)
+    there = rng.choice([place for place in range(max(0, here - 6), min(len(words), here + 7)) if place != here])
+    words.insert(there, word)
+    moved = " ".join(words)
+    return None if moved == sentence else moved
+
+
+FINE_CORRUPTIONS: tuple[DocumentCorruption, ...] = (stray_words, lose_word, move_word)
+
+
+def _content(text: str) -> list[re.Match[str]]:
+    """The words of more than three letters that are no function words."""
+    small = lexicon.words("function_words")
+    return [word for word in _words(text) if len(word.group()) > 3 and word.group().lower() not in small]
+
+
+def corrupt_finely(sentence: str, rng: Random, before: list[str]) -> str:
+    """The sentence after one corruption that a network may see, and a scorecard alone does not; as in `corrupt`."""
+    tried = (make(sentence, rng, before) for make in rng.sample(FINE_CORRUPTIONS, len(FINE_CORRUPTIONS)))
+    return next((garbled for garbled in tried if garbled and garbled != sentence), sentence)

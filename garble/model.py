@@ -48,13 +48,13 @@ class Pooling:
 class Network:
     """The network that a scorecard's reading signals come from.
 
-    base: the model whose language model is used. sha256: of network.onnx. unsure: the scores without the network
-    between which it is asked. usual: mean and deviation of its three verdicts on clean text.
+    base: the model whose language model is used. sha256: of network.onnx. unsure: the score without the network
+    from which it is asked. usual: mean and deviation of its three verdicts on clean text.
     """
 
     base: str
     sha256: str
-    unsure: tuple[float, float]
+    unsure: float
     usual: tuple[tuple[float, float], ...]
 
 
@@ -137,9 +137,8 @@ def load(path: Path) -> Scorecard:
         raise ValueError(f"{path}: not a scorecard ({error})") from error
 
 
-def _network(base: str, sha256: str, unsure: Sequence[float], usual: Sequence[Sequence[float]]) -> Network:
-    low, high = unsure
-    return Network(base, sha256, (low, high), tuple((mean, deviation) for mean, deviation in usual))
+def _network(base: str, sha256: str, unsure: float, usual: Sequence[Sequence[float]]) -> Network:
+    return Network(base, sha256, float(unsure), tuple((mean, deviation) for mean, deviation in usual))
 
 
 def sigmoid(x: Floats) -> Floats:

@@ -47,7 +47,7 @@ class Scorer:
 
     model: a name ("en") or the path of a folder with scorecard.json and lm.npz. threshold: "strict", "balanced",
     "loose", or a score between 0 and 1. read: where the model has a network, which sentences that reads: "all", or
-    those that are "unsure" without it.
+    those that are "unsure", which the scorecard alone does not take for sound.
     card, lm, reader: the model's scorecard, language model, and network if it has one.
     Raises ValueError, in one line, for a model, threshold or way to read that does not exist, and for a model with a
     network where the extra `deep` is not installed.
@@ -56,7 +56,7 @@ class Scorer:
     def __init__(self, model: str | Path = "en", threshold: str | float = "balanced", read: str = "unsure") -> None:
         self.card, self.lm, self.reader = _load(_folder(model))
         self.threshold = _threshold(threshold, self.card)
-        self._mind = _Mind(self.card, self.lm, self.reader, _band(read, self.card))
+        self._mind = _Mind(self.card, self.lm, self.reader, _asked_from(read, self.card))
         self.signature = f"garble|v:{garble.__version__}|m:{self.card.name}|t:{threshold}"
         if self.reader:
             self.signature += f"|r:{read}"
@@ -122,12 +122,12 @@ class Scorer:
 
 
 class _Mind(NamedTuple):
-    """What scores. band: the scores without the network between which that is asked."""
+    """What scores. asked_from: the score without the network from which that is asked."""
 
     card: Scorecard
     lm: LanguageModel
     reader: Reader | None
-    band: tuple[float, float]
+    asked_from: float
 
 
 class _Scored(NamedTuple):
@@ -213,11 +213,10 @@ def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> t
     """
     if mind.reader is None:
         return extraction, *_weighed(extraction, silent, mind.card)
-    low, high = mind.band
     extraction = heard(extraction, batch, None)
     reading = _of(mind.card, lambda signal: signal in READING)
     _, first = _weighed(extraction, silent | reading, mind.card)
-    asked = (low <= first) & (first <= high) & ~silent[:, reading].any(axis=1)
+    asked = (first >= mind.asked_from) & ~silent[:, reading].any(axis=1)
     extraction = heard(extraction, batch, mind.reader.read(batch, asked))
     return extraction, *_weighed(extraction, silent | (reading & ~asked[:, None]), mind.card)
 
@@ -310,11 +309,11 @@ def _load(folder: Path) -> tuple[Scorecard, LanguageModel, Reader | None]:
     return card, _load(_folder(card.network.base))[1], reader.load(folder, card.network)
 
 
-def _band(read: str, card: Scorecard) -> tuple[float, float]:
-    """The scores without the network between which it is asked."""
+def _asked_from(read: str, card: Scorecard) -> float:
+    """The score without the network from which it is asked."""
     if read not in ("unsure", "all"):
         raise ValueError(f"no way to read {read!r}: unsure, or all")
-    return card.network.unsure if card.network and read == "unsure" else (0.0, 1.0)
+    return card.network.unsure if card.network and read == "unsure" else 0.0
 
 
 def _threshold(threshold: str | float, card: Scorecard) -> float:

@@ -18,7 +18,7 @@ from garble import estimation
 from garble import lm as language_model
 from garble.alphabet import encode
 from garble.batch import Batch, Floats, Mask, offsets, packets
-from garble.corrupt import corrupt
+from garble.corrupt import corrupt, corrupt_finely
 from garble.data import Record, by_document, clean_texts, post_edited, read_records
 from garble.deep.reader import Reader
 from garble.deep.reader import load as load_reader
@@ -97,6 +97,8 @@ def with_usual(lm: LanguageModel, texts: Iterable[str]) -> LanguageModel:
 
 # Chosen by hand with an eye on figures of dev/, which is otherwise only measured on.
 _CORRUPTED_SHARE = 0.2
+# With a network so many of the corruptions are fine ones.
+_FINE_SHARE = 0.4
 _CHARACTERS_A_KIND = 1_500_000
 _QUANTILES = (0.01, 0.1, 0.35, 0.65, 0.9, 0.98, 0.998)
 # Of features that are mostly 0, besides that: a small share of a long sentence is as sure a sign as a large one.
@@ -111,7 +113,7 @@ _WEIGHT_OF_PAIRS = 3.0
 # Share of the words edited (HTER) from which a correction is a contrast.
 _MUCH_CORRECTED = 0.3
 
-# Share of the sentences a network would decide otherwise that it need not be asked of.
+# Share of the garbled sentences a network would flag that it need not be asked of.
 _MISSED = 0.05
 
 _LICENSED = ("poetry", "dialect fiction")
@@ -120,15 +122,21 @@ _LICENSED = ("poetry", "dialect fiction")
 COSTS = {"strict": 0.001, "balanced": 0.01, "loose": 0.05}
 
 
-def corrupted_document(text: str, rng: Random) -> tuple[Document, Mask]:
-    """A human text with some of its sentences corrupted, and which sentences those are."""
+def corrupted_document(text: str, rng: Random, fine: float = 0.0) -> tuple[Document, Mask]:
+    """A human text with some of its sentences corrupted, and which sentences those are.
+
+    fine: the share of the corruptions that only a network may see.
+    """
     said: list[str] = []
     garbled: list[tuple[int, int]] = []
     size = end = 0
     before: list[str] = []
     for start, stop in segment(text).sentences.tolist():
         sentence = text[start:stop]
-        damaged = corrupt(sentence, rng, before) if rng.random() < _CORRUPTED_SHARE else sentence
+        damaged = sentence
+        if rng.random() < _CORRUPTED_SHARE:
+            make = corrupt_finely if fine and rng.random() < fine else corrupt
+            damaged = make(sentence, rng, before)
         size += start - end
         if damaged != sentence:
             garbled.append((size, size + len(damaged)))
@@ -157,20 +165,21 @@ def features_of(documents: Iterable[Document], lm: LanguageModel, reader: Reader
     return np.concatenate(features), np.concatenate(prose)
 
 
-def labelled_documents(data: Path, rng: Random, without: str = "", unread: bool = False) -> tuple[list[Document], Mask]:
+def labelled_documents(data: Path, rng: Random, without: str = "", deep: bool = False) -> tuple[list[Document], Mask]:
     """What the scorecard learns from: human documents partly corrupted, bad and sound machine translation.
 
     And which of all their sentences are garbled. without: a language pair ("ro-en") that is left out, so that a figure
-    on it is one on a pair never seen. unread: leave out, too, the translations that a network was taught with.
+    on it is one on a pair never seen. deep: for a scorecard with a network, which
+    learns from fine corruptions too, and not from the translations that the network was taught with.
     """
     documents: list[Document] = []
     labels: list[Mask] = []
     for text in human_texts(data, rng):
-        document, garbled = corrupted_document(text, rng)
+        document, garbled = corrupted_document(text, rng, _FINE_SHARE if deep else 0.0)
         # Half of them sentence by sentence, so that standing alone is no mark of either class.
         documents += alone(document) if rng.random() < 0.5 else [document]
         labels.append(garbled)
-    for record in post_edited(data)[1] if unread else read_records(data / "fit" / "mlqe.jsonl.xz"):
+    for record in post_edited(data)[1] if deep else read_records(data / "fit" / "mlqe.jsonl.xz"):
         if record["lp"] != without and not _GARBLED_BELOW <= record["da"] < _SOUND_FROM:
             documents.append(whole(record["text"]))
             labels.append(np.array([record["da"] < _GARBLED_BELOW]))
@@ -306,7 +315,7 @@ def train_deep(data: Path, network: Path, out: Path, seed: int, log: Log) -> Non
         raw = (network / "network.onnx").read_bytes()
         (part / "network.onnx").write_bytes(raw)
         (part / "tokenizer.json").write_bytes((network / "tokenizer.json").read_bytes())
-        header = Network("en", sha256(raw).hexdigest(), (0.0, 1.0), ((0.0, 1.0),) * 3)
+        header = Network("en", sha256(raw).hexdigest(), 0.0, ((0.0, 1.0),) * 3)
         reader, lm = load_reader(part, header), Scorer("en").lm
         log("reading clean text")
         header = replace(header, usual=usual_opinion(reader, (text for _, text in clean_texts(data, held_out=True))))
@@ -314,9 +323,9 @@ def train_deep(data: Path, network: Path, out: Path, seed: int, log: Log) -> Non
         x, y, pairs = deep_rows(data, lm, reader, Random(seed))
         log(f"fitting {x.shape[1]} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
         card, _ = fit_scorecard(x, y, FEATURES + FEATURES_READ, np.median(x[~y], axis=0), pairs)
-        header = replace(header, unsure=unsure_band(card, x, y))
-        asked = share_asked(card, header, x[~y])
-        log(f"asked between {header.unsure[0]} and {header.unsure[1]}: {asked:.0%} of clean sentences")
+        header = replace(header, unsure=unsure_from(card, x, y))
+        asked = unread_scores(card, x[~y]) >= header.unsure
+        log(f"asked from {header.unsure} on: of {asked.mean():.0%} of the clean sentences")
         finish(replace(card, name="en-deep-1", network=header), part, data, seed, log)
 
 
@@ -324,7 +333,7 @@ def deep_rows(
     data: Path, lm: LanguageModel, reader: Reader, rng: Random, without: str = ""
 ) -> tuple[Floats, Mask, tuple[Floats, Floats]]:
     """Features, labels and contrasts for a scorecard with a network, from what that was not taught with."""
-    documents, garbled = labelled_documents(data, rng, without, unread=True)
+    documents, garbled = labelled_documents(data, rng, without, deep=True)
     features, prose = features_of(documents, lm, reader)
     return features[prose], garbled[prose], contrasts(data, lm, without, reader)
 
@@ -339,20 +348,15 @@ def usual_opinion(reader: Reader, texts: Iterable[str]) -> tuple[tuple[float, fl
     return tuple((round(float(v.mean()), 4), round(float(v.std()), 4)) for v in verdicts)
 
 
-def unsure_band(card: Scorecard, x: Floats, y: Mask) -> tuple[float, float]:
-    """The scores without the network from which it is asked, and up to which.
+def unsure_from(card: Scorecard, x: Floats, y: Mask) -> float:
+    """The score without the network from which it is asked, so that hardly anything is missed.
 
-    Below, all but a few of the garbled sentences that it would help to flag at the cost of one clean one in a hundred
-    are missed as well; above, all but a few would be flagged with it, too. x: (sentences, features); y: the garbled.
+    That is: of the garbled sentences which the network would flag at the cost of one clean one in a hundred. x:
+    (sentences, features); y: which are garbled.
     """
-    first, full = unread_scores(card, x), card.predict(x)
+    full = card.predict(x)
     flagged = full >= np.quantile(full[~y], 1 - COSTS["balanced"])
-    low = float(np.quantile(first[y & flagged], _MISSED))
-    # The longest run of sentences from the top of which hardly any would be cleared.
-    order = np.argsort(-first)
-    sure = np.flatnonzero(np.cumsum(~flagged[order]) <= _MISSED * np.arange(1, len(order) + 1))
-    high = float(first[order[sure[-1]]]) if len(sure) else 1.0
-    return round(low, 4), round(max(high, low), 4)
+    return round(float(np.quantile(unread_scores(card, x)[y & flagged], _MISSED)), 4)
 
 
 def unread_scores(card: Scorecard, x: Floats) -> Floats:
@@ -360,12 +364,6 @@ def unread_scores(card: Scorecard, x: Floats) -> Floats:
     contributions = card.contributions(x)
     contributions[:, np.isin(card.features, FEATURES_READ)] = 0
     return sigmoid(card.intercept + contributions.sum(axis=1))
-
-
-def share_asked(card: Scorecard, network: Network, x: Floats) -> float:
-    """The share of sentences that the network is asked of."""
-    first = unread_scores(card, x)
-    return float(((network.unsure[0] <= first) & (first <= network.unsure[1])).mean())
 
 
 def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> None:
