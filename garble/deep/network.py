@@ -85,8 +85,13 @@ class Network(nn.Module):
         there: (sentences, tokens) false where a shorter sentence has ended.
         """
         x = self.states(columns, there)
+        return self.tokens(x), self.rank(x, there)
+
+    def rank(self, x: Tensor, there: Tensor | None = None) -> Tensor:
+        """(sentences,) how bad each is, from its `states`; it means something beside another's only."""
         mean = x.mean(1) if there is None else (x * there[..., None]).sum(1) / there.sum(1, keepdim=True)
-        return self.tokens(x), self.sentence(mean)[:, 0]
+        rank: Tensor = self.sentence(mean)[:, 0]
+        return rank
 
     def states(self, columns: Tensor, there: Tensor | None = None) -> Tensor:
         """(sentences, tokens, width) what the layers have made of each token."""

@@ -42,6 +42,8 @@ _RATE = 1.5e-3
 _DAMAGED = 0.25
 # What naming the class of the word that stood there before counts for.
 _BEFORE = 0.2
+# Share of its words from which on a sentence of clean text is a bad one when they are wrong.
+_SPOILT = 0.1
 # Translations a mixed step, each with its correction.
 _TRANSLATIONS = 64
 # Differences, in points of direct assessment and in HTER, from which one text is worse than the other.
@@ -97,8 +99,9 @@ def told(verdict: Tensor, labels: Tensor) -> Tensor:
 
 
 def ranked(worse: Tensor, better: Tensor) -> Tensor:
-    """The mean cross-entropy of a rank being higher than another."""
-    return functional.softplus(better - worse).mean() if len(worse) else worse.sum()
+    """The mean cross-entropy of each rank of `worse` being higher than those beside it in `better`."""
+    apart = better - worse
+    return functional.softplus(apart).mean() if apart.numel() else apart.sum()
 
 
 class Lesson:
@@ -150,6 +153,9 @@ class Lesson:
             loss = loss + _BEFORE * functional.cross_entropy(guess, asked)
         if not mixed:
             return loss
+        rank = network.rank(states, there).float()
+        bad = torch.from_numpy(np.bincount(text.sentence, text.label, len(text)) / np.diff(text.rows)).to(device)
+        loss = loss + ranked(rank[bad >= _SPOILT, None], rank[None, bad == 0])
         rows = self.translations(number)
         both = lessons.joined([self.material.translated.take(rows), self.material.corrected.take(rows)])
         columns, there, labels = (t.to(device) for t in padded(both, self.material.spelling))
@@ -193,7 +199,7 @@ class Stage:
             self.read(path)
         elif trunk is not None:
             self.read(trunk)
-            self.step = 0
+            self.step, self.curve = 0, np.zeros((0, 2))
 
     def read(self, path: Path) -> None:
         """Go on from a checkpoint."""
