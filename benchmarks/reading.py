@@ -5,7 +5,7 @@
 DIR is the project's data folder; WORK holds a folder for each network that `garble.deep.training` taught without one
 language pair, and MODEL is the one that was taught with all. Three systems score the same sentences: the scorecard
 alone, and with the network asked of what it is unsure of, or of everything. Where a pair is left out, it is left out of
-the network and of the scorecard. Writes results/reading.json and prints the table.
+the network and of the scorecard. Writes results/reading.json and its table in README.md.
 """
 
 from __future__ import annotations
@@ -224,7 +224,9 @@ def main() -> None:
     given = parser.parse_args()
     results = run(given.data, given.networks, given.model)
     RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(table(results))
+    parts = {"reading": table(results)}
+    quality.README.write_text(quality.filled(quality.README.read_text(encoding="utf-8"), parts), encoding="utf-8")
+    print(parts["reading"])
 
 
 if __name__ == "__main__":

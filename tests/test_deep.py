@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import ANY_TEXT, MODEL
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from test_signals import COMPANY, EDGES, check
 
 from garble import lm, model
 from garble.batch import Batch, Opinion
+from garble.cli import main
 from garble.deep import reader as reading
 from garble.deep import words
 from garble.scorer import Scorer
@@ -221,3 +223,19 @@ def test_a_scorecard_with_a_network_comes_back_as_it_was_saved(deep: Path, tmp_p
     card = model.load(deep / "scorecard.json")
     card.save(tmp_path / "scorecard.json")
     assert model.load(tmp_path / "scorecard.json").network == card.network
+
+
+def test_a_network_is_not_fitted_to_labels_of_ones_own(deep: Path, tmp_path: Path) -> None:
+    data = tmp_path / "labels.jsonl"
+    data.write_text("", encoding="utf-8")
+    result = CliRunner().invoke(main, ["train", "--data", str(data), "--network", str(deep), "--out", str(tmp_path)])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("garble: --network needs the folder with the data of the English model")
+
+
+def test_the_command_line_says_how_the_network_is_asked(deep: Path) -> None:
+    told = []
+    for read in ("unsure", "all"):
+        given = ["score", "--model", str(deep), "--read", read, "--format", "json", "-"]
+        told.append(json.loads(CliRunner().invoke(main, given, input=COMPANY[0]).stdout)[0])
+    assert [report["signature"].rpartition("|")[2] for report in told] == ["r:unsure", "r:all"]
