@@ -26,9 +26,7 @@ def test_marked_utf8_reads_back_without_its_mark(text: str) -> None:
     assert decode(codecs.BOM_UTF8 + text.encode(), "a.txt") == text
 
 
-@pytest.mark.parametrize(
-    ("mark", "encoding"), [(codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")]
-)
+@pytest.mark.parametrize(("mark", "encoding"), [(codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")])
 @given(text=texts)
 def test_marked_utf16_reads_back_without_its_mark(mark: bytes, encoding: str, text: str) -> None:
     assert decode(mark + text.encode(encoding), "a.txt") == text
