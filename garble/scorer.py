@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,7 @@ from garble.batch import Batch, Floats, Ints, Mask, offsets, packets, row_sums
 from garble.lm import LanguageModel, blocks
 from garble.model import Pooling, Scorecard, sigmoid
 from garble.report import Finding, Passage, Report, ScoredSentence
-from garble.signals import FEATURES, SIGNALS, Extraction, ask, extract, judge
+from garble.signals import PLACES, SIGNALS, Extraction, ask, chosen, extract, judge
 from garble.signals.base import Signal, Values
 from garble.text import FURNITURE, KINDS, PROSE, VERSE, Document, segment, whole
 
@@ -33,6 +33,7 @@ _SEVERAL = 4
 _LEAST_CONTRIBUTION = 0.25
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
 _FEW_WORDS = 8
+_WITHOUT = "without {}: every score lacks their part, and what the thresholds promise holds with it"
 # Characters of the text that a reason quotes.
 _QUOTED = 60
 
@@ -41,18 +42,30 @@ class Scorer:
     """Scores texts with one model and one threshold.
 
     model: a name ("en") or the path of a folder with scorecard.json and lm.npz. threshold: "strict", "balanced",
-    "loose", or a score between 0 and 1.
-    card, lm: the model's scorecard and language model.
-    Raises ValueError, in one line, for a model or threshold that does not exist.
+    "loose", or a score between 0 and 1. without: names of signals, or of families of them, that are not asked: their
+    part is missing from every score, and the thresholds promise what they did with it.
+    card, lm: the model's scorecard, without those signals, and its language model. notes: what every report says.
+    Raises ValueError, in one line, for a model, threshold or signal that does not exist.
     """
 
-    def __init__(self, model: str | Path = "en", threshold: str | float = "balanced") -> None:
-        self.card, self.lm = _load(_folder(model))
+    def __init__(
+        self, model: str | Path = "en", threshold: str | float = "balanced", without: Collection[str] = ()
+    ) -> None:
+        card, self.lm = _load(_folder(model))
+        silent = chosen(without)
+        self.card = card.without([feature for signal in silent for feature in signal.features])
         self.threshold = _threshold(threshold, self.card)
-        self.signature = f"garble|v:{garble.__version__}|m:{self.card.name}|t:{threshold}"
-        self._arguments = model, threshold
+        self.without = tuple(sorted(set(without)))
+        self.notes = (_WITHOUT.format(", ".join(self.without)),) if silent else ()
+        self.signature = "|".join(
+            [
+                f"garble|v:{garble.__version__}|m:{self.card.name}|t:{threshold}",
+                *([f"w:{','.join(self.without)}"] if silent else []),
+            ]
+        )
+        self._arguments = model, threshold, self.without
 
-    def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float]]:
+    def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float, tuple[str, ...]]]:
         # A scorer that travels to another process finds its model there, loaded once a process.
         return Scorer, self._arguments
 
@@ -73,7 +86,7 @@ class Scorer:
         scores = [np.zeros(0)]
         for some in packets(sentences, _PACKET, len):
             batch = Batch.of([whole(text) for text in some], self.lm)
-            scores.append(self.card.predict(_columns(extract(batch), self.card)))
+            scores.append(self.card.predict(_columns(extract(batch, signals=_asked(self.card)), self.card)))
         return np.concatenate(scores)
 
     def _reports(self, documents: list[Document]) -> Iterator[Report]:
@@ -95,7 +108,7 @@ class Scorer:
             threshold=self.threshold,
             sentences=sentences,
             passages=_passages(text, sentences),
-            notes=() if code == self.card.language else (note,),
+            notes=self.notes if code == self.card.language else (note, *self.notes),
             signature=self.signature,
         )
 
@@ -154,7 +167,8 @@ def _score(documents: list[Document], card: Scorecard, knows: LanguageModel) -> 
         yield from held
         yield from (Batch.of(portion, knows) for portion in portions[1:])
 
-    answers, counts = zip(*((ask(batch), _words(batch)) for batch in batches()), strict=True)
+    signals = _asked(card)
+    answers, counts = zip(*((ask(batch, signals), _words(batch)) for batch in batches()), strict=True)
     texts = [document.text for document in documents]
     languages = [_language(text, row, card.language) for text, row in zip(texts, sum(counts).tolist(), strict=True)]
     rest = zip(portions, batches(), judge(answers), strict=True)
@@ -174,7 +188,7 @@ def _parts(document: Document) -> Iterator[Document]:
 def _measure(
     documents: list[Document], batch: Batch, verdicts: dict[str, Values], languages: list[str], card: Scorecard
 ) -> _Scored:
-    extraction = extract(batch, verdicts)
+    extraction = extract(batch, verdicts, _asked(card))
     contributions = card.contributions(_columns(extraction, card))
     # In another language, and in headings, only language-blind signals speak; verse may say things again; of page
     # furniture nothing is asked.
@@ -187,7 +201,12 @@ def _measure(
 
 
 def _columns(extraction: Extraction, card: Scorecard) -> Floats:
-    return extraction.features[:, [FEATURES.index(name) for name in card.features]]
+    return extraction.features[:, [PLACES[name] for name in card.features]]
+
+
+def _asked(card: Scorecard) -> tuple[Signal, ...]:
+    """The signals that the card has a feature of."""
+    return tuple(signal for signal in SIGNALS if not set(signal.features).isdisjoint(card.features))
 
 
 def _of(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
@@ -222,7 +241,7 @@ def _findings(scored: _Scored, card: Scorecard, i: int, text: str, start: int) -
         if whole_part < _LEAST_CONTRIBUTION:
             return
         runs = signal.evidence(scored.batch, scored.extraction.values[signal.name], i)
-        value = float(scored.extraction.features[i, FEATURES.index(signal.features[0])])
+        value = float(scored.extraction.features[i, PLACES[signal.features[0]]])
         for begin, end in zip((runs.starts + shift).tolist(), (runs.ends + shift).tolist(), strict=True):
             part = whole_part * (end - begin) / int(runs.lengths.sum())
             yield Finding(signal.name, begin, end, value, part, _reason(signal, text[begin:end]))
@@ -260,7 +279,7 @@ def _folder(name: str | Path) -> Path:
 @cache
 def _load(folder: Path) -> tuple[Scorecard, LanguageModel]:
     card = model.load(folder / "scorecard.json")
-    if strange := set(card.features) - set(FEATURES):
+    if strange := set(card.features) - set(PLACES):
         raise ValueError(f"{folder}: needs signals this garble does not have: {', '.join(sorted(strange))}")
     return card, lm.load(folder / "lm.npz")
 
