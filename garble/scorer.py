@@ -19,7 +19,7 @@ from garble.model import Pooling, Scorecard, sigmoid
 from garble.report import Finding, Passage, Report, ScoredSentence
 from garble.signals import PLACES, SIGNALS, Extraction, ask, chosen, extract, judge
 from garble.signals.base import Signal, Values
-from garble.text import FURNITURE, KINDS, PROSE, VERSE, Document, segment, whole
+from garble.text import FURNITURE, KINDS, PROSE, VERSE, Document, segment
 
 # Characters scored together: enough for array arithmetic to pay, few enough to stay in the processor's cache.
 _PACKET = 250_000
@@ -85,7 +85,7 @@ class Scorer:
         """(sentences,) scores, each string taken as one sentence of its own in the model's language."""
         scores = [np.zeros(0)]
         for some in packets(sentences, _PACKET, len):
-            batch = Batch.of([whole(text) for text in some], self.lm)
+            batch = Batch.alone(some, self.lm)
             scores.append(self.card.predict(_columns(extract(batch, signals=_asked(self.card)), self.card)))
         return np.concatenate(scores)
 

@@ -84,10 +84,14 @@ class Document:
         return np.asarray(((starts < edges[:, 1]) & (ends > edges[:, 0])).any(axis=1))
 
 
+# Columns of a sentence that stands alone, shared by all that do.
+_FIRST, _ALONE = np.zeros(1, np.int64), np.ones(1, np.int64)
+
+
 def whole(text: str) -> Document:
     """`text` taken as one sentence of prose, whatever it holds."""
     span = np.array([[0, len(text)]])
-    return Document(text, span, span, np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1, np.int64), 1)
+    return Document(text, span, span, _FIRST, _FIRST, _ALONE, 1)
 
 
 def segment(text: str) -> Document:
