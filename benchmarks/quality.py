@@ -806,7 +806,7 @@ def evidence(folder: Path, texts: Sequence[str]) -> list[Floats]:
 
 def surprise(knows: LanguageModel, texts: Sequence[str]) -> list[Floats]:
     """Of each text, by character: the bits of its token, read forwards."""
-    batch = Batch.of([whole(text) for text in texts], knows)
+    batch = Batch.alone(texts, knows)
     marks = [np.zeros(len(text)) for text in texts]
     told = knows.words.surprisal(batch.ids, batch.tokens).forward
     first = batch.chars[batch.sentence]

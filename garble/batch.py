@@ -106,10 +106,38 @@ class Batch:
     @classmethod
     def of(cls, documents: Sequence[Document], lm: LanguageModel | None = None) -> Batch:
         """All sentences of `documents`, in order."""
-        pieces = [piece.replace(BORDER, "\n") for document in documents for piece in document.slices()]
-        text = BORDER.join([*pieces, ""])
+        none = np.zeros(0, np.int64)
+        return cls._laid_out(
+            [piece for document in documents for piece in document.slices()],
+            lm,
+            documents=offsets([len(document.sentences) for document in documents]),
+            total=np.array([document.total for document in documents], np.int64),
+            paragraph=np.concatenate([none, *(document.paragraph for document in documents)]),
+            kind=np.concatenate([none, *(document.kind for document in documents)]),
+            neighbours=np.concatenate([none, *(document.neighbours for document in documents)]),
+        )
+
+    @classmethod
+    def alone(cls, sentences: Sequence[str], lm: LanguageModel | None = None) -> Batch:
+        """The same, quickly, of documents that are `text.whole` sentences."""
+        none, one = np.zeros((2, len(sentences)), np.int64) + [[0], [1]]
+        documents = np.arange(len(sentences) + 1)
+        return cls._laid_out(sentences, lm, documents, total=one, paragraph=none, kind=none, neighbours=one)
+
+    @classmethod
+    def _laid_out(
+        cls,
+        sentences: Sequence[str],
+        lm: LanguageModel | None,
+        documents: Ints,
+        total: Ints,
+        paragraph: Ints,
+        kind: Ints,
+        neighbours: Ints,
+    ) -> Batch:
+        text = BORDER.join([*(sentence.replace(BORDER, "\n") for sentence in sentences), ""])
         codes = encode(text)
-        chars = offsets([len(piece) + 1 for piece in pieces])
+        chars = offsets([len(sentence) + 1 for sentence in sentences])
         starts, ends = segmentation.tokenize(codes)
         folded = FOLD[codes]
         word = hash_runs(folded, starts, ends)
@@ -119,8 +147,6 @@ class Batch:
         zeroed[digits] = ord("0")
         numbers = np.unique(np.searchsorted(starts, digits, side="right") - 1)
         form[numbers] = hash_runs(zeroed, starts[numbers], ends[numbers])
-        counts = [len(document.sentences) for document in documents]
-        none = np.zeros(0, np.int64)
         return cls(
             text=text,
             codes=codes,
@@ -131,11 +157,11 @@ class Batch:
             folded=folded,
             word=word,
             form=form,
-            documents=offsets(counts),
-            total=np.array([document.total for document in documents], np.int64),
-            paragraph=np.concatenate([none, *(document.paragraph for document in documents)]),
-            kind=np.concatenate([none, *(document.kind for document in documents)]),
-            neighbours=np.concatenate([none, *(document.neighbours for document in documents)]),
+            documents=documents,
+            total=total,
+            paragraph=paragraph,
+            kind=kind,
+            neighbours=neighbours,
             lm=lm,
         )
 

@@ -22,12 +22,20 @@ import click
 
 from garble import __version__
 from garble.io import STDIN, InputError, decode, encode, find_texts, name_of, problem_of, read_bytes, read_texts
-from garble.terminal import Scored, Tally, complain, formatted, gallery, many, table, with_bar
+from garble.terminal import Scored, Tally, complain, costs_table, formatted, gallery, many, table, with_bar
 
 if TYPE_CHECKING:
     from garble.prefilter import Unit
     from garble.scorer import Scorer
     from garble.signals.base import Signal
+
+
+WITHOUT = click.option(
+    "--without",
+    multiple=True,
+    metavar="NAME",
+    help="Leave a signal, or a family of them, out of every score; may be given several times.",
+)
 
 
 class OneLineErrors(click.Group):
@@ -107,6 +115,7 @@ def main(context: click.Context) -> None:
     show_default=True,
     help="Which sentences a model's network reads, if it has one: those the scorecard is unsure of, or all.",
 )
+@WITHOUT
 @click.option("--stats", is_flag=True, help="Add readability figures (text, json and jsonl).")
 @click.option("--all", "every", is_flag=True, help="In text: show every sentence, not only those flagged.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was flagged.")
@@ -119,6 +128,7 @@ def score(
     threshold: str,
     model: str,
     read: str,
+    without: tuple[str, ...],
     stats: bool,
     every: bool,
     exit_code: bool,
@@ -138,7 +148,7 @@ def score(
     from garble.scorer import Scorer
 
     try:
-        scorer = Scorer(model, threshold, read)
+        scorer = Scorer(model, threshold, without, read)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     inputs = list(find_texts(files))
@@ -177,6 +187,7 @@ def score(
 )
 @click.option("--threshold", default="balanced", show_default=True, metavar="strict|balanced|loose|NUMBER")
 @click.option("--model", default="en", show_default=True, metavar="NAME|PATH")
+@WITHOUT
 @click.option("--workers", type=click.IntRange(1), help="Processes that score; by default as many as there are cores.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad record.")
 @click.option("--resume", is_flag=True, help="Go on where the same command was stopped, if it was.")
@@ -196,6 +207,7 @@ def filter_corpus(
     unit: str,
     threshold: str,
     model: str,
+    without: tuple[str, ...],
     workers: int | None,
     strict: bool,
     resume: bool,
@@ -230,6 +242,7 @@ def filter_corpus(
             unit=cast("Unit", unit),
             threshold=threshold,
             model=model,
+            without=without,
             strict=strict,
         )
         with _output(None) if STDIN in (kept, rejected, errors) else nullcontext():
@@ -267,6 +280,7 @@ def filter_corpus(
 )
 @click.option("--threshold", default="balanced", show_default=True, metavar="strict|balanced|loose|NUMBER")
 @click.option("--model", default="en", show_default=True, metavar="NAME|PATH")
+@WITHOUT
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was changed or is unresolved.")
 @click.pass_context
 def repair(
@@ -279,6 +293,7 @@ def repair(
     form: str,
     threshold: str,
     model: str,
+    without: tuple[str, ...],
     exit_code: bool,
 ) -> None:
     """Mend what can be mended, and say what cannot.
@@ -302,7 +317,7 @@ def repair(
     from garble.scorer import Scorer
 
     try:
-        scorer = Scorer(model, threshold)
+        scorer = Scorer(model, threshold, without)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     unread = touched = 0
@@ -340,13 +355,29 @@ def repair(
 
 @main.command()
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
-def signals(form: str) -> None:
+@click.option("--cost", "measured", is_flag=True, help="Measure what each costs, here and now.")
+def signals(form: str, measured: bool) -> None:
     """List the signals that make up a score.
 
     A signal marks or weighs places in a sentence, or measures the whole of it. One of language "any" needs no
     knowledge of the language.
+
+    With --cost each has the microseconds it takes a sentence, of clean sentences and garbled ones read together on one
+    core; what several signals share, and reading the text, have lines of their own.
     """
     from garble.signals import EVERY
+
+    if measured:
+        if form == "markdown":
+            raise click.UsageError("--cost has the forms text and json", click.get_current_context())
+        from garble.cost import costs
+        from garble.scorer import Scorer
+
+        found = costs(Scorer().lm)
+        with _output(None) as stream:
+            plain = json.dumps([cost._asdict() for cost in found], indent=2) + "\n"
+            stream.write(plain if form == "json" else costs_table(found, stream))
+        return
 
     with _output(None) as stream:
         if form == "text":

@@ -7,8 +7,8 @@ each feature gave, needs no scikit-learn to compute, and is kept as JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,12 @@ class Scorecard:
     def predict(self, x: Floats) -> Floats:
         """(sentences,) scores in 0..1, 1 = garbled. x: (sentences, features)."""
         return sigmoid(self.intercept + self.contributions(x).sum(axis=1))
+
+    def without(self, features: Collection[str]) -> Scorecard:
+        """The scorecard to which these features add nothing."""
+        kept = [place for place, name in enumerate(self.features) if name not in features]
+        names = tuple(self.features[place] for place in kept)
+        return replace(self, features=names, knots=self.knots[kept], weights=self.weights[kept])
 
     def save(self, path: Path) -> None:
         """Write the file that `load` reads."""

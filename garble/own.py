@@ -16,7 +16,7 @@ from garble.data import Record, read_records
 from garble.lm import LanguageModel
 from garble.model import Scorecard
 from garble.scorer import Scorer
-from garble.signals import FEATURES
+from garble.signals import FEATURES, PLACES
 from garble.text import Document, segment, whole
 from garble.train import COSTS, Log, features_of, fit_scorecard, thresholds_of, written_whole
 
@@ -38,7 +38,7 @@ def train_own(data: Path, out: Path, seed: int, log: Log) -> None:
     x, y, docs = own_rows(data, shipped.lm)
     log(f"{len(y)} sentences of prose in {len(np.unique(docs))} documents, {y.mean():.0%} of the sentences garbled")
     scores = out_of_fold(x, y, docs, seed)
-    known = [FEATURES.index(name) for name in shipped.card.features]
+    known = [PLACES[name] for name in shipped.card.features]
     log(f"these labels, {_FOLDS}-fold cross-validation: {told(scores, y)}")
     log(f"the shipped {shipped.card.name} on the same sentences: {told(shipped.card.predict(x[:, known]), y)}")
     thresholds = thresholds_of({"clean": scores[~y]})

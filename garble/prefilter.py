@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -102,18 +102,24 @@ class Statistics:
 class Prefilter:
     """Decides what of each document stays.
 
-    threshold, model: as in `garble.Scorer`. unit: what goes when it is garbled. "document" drops whole documents,
-    those whose score reaches the threshold; "passage" and "sentence" cut the garbled ones out and keep the rest, or
-    drop the document when no sentence of prose would be left. The two cut alike, but count and list differently: a
-    passage is a run of garbled sentences.
+    threshold, model, without: as in `garble.Scorer`. unit: what goes when it is garbled. "document" drops whole
+    documents, those whose score reaches the threshold; "passage" and "sentence" cut the garbled ones out and keep the
+    rest, or drop the document when no sentence of prose would be left. The two cut alike, but count and list
+    differently: a passage is a run of garbled sentences.
     scorer: the Scorer that it asks.
-    Raises ValueError, in one line, for a unit, threshold or model that does not exist.
+    Raises ValueError, in one line, for a unit, threshold, model or signal that does not exist.
     """
 
-    def __init__(self, threshold: str | float = "balanced", unit: Unit = "document", model: str | Path = "en") -> None:
+    def __init__(
+        self,
+        threshold: str | float = "balanced",
+        unit: Unit = "document",
+        model: str | Path = "en",
+        without: Collection[str] = (),
+    ) -> None:
         if unit not in UNITS:
             raise ValueError(f"no unit {unit!r}: {', '.join(UNITS)}")
-        self.scorer = Scorer(model, threshold)
+        self.scorer = Scorer(model, threshold, without)
         self.unit = unit
 
     def decide(self, texts: Iterable[str]) -> list[Decision]:

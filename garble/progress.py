@@ -50,7 +50,7 @@ def record(plan: Plan, progress: Progress) -> dict[str, Any]:
     """What a run came to, as docs/wire-schema.md has it."""
     return {
         "schema": 1,
-        "signature": Scorer(plan.model, plan.threshold).signature,
+        "signature": _scorer(plan).signature,
         "unit": plan.unit,
         "inputs": [source.path for source in plan.sources],
         "unread": progress.unread,
@@ -58,6 +58,10 @@ def record(plan: Plan, progress: Progress) -> dict[str, Any]:
         **{f"bad_{kind.replace(' ', '_')}": count for kind, count in sorted(progress.problems.items())},
         **progress.statistics.to_dict(),
     }
+
+
+def _scorer(plan: Plan) -> Scorer:
+    return Scorer(plan.model, plan.threshold, plan.without)
 
 
 def summary(plan: Plan, progress: Progress) -> str:
@@ -78,6 +82,7 @@ def summary(plan: Plan, progress: Progress) -> str:
     if progress.problems:
         lines.append(f"{many(progress.problems.total(), 'bad record')}, by what is wrong:")
         lines += _counted(progress.problems)
+    lines += _scorer(plan).notes
     if counts["documents"]:
         lines += ["documents by score, 1 = garbled:", *_histogram(progress.statistics.histogram)]
     return "".join(f"{line}\n" for line in lines)

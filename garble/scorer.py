@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -17,9 +17,9 @@ from garble.batch import Batch, Floats, Ints, Mask, offsets, packets, row_sums
 from garble.lm import LanguageModel, blocks
 from garble.model import Pooling, Scorecard, sigmoid
 from garble.report import Finding, Passage, Report, ScoredSentence
-from garble.signals import EVERY, FEATURES, FEATURES_READ, READING, Extraction, ask, extract, heard, judge
+from garble.signals import EVERY, PLACES, READING, SIGNALS, Extraction, ask, chosen, extract, heard, judge
 from garble.signals.base import Signal, Values
-from garble.text import FURNITURE, KINDS, PROSE, VERSE, Document, segment, whole
+from garble.text import FURNITURE, KINDS, PROSE, VERSE, Document, segment
 
 if TYPE_CHECKING:
     from garble.deep.reader import Reader
@@ -36,8 +36,7 @@ _SEVERAL = 4
 _LEAST_CONTRIBUTION = 0.25
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
 _FEW_WORDS = 8
-# All that a model may weigh, in the order of an extraction.
-_FEATURES = FEATURES + FEATURES_READ
+_WITHOUT = "without {}: every score lacks their part, and what the thresholds promise holds with it"
 # Characters of the text that a reason quotes.
 _QUOTED = 60
 
@@ -46,23 +45,40 @@ class Scorer:
     """Scores texts with one model and one threshold.
 
     model: a name ("en") or the path of a folder with scorecard.json and lm.npz. threshold: "strict", "balanced",
-    "loose", or a score between 0 and 1. read: where the model has a network, which sentences that reads: "all", or
-    those that are "unsure", which the scorecard alone does not take for sound.
-    card, lm, reader: the model's scorecard, language model, and network if it has one.
-    Raises ValueError, in one line, for a model, threshold or way to read that does not exist, and for a model with a
-    network where the extra `deep` is not installed.
+    "loose", or a score between 0 and 1. without: names of signals, or of families of them, that are not asked: their
+    part is missing from every score, and the thresholds promise what they did with it. read: where the model has a
+    network, which sentences that reads: "all", or those that are "unsure", which the scorecard alone does not take for
+    sound.
+    card, lm, reader: the model's scorecard, without those signals, its language model, and its network if it has one.
+    notes: what every report says.
+    Raises ValueError, in one line, for a model, threshold, signal or way to read that does not exist, and for a model
+    with a network where the extra `deep` is not installed.
     """
 
-    def __init__(self, model: str | Path = "en", threshold: str | float = "balanced", read: str = "unsure") -> None:
-        self.card, self.lm, self.reader = _load(_folder(model))
+    def __init__(
+        self,
+        model: str | Path = "en",
+        threshold: str | float = "balanced",
+        without: Collection[str] = (),
+        read: str = "unsure",
+    ) -> None:
+        card, self.lm, self.reader = _load(_folder(model))
+        silent = chosen(without)
+        self.card = card.without([feature for signal in silent for feature in signal.features])
         self.threshold = _threshold(threshold, self.card)
         self._mind = _Mind(self.card, self.lm, self.reader, _asked_from(read, self.card))
-        self.signature = f"garble|v:{garble.__version__}|m:{self.card.name}|t:{threshold}"
-        if self.reader:
-            self.signature += f"|r:{read}"
-        self._arguments = model, threshold, read
+        self.without = tuple(sorted(set(without)))
+        self.notes = (_WITHOUT.format(", ".join(self.without)),) if silent else ()
+        self.signature = "|".join(
+            [
+                f"garble|v:{garble.__version__}|m:{self.card.name}|t:{threshold}",
+                *([f"w:{','.join(self.without)}"] if silent else []),
+                *([f"r:{read}"] if self.reader else []),
+            ]
+        )
+        self._arguments = model, threshold, self.without, read
 
-    def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float, str]]:
+    def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float, tuple[str, ...], str]]:
         # A scorer that travels to another process finds its model there, loaded once a process.
         return Scorer, self._arguments
 
@@ -82,9 +98,9 @@ class Scorer:
         """(sentences,) scores, each string taken as one sentence of its own in the model's language."""
         scores = [np.zeros(0)]
         for some in packets(sentences, _PACKET, len):
-            batch = Batch.of([whole(text) for text in some], self.lm)
+            batch = Batch.alone(some, self.lm)
             silent = np.zeros((len(batch), len(self.card.features)), bool)
-            scores.append(_weigh(batch, extract(batch), silent, self._mind)[2])
+            scores.append(_weigh(batch, extract(batch, signals=_asked(self.card)), silent, self._mind)[2])
         return np.concatenate(scores)
 
     def _reports(self, documents: list[Document]) -> Iterator[Report]:
@@ -106,7 +122,7 @@ class Scorer:
             threshold=self.threshold,
             sentences=sentences,
             passages=_passages(text, sentences),
-            notes=() if code == self.card.language else (note,),
+            notes=self.notes if code == self.card.language else (note, *self.notes),
             signature=self.signature,
         )
 
@@ -174,7 +190,8 @@ def _score(documents: list[Document], mind: _Mind) -> tuple[list[str], Iterator[
         yield from held
         yield from (Batch.of(portion, mind.lm) for portion in portions[1:])
 
-    answers, counts = zip(*((ask(batch), _words(batch)) for batch in batches()), strict=True)
+    signals = _asked(mind.card)
+    answers, counts = zip(*((ask(batch, signals), _words(batch)) for batch in batches()), strict=True)
     texts = [document.text for document in documents]
     usual = mind.card.language
     languages = [_language(text, row, usual) for text, row in zip(texts, sum(counts).tolist(), strict=True)]
@@ -203,7 +220,7 @@ def _measure(
     silent[np.ix_(foreign | (batch.kind != PROSE), _of(card, lambda signal: signal.language != "any"))] = True
     silent[np.ix_(batch.kind == VERSE, _of(card, lambda signal: signal.family == "repetition"))] = True
     silent[batch.kind == FURNITURE] = True
-    return _Scored(documents, batch, *_weigh(batch, extract(batch, verdicts), silent, mind))
+    return _Scored(documents, batch, *_weigh(batch, extract(batch, verdicts, _asked(card)), silent, mind))
 
 
 def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> tuple[Extraction, Floats, Floats]:
@@ -211,10 +228,10 @@ def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> t
 
     silent: (sentences, features of the card) what is not to speak.
     """
-    if mind.reader is None:
+    reading = _of(mind.card, lambda signal: signal in READING)
+    if mind.reader is None or not reading.any():
         return extraction, *_weighed(extraction, silent, mind.card)
     extraction = heard(extraction, batch, None)
-    reading = _of(mind.card, lambda signal: signal in READING)
     _, first = _weighed(extraction, silent | reading, mind.card)
     asked = (first >= mind.asked_from) & ~silent[:, reading].any(axis=1)
     extraction = heard(extraction, batch, mind.reader.read(batch, asked))
@@ -227,7 +244,12 @@ def _weighed(extraction: Extraction, silent: Mask, card: Scorecard) -> tuple[Flo
 
 
 def _columns(extraction: Extraction, card: Scorecard) -> Floats:
-    return extraction.features[:, [_FEATURES.index(name) for name in card.features]]
+    return extraction.features[:, [PLACES[name] for name in card.features]]
+
+
+def _asked(card: Scorecard) -> tuple[Signal, ...]:
+    """The signals that the card has a feature of."""
+    return tuple(signal for signal in SIGNALS if not set(signal.features).isdisjoint(card.features))
 
 
 def _of(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
@@ -262,7 +284,7 @@ def _findings(scored: _Scored, card: Scorecard, i: int, text: str, start: int) -
         if whole_part < _LEAST_CONTRIBUTION:
             return
         runs = signal.evidence(scored.batch, scored.extraction.values[signal.name], i)
-        value = float(scored.extraction.features[i, _FEATURES.index(signal.features[0])])
+        value = float(scored.extraction.features[i, PLACES[signal.features[0]]])
         for begin, end in zip((runs.starts + shift).tolist(), (runs.ends + shift).tolist(), strict=True):
             part = whole_part * (end - begin) / int(runs.lengths.sum())
             yield Finding(signal.name, begin, end, value, part, _reason(signal, text[begin:end]))
@@ -300,7 +322,7 @@ def _folder(name: str | Path) -> Path:
 @cache
 def _load(folder: Path) -> tuple[Scorecard, LanguageModel, Reader | None]:
     card = model.load(folder / "scorecard.json")
-    if strange := set(card.features) - set(_FEATURES):
+    if strange := set(card.features) - set(PLACES):
         raise ValueError(f"{folder}: needs signals this garble does not have: {', '.join(sorted(strange))}")
     if card.network is None:
         return card, lm.load(folder / "lm.npz"), None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from garble.cost import Cost
     from garble.report import Finding, Report, ScoredSentence
     from garble.signals.base import Signal
 
@@ -304,6 +305,20 @@ def table(signals: Iterable[Signal], stream: TextIO) -> str:
     rows.add_column("what it looks for")
     for signal in signals:
         rows.add_row(signal.name, signal.kind, signal.language, signal.summary)
+    return _printed(rows, console_of(stream))
+
+
+def costs_table(costs: Sequence[Cost], stream: TextIO) -> str:
+    """What each signal costs, and its share of the whole."""
+    from rich.table import Table
+
+    total = sum(cost.microseconds for cost in costs)
+    rows = Table(box=None, pad_edge=False, show_footer=True)
+    rows.add_column("signal", footer="together", no_wrap=True)
+    rows.add_column("microseconds a sentence", footer=f"{total:.2f}", justify="right")
+    rows.add_column("share", footer="100.0 %", justify="right")
+    for cost in costs:
+        rows.add_row(cost.name, f"{cost.microseconds:.2f}", f"{cost.microseconds / total:.1%}".replace("%", " %"))
     return _printed(rows, console_of(stream))
 
 

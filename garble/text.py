@@ -30,14 +30,16 @@ _HEADING_WORDS = 12
 _WRAP = range(45, 101)
 
 _LINE_ENDS = r"\r\n\v\f\x85\u2028\u2029"
-_NO_SEPARATORS = str.maketrans("\x1c\x1d\x1e", "   ")
 _UNSAID = re.compile("[\ud800-\udfff]")
+_LINE = re.compile(f"[^{_LINE_ENDS}]+")
 _LINE_END = re.compile(f"[{_LINE_ENDS}]")
 _BREAK = rf"(?>\r\n|[{_LINE_ENDS}])"
 _BLANK = re.compile(rf"{_BREAK}[^\S\r\n]*{_BREAK}")
 _BULLET = re.compile(r"\s*(?:[-*+•‣▪◦·–—]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+")
 _ABBREVIATION = re.compile(r"\b(?:vs|cf|e\.g|i\.e|approx|ca|Nos?)\.$")
 _RUN_TOGETHER = re.compile(r"[a-z][.!?][A-Z]")
+# Characters that are parted at a time; a sentence longer than that is cut.
+_WINDOW = 100_000
 _QUOTES = '"“”'
 _NO_QUOTES = str.maketrans(_QUOTES, "   ")
 _AFTER_COMMA = re.compile(r"[,;]['\"’”)]*\s+(?!I\b)(\w+)")
@@ -82,10 +84,14 @@ class Document:
         return np.asarray(((starts < edges[:, 1]) & (ends > edges[:, 0])).any(axis=1))
 
 
+# Columns of a sentence that stands alone, shared by all that do.
+_FIRST, _ALONE = np.zeros(1, np.int64), np.ones(1, np.int64)
+
+
 def whole(text: str) -> Document:
     """`text` taken as one sentence of prose, whatever it holds."""
     span = np.array([[0, len(text)]])
-    return Document(text, span, span, np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1, np.int64), 1)
+    return Document(text, span, span, _FIRST, _FIRST, _ALONE, 1)
 
 
 def segment(text: str) -> Document:
@@ -112,13 +118,10 @@ def segment(text: str) -> Document:
 
 def _lines(text: str) -> Iterator[Span]:
     """The lines that hold anything, without the spaces around it."""
-    end = 0
-    # Python ends lines at information separators too, which no editor does.
-    for line in text.translate(_NO_SEPARATORS).splitlines(keepends=True):
-        start, end = end, end + len(line)
-        if filled := line.strip():
-            start += len(line) - len(line.lstrip())
-            yield start, start + len(filled)
+    for line in _LINE.finditer(text):
+        start, end = _strip(text, *line.span())
+        if start < end:
+            yield start, end
 
 
 def _blocks(text: str) -> Iterator[list[Span]]:
@@ -170,13 +173,28 @@ def _sentences(text: str, start: int, end: int) -> list[Span]:
         span = _strip(text, start + first, start + last)
         if span[0] >= span[1]:
             continue
-        if spans and _clings(text, spans[-1], span):
+        if spans and span[1] - spans[-1][0] <= _WINDOW and _clings(text, spans[-1], span):
             span = (spans.pop()[0], span[1])
         spans.append(span)
     return spans
 
 
 def _boundaries(plain: str) -> Iterator[Span]:
+    """Where the sentences of a line lie; of a long one in windows, so that the time does not outgrow the length."""
+    start = 0
+    while start < len(plain):
+        end = start + _WINDOW
+        if is_inside := end < len(plain):
+            end = plain.rfind(" ", start, end) + 1 or end
+        spans = list(_parted(plain[start:end])) or [(0, end - start)]
+        if is_inside and len(spans) > 1:
+            # The last may go on beyond the window.
+            spans.pop()
+        yield from ((start + first, start + last) for first, last in spans)
+        start += spans[-1][1]
+
+
+def _parted(plain: str) -> Iterator[Span]:
     """Sentencex's sentences; it takes a speech in quotation marks for one, so those are cut again without the marks."""
     for found in sentencex.get_sentence_boundaries("en", plain):
         start, end = found["start_index"], found["end_index"]

@@ -142,6 +142,12 @@ def test_ngrams_stay_inside_their_sentence_and_are_alike_when_their_words_are(te
 
 
 @given(st.lists(ANY_TEXT, max_size=4))
+def test_sentences_alone_are_documents_of_one_sentence(texts: list[str]) -> None:
+    quick, slow = Batch.alone(texts), Batch.of([whole(text) for text in texts])
+    assert all(np.array_equal(getattr(quick, name), getattr(slow, name)) for name in Batch.__dataclass_fields__)
+
+
+@given(st.lists(ANY_TEXT, max_size=4))
 def test_a_batch_holds_the_sentences_of_its_documents_in_order(texts: list[str]) -> None:
     documents = [segment(text) for text in texts]
     batch = Batch.of(documents)

@@ -25,7 +25,7 @@ from garble import scorer as scoring
 from garble import train as training
 from garble.cli import main
 from garble.report import Finding, Passage, Report, ScoredSentence
-from garble.signals import EVERY
+from garble.signals import EVERY, SIGNALS
 from garble.stats import readability
 from garble.terminal import segments, visible
 
@@ -397,6 +397,32 @@ def test_signals_lists_them_all() -> None:
     assert [signal["name"] for signal in listed] == [signal.name for signal in EVERY]
     table = garble("signals").stdout
     assert all(signal.name in table for signal in EVERY)
+
+
+def test_signals_cost_tells_what_each_takes() -> None:
+    listed = json.loads(garble("signals", "--cost", "--format", "json").stdout)
+    assert {signal.name for signal in SIGNALS} < {cost["name"] for cost in listed}
+    took = [cost["microseconds"] for cost in listed]
+    assert took == sorted(took, reverse=True)
+    assert sum(took) > 0
+    assert all(signal.name in garble("signals", "--cost").stdout for signal in SIGNALS)
+
+
+def test_a_signal_that_is_left_out_says_nothing_and_is_told_of() -> None:
+    looped = b"I want to to to to to to to go home."
+    (line,) = garble("score", "-", "--format", "jsonl", "--without", "repetition", stdin=looped).stdout.splitlines()
+    report = json.loads(line)
+    found = {finding["signal"] for sentence in report["sentences"] for finding in sentence["findings"]}
+    assert not any(name.startswith("repetition.") for name in found)
+    assert report["score"] < json.loads(garble("score", "-", "--format", "jsonl", stdin=looped).stdout)["score"]
+    assert report["signature"].endswith("|w:repetition")
+    assert report["notes"][0].startswith("without repetition: every score lacks")
+
+
+@pytest.mark.parametrize("command", [("score",), ("repair",), ("filter", "-o", "-")])
+def test_a_signal_that_is_none_is_refused(command: tuple[str, ...]) -> None:
+    result = garble(*command, "-", "--without", "repetition.lop", stdin=b"")
+    assert (result.exit_code, result.stderr) == (2, "garble: no signal repetition.lop; garble signals lists them all\n")
 
 
 def test_explain_prints_the_docstring() -> None:

@@ -167,7 +167,7 @@ def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_unsure_reads_the_band_and_all_reads_everything(deep: Path) -> None:
     texts = [*COMPANY, *EXAMPLES, LONG]
     without, unsure, every = (
-        Scorer(*given).score_sentences(texts) for given in (("en",), (deep,), (deep, "balanced", "all"))
+        Scorer(*given).score_sentences(texts) for given in (("en",), (deep,), (deep, "balanced", (), "all"))
     )
     asked = without >= 0.2
     assert 0 < asked.sum() < len(texts)

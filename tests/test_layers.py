@@ -17,7 +17,7 @@ FLOORS = [
     {"corpus"},
     {"integrations"},
     {"prefilter", "mending", "view"},
-    {"scorer", "train", "own"},
+    {"scorer", "train", "own", "cost"},
     {"signals", "deep"},
     {"batch", "model", "report", "corrupt", "estimation", "lm"},
     {"text", "io", "data", "lexicon", "alphabet", "language", "stats"},

@@ -52,11 +52,23 @@ def test_the_example_in_the_docstring_holds() -> None:
     assert doctest.testmod(mending).failed == 0
 
 
-@pytest.mark.xfail(strict=True, reason="the third turn of the name is not seen as one")
 def test_a_loop_of_names_is_mended() -> None:
     end = "told public radio that a third of the trade could be lost."
     text = f"Antje Lorenzen told public radio Antje Lorenzen to public radio Antje Lorenzen {end}"
     assert repair(f"{CLEAN} {text}").text == f"{CLEAN} Antje Lorenzen {end}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "They met outside AT&T Park at AT&T Park Street, where in in-fighting circles nobody had been seen before.",
+        "She wrote the score of the musical Spend Spend Spend, which ran for eleven months in a small theatre.",
+        "In the The Tale of the Tin Duck, printed a year later, the duck goes to sea in a bucket full of holes.",
+        "“Oh, he’s gone, he’s gone, and I never told him where the key was!” she cried from the foot of the stairs.",
+    ],
+)
+def test_what_people_say_twice_stays(text: str) -> None:
+    assert not any(edit.signal.startswith("repetition.") for edit in repair(f"{CLEAN} {text}").edits)
 
 
 @pytest.mark.parametrize(("text", "mended"), MENDED.items())

@@ -22,7 +22,7 @@ from garble.lm import LanguageModel
 from garble.report import Report
 from garble.scorer import Scorer
 from garble.signals import FEATURES, SIGNALS, extract
-from garble.text import segment
+from garble.text import segment, whole
 
 ARTICLE = """\
 The council of Osterby voted on Monday to repair the bridge before the winter.
@@ -344,6 +344,17 @@ def test_the_signature_names_version_model_and_threshold(threshold: str | float)
     signature = Scorer(threshold=threshold).score(LOOP).signature
     assert signature.startswith(f"garble|v:{garble.__version__}|m:en-")
     assert signature.endswith(f"|t:{threshold}")
+
+
+def test_a_score_without_signals_is_the_score_less_their_part(corpus: list[str], scorer: Scorer) -> None:
+    some = Scorer(without=("fluency.word_order", "repetition"))
+    kept = np.array([name in some.card.features for name in scorer.card.features])
+    assert 0 < kept.sum() < len(kept)
+    x = extract(Batch.of([whole(text) for text in corpus[:50]], scorer.lm)).features
+    x = x[:, [FEATURES.index(name) for name in scorer.card.features]]
+    expected = model.sigmoid(scorer.card.intercept + scorer.card.contributions(x)[:, kept].sum(axis=1))
+    assert np.allclose(some.score_sentences(corpus[:50]), expected)
+    assert copy.deepcopy(some).signature == some.signature == f"{scorer.signature}|w:fluency.word_order,repetition"
 
 
 # Models and thresholds.

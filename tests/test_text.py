@@ -228,3 +228,16 @@ def test_verse_is_known_by_its_lines() -> None:
     ]
     assert set(kinds("\n".join(lines))) == {"verse"}
     assert set(kinds(" ".join(lines).lower())) == {"prose"}
+
+
+def test_a_line_of_any_length_is_parted_as_a_short_one_is() -> None:
+    sentences = [f"Ship number {n} came in at noon, and “nobody saw it,” said the pilot." for n in range(5000)]
+    assert segment(" ".join(sentences)).slices() == sentences
+
+
+@pytest.mark.parametrize("piece", ["no ", "abcdefghij", '"', "?!", "漢字"])
+def test_what_never_stops_is_cut_and_nothing_is_lost(piece: str) -> None:
+    text = piece * (250_000 // len(piece))
+    parts = segment(text).slices()
+    assert "".join("".join(parts).split()) == "".join(text.split())
+    assert max(map(len, parts)) <= 100_000

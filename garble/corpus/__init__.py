@@ -42,7 +42,7 @@ def run(plan: Plan, workers: int = 1, resume: bool = False) -> Iterator[Step]:
     strict plan; and for an output that cannot be written, but OSError when that is standard output. ValueError for a
     threshold, unit or model that does not exist.
     """
-    settings = {"signature": Scorer(plan.model, plan.threshold).signature}
+    settings = {"signature": Scorer(plan.model, plan.threshold, plan.without).signature}
     check(plan)
     return _steps(plan, workers, settings | _settings(plan), resume)
 

@@ -92,7 +92,7 @@ def outcome(plan: Plan, task: Task) -> Outcome:
     else:
         rows = form.parse(task.block)
         parts = {"kept": _kept, "rejected": _rejected}
-    decisions = _prefilter(plan.threshold, plan.unit, plan.model).decide(rows.texts)
+    decisions = _prefilter(plan.threshold, plan.unit, plan.model, plan.without).decide(rows.texts)
     statistics = Statistics()
     for text, decision in zip(rows.texts, decisions, strict=True):
         statistics.add(decision, len(text))
@@ -107,7 +107,7 @@ def outcome(plan: Plan, task: Task) -> Outcome:
 
 def _kept(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision]) -> bytes:
     if plan.form == "dolma":
-        model = _prefilter(plan.threshold, plan.unit, plan.model).scorer.card.name
+        model = _prefilter(plan.threshold, plan.unit, plan.model, plan.without).scorer.card.name
         return b"".join(dumped(_attributes(rows, i, name, model, decisions[i])) + b"\n" for i in range(len(decisions)))
     if plan.form == "annotated":
         return form.write(rows, range(len(decisions)), {}, {i: annotation(d.report) for i, d in enumerate(decisions)})
@@ -150,8 +150,8 @@ def _attributes(rows: Rows, i: int, name: str, model: str, decision: Decision) -
 
 
 @cache
-def _prefilter(threshold: str | float, unit: Unit, model: str) -> Prefilter:
-    return Prefilter(threshold, unit, model)
+def _prefilter(threshold: str | float, unit: Unit, model: str, without: tuple[str, ...]) -> Prefilter:
+    return Prefilter(threshold, unit, model, without)
 
 
 @contextmanager

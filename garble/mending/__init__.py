@@ -12,6 +12,7 @@ True
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain, groupby, zip_longest
@@ -67,6 +68,8 @@ MENDERS: dict[str, Mender] = {
 OVERALL = "overall"
 # Characters of a document that are scored with a sentence, for the signals that look around.
 _AROUND = 10_000
+# A change within one of these would break it.
+_ADDRESS = re.compile(r"\S*(?:://|www\.|\w@\w)\S*")
 # So many ways to mend a sentence are tried.
 _MOST = 64
 
@@ -185,16 +188,21 @@ def _candidates(text: str, sentence: ScoredSentence) -> list[Candidate]:
     """What might mend a sentence: of each signal the likeliest change of all its findings, and every change alone."""
     alone: dict[tuple[int, int, str], Edit] = {}
     together: list[list[Edit]] = []
+    addresses = [match.span() for match in _ADDRESS.finditer(text, sentence.start, sentence.end)]
     for signal, findings in groupby(sentence.findings, lambda finding: finding.signal):
         together.append([])
         for finding in findings:
             changes = MENDERS[signal](text, sentence, finding) if signal in MENDERS else ()
             edits = [Edit(start, end, text[start:end], after, signal) for start, end, after in changes]
-            edits = [edit for edit in edits if edit.before != edit.after]
+            edits = [edit for edit in edits if edit.before != edit.after and not _within(edit, addresses)]
             together[-1] += edits[:1]
             alone |= {(edit.start, edit.end, edit.after): edit for edit in edits}
     several = [_apart(sorted(edits, key=lambda edit: edit.start)) for edits in together if len(edits) > 1]
     return [*several, *((edit,) for edit in alone.values())][:_MOST]
+
+
+def _within(edit: Edit, places: Iterable[tuple[int, int]]) -> bool:
+    return any(start <= edit.start and edit.end <= end for start, end in places)
 
 
 def _apart(edits: Iterable[Edit]) -> tuple[Edit, ...]:

@@ -13,8 +13,9 @@ from garble import lexicon
 from garble.mending.base import Change
 from garble.report import Finding, ScoredSentence
 
-_TOKEN = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
-_PIECE_AGAIN = re.compile(r"(\w{2,8}?)\1+", re.IGNORECASE)
+# "In-fighting" is not "in" again, nor "AT&T" a second "at".
+_TOKEN = re.compile(r"\w+(?:['’&/-]\w+)*|[^\w\s]")
+_PIECE_AGAIN = re.compile(r"([^\W\d_]{2,8}?)\1+", re.IGNORECASE)
 # A token is compared with so many of its like, so far before it: loops turn close by.
 _RECENT, _LONGEST_TURN = 8, 100
 # With fewer words than this beside its loop a sentence says nothing, and what it was to say nobody can know.
@@ -38,9 +39,9 @@ def name_once(text: str, sentence: ScoredSentence, finding: Finding) -> Iterator
         before, *left_out = tokens[len(said) + again.b - 1 :][: again.size + 1]
         is_loop = sentence.text.count(text[left_out[0].start() : left_out[-1].end()]) > 2
         # "The" or "of" before the name would be left without a noun.
-        if not is_loop and _is_content(before.group().lower()):
+        if not is_loop and _is_content(before.group()):
             yield Change(before.end(), left_out[-1].end(), "")
-    yield from (change for change in _turns(sentence) if change.start < finding.start and change.end == finding.end)
+    yield from (change for change in _turns(sentence) if change.start < finding.start and finding.end <= change.end)
 
 
 def clause_once(text: str, sentence: ScoredSentence, finding: Finding) -> Iterator[Change]:
@@ -88,7 +89,8 @@ def _turns(sentence: ScoredSentence) -> list[Change]:
             found.append((again, again + whole))
         if whole and any(map(_is_content, words[again + whole : end])):
             found.append((again, end))
-        if whole < size:
+        # What is parted by one word alone goes round on purpose: "day by day".
+        if whole < size and lag + whole > 2:
             kept, link = words[first : end - whole - lag], words[first + size - whole : again]
             lost = [word for word in link if word not in kept]
             if len(lost) <= 1 and not any(_is_content(word) or word in _STOPS for word in lost):
@@ -99,10 +101,15 @@ def _turns(sentence: ScoredSentence) -> list[Change]:
 
 def _is_emphasis(turn: Sequence[str], turns: int) -> bool:
     """Whether people say such a thing again on purpose: "Let me go! Let me go!", "no, no, no", "more and more and"."""
-    if len(turn) != 2:
-        return not _CRIES.isdisjoint(turn)
-    is_linked = not lexicon.words("links").isdisjoint(turn)
-    return (is_linked and turns <= 2) or (not all(map(_is_word, turn)) and turns <= 3)
+    if not _CRIES.isdisjoint(turn):
+        return True
+    if len(turn) == 1:
+        # Titles and slogans are: "Tora Tora Tora".
+        return turns == 3 and turn[0].istitle()
+    # "He's dead, he's dead": a mark parts the turns.
+    if not (_is_word(turn[0]) and _is_word(turn[-1])):
+        return turns <= (3 if len(turn) == 2 else 2)
+    return len(turn) == 2 and turns <= 2 and not lexicon.words("links").isdisjoint(turn)
 
 
 def _echoes(words: list[str]) -> Iterator[tuple[int, int, int]]:
@@ -129,7 +136,9 @@ def _is_loop(words: list[str]) -> bool:
 
 
 def _words(tokens: Sequence[re.Match[str]]) -> list[str]:
-    return [token.group().lower() for token in tokens]
+    """The words as they are written, the first without its capital where it comes back without."""
+    words = [token.group() for token in tokens]
+    return [words[0].lower(), *words[1:]] if words and words[0].lower() in words[1:] else words
 
 
 def _is_word(word: str) -> bool:
@@ -137,4 +146,4 @@ def _is_word(word: str) -> bool:
 
 
 def _is_content(word: str) -> bool:
-    return _is_word(word) and word not in lexicon.words("function_words")
+    return _is_word(word) and word.lower() not in lexicon.words("function_words")

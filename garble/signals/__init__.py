@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,6 +65,8 @@ EVERY = tuple(signal for family in _FAMILIES for signal in SIGNALS + READING if 
 
 FEATURES: tuple[str, ...] = tuple(name for signal in SIGNALS for name in signal.features)
 FEATURES_READ: tuple[str, ...] = tuple(name for signal in READING for name in signal.features)
+# The column of each feature.
+PLACES = {name: place for place, name in enumerate(FEATURES + FEATURES_READ)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,14 +81,26 @@ class Extraction:
     values: dict[str, Values]
 
 
-def extract(batch: Batch, verdicts: Mapping[str, Values] | None = None) -> Extraction:
-    """Every signal over the whole batch, each computed once.
+def chosen(names: Collection[str]) -> tuple[Signal, ...]:
+    """The signals of these names, and all of the families of these names. Raises ValueError for a name of neither."""
+    if strange := set(names).difference(*((signal.name, signal.family) for signal in EVERY)):
+        raise ValueError(f"no signal {', '.join(sorted(strange))}; garble signals lists them all")
+    return tuple(signal for signal in EVERY if not {signal.name, signal.family}.isdisjoint(names))
+
+
+def extract(
+    batch: Batch, verdicts: Mapping[str, Values] | None = None, signals: Sequence[Signal] = SIGNALS
+) -> Extraction:
+    """The signals over the whole batch, each computed once; the features of those that are not asked are 0.
 
     verdicts: what `judge` found, by signal, where the batch holds a part of a document.
     """
-    values = {signal.name: signal.values(batch, (verdicts or {}).get(signal.name)) for signal in SIGNALS}
-    columns = [column for signal in SIGNALS for column in signal.columns(batch, values[signal.name])]
-    return Extraction(np.stack(columns, axis=1), values)
+    values = {signal.name: signal.values(batch, (verdicts or {}).get(signal.name)) for signal in signals}
+    features = np.zeros((len(batch), len(FEATURES)))
+    for signal in signals:
+        for name, column in zip(signal.features, signal.columns(batch, values[signal.name]), strict=True):
+            features[:, PLACES[name]] = column
+    return Extraction(features, values)
 
 
 def heard(extraction: Extraction, batch: Batch, opinion: Opinion | None) -> Extraction:
@@ -98,16 +112,16 @@ def heard(extraction: Extraction, batch: Batch, opinion: Opinion | None) -> Extr
     return Extraction(features, extraction.values | values)
 
 
-def ask(batch: Batch) -> dict[str, Columns]:
+def ask(batch: Batch, signals: Sequence[Signal] = SIGNALS) -> dict[str, Columns]:
     """By signal with a survey, the columns it gives of one batch."""
-    return {signal.name: signal.survey.ask(batch) for signal in SIGNALS if signal.survey}
+    return {signal.name: signal.survey.ask(batch) for signal in signals if signal.survey}
 
 
 def judge(answers: Sequence[Mapping[str, Columns]]) -> list[dict[str, Values]]:
     """A batch, by signal with a survey, the verdict on its rows; from what `ask` gave of all parts of a document."""
     found: list[dict[str, Values]] = [{} for _ in answers]
     for signal in SIGNALS:
-        if signal.survey:
+        if signal.survey and signal.name in answers[0]:
             parts = [answer[signal.name] for answer in answers]
             verdict = signal.survey.judge(*(np.concatenate(column) for column in zip(*parts, strict=True)))
             cuts = np.cumsum([len(part[0]) for part in parts])[:-1]

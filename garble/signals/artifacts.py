@@ -196,9 +196,16 @@ def missing_space(batch: Batch) -> Mask:
 _UNSPACED = re.compile(r"(?<![\w.@/:-])[a-z]{3,}[.!?][A-Z][a-z]{1,}(?=[\s,;])")
 
 
+def _marks(batch: Batch) -> Ints:
+    """(quotes,) where they stand; of a row of the same mark, which quotes nothing, the first and the last."""
+    quotes = batch.places('"“”')
+    sign = batch.codes[quotes]
+    return np.asarray(quotes[(batch.beside(quotes, -1) != sign) | (batch.beside(quotes, 1) != sign)])
+
+
 def _quotes(batch: Batch) -> Columns:
     """(quotes,) the paragraph, whether it opens, may be a sign for inches, could open, is in a paragraph of several."""
-    quotes = batch.places('"“”')
+    quotes = _marks(batch)
     sign, before = batch.codes[quotes], batch.beside(quotes, -1)
     sentence = np.searchsorted(batch.chars, quotes, side="right") - 1
     # A straight mark opens or closes by what stands beside it.
@@ -239,7 +246,7 @@ def broken_quote(batch: Batch, stray: Mask) -> Mask:
     Clean: “We are ready,” she said. “The rest is up to them.” Nobody else came.
     """
     found = np.zeros(len(batch.codes), bool)
-    found[batch.places('"“”')[stray]] = True
+    found[_marks(batch)[stray]] = True
     return found
 
 
