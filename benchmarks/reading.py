@@ -95,13 +95,10 @@ def without(data: Path, folder: Path, pair: str) -> Told:
     x, y = x[prose], y[prose]
     pairs = train.contrasts(data, _on.lm, pair, reader)
     less = tuple(side[::STEP] for side in pairs)
-    names = FEATURES + FEATURES_READ
-    deep, _ = train.fit_scorecard(x, y, names, np.median(x[~y], axis=0), less)
+    typical, count = np.median(x[~y], axis=0), len(FEATURES)
+    alone, _ = train.fit_scorecard(x[:, :count], y, FEATURES, typical[:count], tuple(side[:, :count] for side in less))
+    deep = train.extended(alone, x, y, FEATURES_READ, typical, less)
     deep = replace(deep, network=replace(header, unsure=train.unsure_from(deep, x, y)))
-    plain = [FEATURES.index(name) for name in FEATURES]
-    alone, _ = train.fit_scorecard(
-        x[:, plain], y, FEATURES, np.median(x[~y], axis=0)[plain], tuple(side[:, plain] for side in less)
-    )
     wanted = {name: _on.sets[name] for name in (pair, f"{pair} bad", f"{pair} post-edit")}
     return told_of({**wanted, "panel": part(_on.panel)}, alone, deep, reader)
 

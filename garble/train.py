@@ -18,14 +18,14 @@ from garble import estimation
 from garble import lm as language_model
 from garble.alphabet import encode
 from garble.batch import Batch, Floats, Mask, offsets, packets
-from garble.corrupt import corrupt, corrupt_finely
+from garble.corrupt import corrupt
 from garble.data import Record, by_document, clean_texts, post_edited, read_records
 from garble.deep.reader import Reader
 from garble.deep.reader import load as load_reader
 from garble.lm import LanguageModel
 from garble.model import Network, Pooling, Scorecard, logit, sigmoid
 from garble.scorer import Scorer
-from garble.signals import FEATURES, FEATURES_READ, SIGNALS, extract, heard
+from garble.signals import FEATURES, FEATURES_READ, PLACES, SIGNALS, extract, heard
 from garble.text import KINDS, PROSE, Document, segment, whole
 
 Log = Callable[[str], None]
@@ -97,8 +97,6 @@ def with_usual(lm: LanguageModel, texts: Iterable[str]) -> LanguageModel:
 
 # Chosen by hand with an eye on figures of dev/, which is otherwise only measured on.
 _CORRUPTED_SHARE = 0.2
-# With a network so many of the corruptions are fine ones.
-_FINE_SHARE = 0.4
 _CHARACTERS_A_KIND = 1_500_000
 _QUANTILES = (0.01, 0.1, 0.35, 0.65, 0.9, 0.98, 0.998)
 # Of features that are mostly 0, besides that: a small share of a long sentence is as sure a sign as a large one.
@@ -122,21 +120,15 @@ _LICENSED = ("poetry", "dialect fiction")
 COSTS = {"strict": 0.001, "balanced": 0.01, "loose": 0.05}
 
 
-def corrupted_document(text: str, rng: Random, fine: float = 0.0) -> tuple[Document, Mask]:
-    """A human text with some of its sentences corrupted, and which sentences those are.
-
-    fine: the share of the corruptions that only a network may see.
-    """
+def corrupted_document(text: str, rng: Random) -> tuple[Document, Mask]:
+    """A human text with some of its sentences corrupted, and which sentences those are."""
     said: list[str] = []
     garbled: list[tuple[int, int]] = []
     size = end = 0
     before: list[str] = []
     for start, stop in segment(text).sentences.tolist():
         sentence = text[start:stop]
-        damaged = sentence
-        if rng.random() < _CORRUPTED_SHARE:
-            make = corrupt_finely if fine and rng.random() < fine else corrupt
-            damaged = make(sentence, rng, before)
+        damaged = corrupt(sentence, rng, before) if rng.random() < _CORRUPTED_SHARE else sentence
         size += start - end
         if damaged != sentence:
             garbled.append((size, size + len(damaged)))
@@ -169,13 +161,13 @@ def labelled_documents(data: Path, rng: Random, without: str = "", deep: bool = 
     """What the scorecard learns from: human documents partly corrupted, bad and sound machine translation.
 
     And which of all their sentences are garbled. without: a language pair ("ro-en") that is left out, so that a figure
-    on it is one on a pair never seen. deep: for a scorecard with a network, which
-    learns from fine corruptions too, and not from the translations that the network was taught with.
+    on it is one on a pair never seen. deep: for a scorecard with a network, leave
+    out, too, the translations that the network was taught with.
     """
     documents: list[Document] = []
     labels: list[Mask] = []
     for text in human_texts(data, rng):
-        document, garbled = corrupted_document(text, rng, _FINE_SHARE if deep else 0.0)
+        document, garbled = corrupted_document(text, rng)
         # Half of them sentence by sentence, so that standing alone is no mark of either class.
         documents += alone(document) if rng.random() < 0.5 else [document]
         labels.append(garbled)
@@ -258,6 +250,46 @@ def fit_scorecard(
     return card, make_pipeline(spline, regression)
 
 
+def extended(
+    card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], typical: Floats, pairs: tuple[Floats, Floats]
+) -> Scorecard:
+    """A scorecard with more features, fitted as those of `fit_scorecard` are; what the card says stays as it is.
+
+    x: (sentences, features) in the order of an extraction, those of `names` last; typical and pairs likewise.
+    """
+    from scipy.optimize import minimize
+    from sklearn.preprocessing import SplineTransformer
+
+    known, more = [PLACES[name] for name in card.features], [PLACES[name] for name in names]
+    knots = np.stack([knots_of(column) for column in x[:, more].T])
+    spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant").fit(x[:, more])
+    worse, better = pairs
+    rows = [spline.transform(x[:, more]), spline.transform(worse[:, more]) - spline.transform(better[:, more])]
+    said = [card.contributions(some[:, known]).sum(axis=1) for some in (x, worse, better)]
+    # A sound sentence counts with its signs turned, so that all that is shown is to come out above 0.
+    sign = np.concatenate([np.where(y, 1.0, -1.0), np.ones(len(worse))])
+    shown = np.concatenate(rows) * sign[:, None]
+    given = np.concatenate([card.intercept + said[0], said[1] - said[2]]) * sign
+    weight = np.concatenate([np.ones(len(y)), np.full(len(worse), _WEIGHT_OF_PAIRS)])
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        odds = given + shown @ weights
+        slope = -weight * sigmoid(-odds)
+        total = weight @ np.logaddexp(0, -odds) + weights @ weights / (2 * _STRENGTH)
+        return float(total), shown.T @ slope + weights / _STRENGTH
+
+    found = minimize(loss, np.zeros(shown.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 3000})
+    weights = found.x.reshape(knots.shape)
+    usual = np.array([np.interp(typical[j], knots[i], weights[i]) for i, j in enumerate(more)])
+    return replace(
+        card,
+        features=card.features + names,
+        intercept=float(card.intercept + usual.sum()),
+        knots=np.concatenate([card.knots, knots]),
+        weights=np.concatenate([card.weights, weights - usual[:, None]]),
+    )
+
+
 def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
     """For each named threshold the lowest score that no kind of human text reaches more often than it may.
 
@@ -306,7 +338,7 @@ def train_en(data: Path, out: Path, seed: int, log: Log) -> None:
 
 
 def train_deep(data: Path, network: Path, out: Path, seed: int, log: Log) -> None:
-    """Train the scorecard that reads with a network, on the language model of "en", and write all of it into `out`.
+    """Add to the scorecard "en" what a network's verdicts weigh, and write all of it into `out`.
 
     network: the folder with network.onnx and tokenizer.json, which are taken over. What the network was taught with is
     left out. Raises ValueError, in one line, where the network cannot be read.
@@ -316,13 +348,13 @@ def train_deep(data: Path, network: Path, out: Path, seed: int, log: Log) -> Non
         (part / "network.onnx").write_bytes(raw)
         (part / "tokenizer.json").write_bytes((network / "tokenizer.json").read_bytes())
         header = Network("en", sha256(raw).hexdigest(), 0.0, ((0.0, 1.0),) * 3)
-        reader, lm = load_reader(part, header), Scorer("en").lm
+        reader, plain = load_reader(part, header), Scorer("en")
         log("reading clean text")
         header = replace(header, usual=usual_opinion(reader, (text for _, text in clean_texts(data, held_out=True))))
         reader = load_reader(part, header)
-        x, y, pairs = deep_rows(data, lm, reader, Random(seed))
+        x, y, pairs = deep_rows(data, plain.lm, reader, Random(seed))
         log(f"fitting {x.shape[1]} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
-        card, _ = fit_scorecard(x, y, FEATURES + FEATURES_READ, np.median(x[~y], axis=0), pairs)
+        card = extended(plain.card, x, y, FEATURES_READ, np.median(x[~y], axis=0), pairs)
         header = replace(header, unsure=unsure_from(card, x, y))
         asked = unread_scores(card, x[~y]) >= header.unsure
         log(f"asked from {header.unsure} on: of {asked.mean():.0%} of the clean sentences")

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from garble.corrupt import CORRUPTIONS, DOCUMENT_CORRUPTIONS, FINE_CORRUPTIONS, Corruption, corrupt, corrupt_finely
+from garble.corrupt import CORRUPTIONS, DOCUMENT_CORRUPTIONS, Corruption, corrupt
 
 SENTENCES = [
     "The mayor of Lisbon, Ana Lopes, said on Monday that the city would build 1,200 flats by 2027.",
@@ -45,7 +45,7 @@ def test_a_corruption_changes_the_sentence_or_says_none(corruption: Corruption) 
 
 @pytest.mark.parametrize(
     "corruption",
-    DOCUMENT_CORRUPTIONS + FINE_CORRUPTIONS,
+    DOCUMENT_CORRUPTIONS,
     ids=name_of,
 )
 def test_a_corruption_of_the_document_changes_the_sentence_or_says_none(corruption: Corruption) -> None:
@@ -66,11 +66,3 @@ def test_corrupt_does_the_same_damage_for_the_same_seed_and_other_damage_for_ano
     made = [[corrupt(SENTENCES[0], Random(seed), []) for seed in range(100)] for _ in range(2)]
     assert made[0] == made[1]
     assert len(set(made[0])) > 80
-
-
-def test_a_fine_corruption_leaves_most_words_where_they_were() -> None:
-    before = SENTENCES[0].split()
-    for seed in range(100):
-        after = corrupt_finely(SENTENCES[0], Random(seed), SENTENCES[1:3]).split()
-        assert after != before
-        assert len(set(after) & set(before)) > len(before) - 5

@@ -15,13 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_signals import COMPANY, EDGES, check
 
-from garble import lm, model
+from garble import lm, model, train
 from garble.batch import Batch, Opinion
 from garble.cli import main
 from garble.deep import reader as reading
 from garble.deep import words
 from garble.scorer import Scorer
-from garble.signals import FEATURES, FEATURES_READ, READING, extract, heard
+from garble.signals import FEATURES, FEATURES_READ, PLACES, READING, extract, heard
 from garble.signals.base import Signal
 from garble.text import Document, segment, whole
 
@@ -239,3 +239,57 @@ def test_the_command_line_says_how_the_network_is_asked(deep: Path) -> None:
         given = ["score", "--model", str(deep), "--read", read, "--format", "json", "-"]
         told.append(json.loads(CliRunner().invoke(main, given, input=COMPANY[0]).stdout)[0])
     assert [report["signature"].rpartition("|")[2] for report in told] == ["r:unsure", "r:all"]
+
+
+def test_what_a_scorecard_says_stays_as_it_is_when_it_is_extended() -> None:
+    rng = np.random.default_rng(0)
+    card = model.load(MODEL / "scorecard.json")
+    x = np.zeros((600, len(FEATURES) + len(FEATURES_READ)))
+    y = rng.random(600) < 0.3
+    x[:, len(FEATURES)] = rng.normal(size=600) + 2 * y
+    x[:, len(FEATURES) + 1 :] = rng.normal(size=(600, len(FEATURES_READ) - 1))
+    typical = np.median(x[~y], axis=0)
+    more = train.extended(card, x, y, FEATURES_READ, typical, (x[y][:50], x[~y][:50]))
+    assert more.features == card.features + FEATURES_READ
+    assert (more.weights[: len(card.features)] == card.weights).all()
+    parts = more.contributions(np.concatenate([x[:, [PLACES[name] for name in card.features]], x[:, -5:]], axis=1))
+    told = parts[:, len(card.features)]
+    assert told[y].mean() > told[~y].mean() + 1
+    noise = parts[:, len(card.features) + 1 :]
+    assert np.abs(noise[y].mean(axis=0) - noise[~y].mean(axis=0)).max() < 0.5
+
+
+# The model that ships.
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Scorer:
+    return Scorer("en-deep", read="all")
+
+
+@each_signal
+def test_the_shipped_network_tells_garbled_examples_from_clean_ones(signal: Signal, shipped: Scorer) -> None:
+    def strongest(kind: str) -> list[float]:
+        batch = Batch.of([whole(text) for text in signal.sections[kind]], shipped.lm)
+        opinion = shipped.reader.read(batch, np.ones(len(batch), bool))
+        features = heard(extract(batch), batch, opinion).features
+        return features[:, PLACES[signal.features[0]]].tolist()
+
+    assert min(strongest("Garbled")) > max(strongest("Clean"))
+
+
+def test_the_shipped_network_reads_a_text_alone_as_in_company(shipped: Scorer) -> None:
+    texts = [*COMPANY, *EXAMPLES, LONG]
+    together = shipped.score_sentences(texts)
+    assert together.tolist() == [shipped.score_sentences([text])[0] for text in texts]
+
+
+def test_what_ships_is_small() -> None:
+    sizes = {path: path.stat().st_size for path in MODEL.parent.rglob("*") if path.is_file()}
+    assert sum(size for path, size in sizes.items() if path.parent.name == "en-deep") < 15e6
+    assert sum(sizes.values()) < 30e6
+
+
+def test_the_shipped_network_was_taught_to_see_salad(shipped: Scorer) -> None:
+    salad = "Which of the had seen he door been morning the closed not."
+    assert shipped.score_sentences([salad])[0] > shipped.threshold

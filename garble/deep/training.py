@@ -68,7 +68,7 @@ class Course:
 
 COURSES = {
     "tiny": Course(Shape(500, 32, 1, 2), 4, 4, 256),
-    "small": Course(Shape(8000, 192, 4, 3), 9_600, 600, 3072),
+    "small": Course(Shape(8000, 192, 4, 3), 7_600, 500, 3072),
     "large": Course(Shape(12_000, 320, 7, 5), 40_000, 4_000, 16_384),
 }
 
