@@ -42,6 +42,8 @@ STEP = 4
 TIMED = 3000
 ROWS = {
     "made word salad": "word salad: recall",
+    "made word x2": "a word doubled: recall",
+    "made name twice": "a name twice in a clause: recall",
     "demetr critical_id20_shuffled": "DEMETR, shuffled: AUROC",
     "demetr mean": "DEMETR: mean AUROC",
     "gug r": "acceptability: r",

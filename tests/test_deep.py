@@ -257,39 +257,3 @@ def test_what_a_scorecard_says_stays_as_it_is_when_it_is_extended() -> None:
     assert told[y].mean() > told[~y].mean() + 1
     noise = parts[:, len(card.features) + 1 :]
     assert np.abs(noise[y].mean(axis=0) - noise[~y].mean(axis=0)).max() < 0.5
-
-
-# The model that ships.
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Scorer:
-    return Scorer("en-deep", read="all")
-
-
-@each_signal
-def test_the_shipped_network_tells_garbled_examples_from_clean_ones(signal: Signal, shipped: Scorer) -> None:
-    def strongest(kind: str) -> list[float]:
-        batch = Batch.of([whole(text) for text in signal.sections[kind]], shipped.lm)
-        opinion = shipped.reader.read(batch, np.ones(len(batch), bool))
-        features = heard(extract(batch), batch, opinion).features
-        return features[:, PLACES[signal.features[0]]].tolist()
-
-    assert min(strongest("Garbled")) > max(strongest("Clean"))
-
-
-def test_the_shipped_network_reads_a_text_alone_as_in_company(shipped: Scorer) -> None:
-    texts = [*COMPANY, *EXAMPLES, LONG]
-    together = shipped.score_sentences(texts)
-    assert together.tolist() == [shipped.score_sentences([text])[0] for text in texts]
-
-
-def test_what_ships_is_small() -> None:
-    sizes = {path: path.stat().st_size for path in MODEL.parent.rglob("*") if path.is_file()}
-    assert sum(size for path, size in sizes.items() if path.parent.name == "en-deep") < 15e6
-    assert sum(sizes.values()) < 30e6
-
-
-def test_the_shipped_network_was_taught_to_see_salad(shipped: Scorer) -> None:
-    salad = "Which of the had seen he door been morning the closed not."
-    assert shipped.score_sentences([salad])[0] > shipped.threshold

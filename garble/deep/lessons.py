@@ -26,6 +26,8 @@ from garble.text import segment, whole
 
 Labels = NDArray[np.int8]
 
+# The language pairs of fit/mlqe.
+PAIRS = ("et-en", "ro-en", "ru-en", "si-en")
 # Sentences of so many tokens are learnt from; longer ones are cut.
 SHORTEST, LONGEST = 4, 64
 # Share of the clean sentences of which a damaged twin is made.
@@ -103,9 +105,6 @@ def load(path: Path) -> Lessons:
     return Lessons(**parts)
 
 
-PAIRS = ("et-en", "ro-en", "ru-en", "si-en")
-
-
 class _Packing:
     """Words get their numbers as they are first met."""
 
@@ -181,7 +180,7 @@ def prepare(data: Path, lm: LanguageModel, size: int, seed: int) -> tuple[Lesson
         ]
         # As if its names had stood before, so that they can be respelt.
         spoilt = packing.pack(Batch.of([whole(corrupt(pieces[i], rng, [pieces[i]])) for i in some], lm))
-        for i, row in zip(some, range(len(some)), strict=True):
+        for row, i in enumerate(some):
             before = packed.word[packed.rows[i] : packed.rows[i + 1]].tolist()
             at = slice(int(spoilt.rows[row]), int(spoilt.rows[row + 1]))
             spoilt.label[at] = wrong(before, spoilt.word[at].tolist())
