@@ -51,7 +51,7 @@ class Scorer:
     def __init__(
         self, model: str | Path = "en", threshold: str | float = "balanced", without: Collection[str] = ()
     ) -> None:
-        card, self.lm = _load(_folder(model))
+        card, self.lm = _load(folder_of(model))
         silent = chosen(without)
         self.card = card.without([feature for signal in silent for feature in signal.features])
         self.threshold = _threshold(threshold, self.card)
@@ -267,7 +267,7 @@ def _passages(text: str, sentences: Sequence[ScoredSentence]) -> tuple[Passage, 
     )
 
 
-def _folder(name: str | Path) -> Path:
+def folder_of(name: str | Path) -> Path:
     """Where a model lies: in the wheel inside the package, in a checkout beside it, or at the path given."""
     package = Path(__file__).parent
     for folder in (package / "models" / name, package.parent / "models" / name, Path(name)):

@@ -217,7 +217,8 @@ def _edges(plain: str) -> list[Span]:
 def _clings(text: str, before: Span, span: Span) -> bool:
     """Whether `span` belongs to the sentence before it: closing marks, "he said", no space between, an abbreviation."""
     piece = text[span[0] : span[1]]
-    if not (piece[0].isalnum() or any(char.isalnum() for char in piece)) or (piece[0].islower() and text[before[1] - 1] in _QUOTES):
+    says_nothing = not (piece[0].isalnum() or any(char.isalnum() for char in piece))
+    if says_nothing or (piece[0].islower() and text[before[1] - 1] in _QUOTES):
         return True
     # Without a space it is one token run into the next, which is worth seeing as such.
     if before[1] == span[0] and _RUN_TOGETHER.match(text, before[1] - 2):

@@ -693,8 +693,10 @@ def test_a_run_that_is_stopped_ends_quickly_and_says_how_to_go_on(stop: int, to_
         _, stderr = process.communicate(timeout=20)
         took = time.monotonic() - begun
     assert process.returncode == 130
-    (line,) = stderr.decode().splitlines()
-    assert line.endswith("the same command with --resume goes on")
+    # The whole of it, so that what else was said can be read in the failure.
+    said = stderr.decode()
+    assert said.count("\n") == 1, said
+    assert said.endswith("the same command with --resume goes on\n"), said
     assert took < 10
     assert not Path("kept.jsonl").exists()
     _ends(process.pid)
