@@ -693,10 +693,10 @@ def test_a_run_that_is_stopped_ends_quickly_and_says_how_to_go_on(stop: int, to_
         _, stderr = process.communicate(timeout=20)
         took = time.monotonic() - begun
     assert process.returncode == 130
-    # The whole of it, so that what else was said can be read in the failure.
-    said = stderr.decode()
-    assert said.count("\n") == 1, said
-    assert said.endswith("the same command with --resume goes on\n"), said
+    # On a slow machine it may have said before how far it was.
+    *lines, last = stderr.decode().splitlines()
+    assert last.endswith("the same command with --resume goes on")
+    assert all("documents, " in line for line in lines)
     assert took < 10
     assert not Path("kept.jsonl").exists()
     _ends(process.pid)
