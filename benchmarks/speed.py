@@ -283,6 +283,15 @@ def extremes(texts: list[str], folder: Path, megabytes: float) -> dict[str, Meas
     return found
 
 
+def profile(texts: list[str]) -> dict[str, float]:
+    """Microseconds a sentence of each part of scoring, up to the reports; the texts in one batch, as scoring has it."""
+    from garble import Scorer
+    from garble.cost import costs
+
+    batch = texts[:: max(1, sum(map(len, texts)) // 250_000)]
+    return {cost.name: cost.microseconds for cost in costs(Scorer().lm, batch)}
+
+
 def commands(texts: list[str], folder: Path) -> dict[str, dict[str, float]]:
     """Seconds of the commands, by the clock and of processor: filtering, importing, a page from cold."""
     source = folder / "corpus.jsonl.zst"
@@ -379,6 +388,15 @@ def rates_table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def profile_table(found: dict[str, Any]) -> str:
+    """The dearest parts of scoring, and all the others together."""
+    parts = sorted(found["profile"].items(), key=lambda item: -item[1])
+    total = sum(found["profile"].values())
+    rows = [*parts[:15], (f"{len(parts) - 15} more", sum(spent for _, spent in parts[15:])), ("together", total)]
+    lines = ["| part | microseconds a sentence | share |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | {spent:.2f} | {spent / total:.1%} |" for name, spent in rows)])
+
+
 def pictures(found: dict[str, Any]) -> None:
     """Throughput against the length of documents, and time against the size of a corpus."""
     import matplotlib
@@ -437,12 +455,15 @@ def main() -> None:
             "growth": growth(texts, folder, sizes),
             "lengths": lengths(texts, folder, [100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000]),
             "strange": extremes(corpus, folder, given.strange),
+            "profile": profile(texts),
         }
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     pictures(found)
+    head = f"Measured on {found['date']} with `{found['signature']}`."
+    parts = {"speed": f"{head}\n\n{table(found)}", "rates": rates_table(found), "profile": profile_table(found)}
     page = README.read_text("utf-8")
-    README.write_text(filled(page, {"speed": table(found), "rates": rates_table(found)}), "utf-8")
-    print(table(found), rates_table(found), sep="\n\n")
+    README.write_text(filled(page, parts), "utf-8")
+    print(*parts.values(), sep="\n\n")
 
 
 if __name__ == "__main__":

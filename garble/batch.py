@@ -120,9 +120,9 @@ class Batch:
     @classmethod
     def alone(cls, sentences: Sequence[str], lm: LanguageModel | None = None) -> Batch:
         """The same, quickly, of documents that are `text.whole` sentences."""
-        none, one = np.zeros((2, len(sentences)), np.int64) + [[0], [1]]
-        documents = np.arange(len(sentences) + 1)
-        return cls._laid_out(sentences, lm, documents, total=one, paragraph=none, kind=none, neighbours=one)
+        count = len(sentences)
+        first, one = np.zeros(count, np.int64), np.ones(count, np.int64)
+        return cls._laid_out(sentences, lm, np.arange(count + 1), one, paragraph=first, kind=first, neighbours=one)
 
     @classmethod
     def _laid_out(

@@ -50,6 +50,9 @@ class OneLineErrors(click.Group):
         **extra: Any,
     ) -> Any:
         """Run the command line, as `click.Group.main` does."""
+        if sys.stderr is None:
+            # Closed by who began this process: what is printed to None goes to standard output.
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
         try:
             outcome = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         except click.ClickException as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -22,19 +23,19 @@ class Cost(NamedTuple):
     microseconds: float
 
 
-def costs(knows: LanguageModel) -> list[Cost]:
+def costs(knows: LanguageModel, texts: Sequence[str] = ()) -> list[Cost]:
     """Processor time of each signal and of what goes before them, the dearest first.
 
-    Read are the examples of the signals' docstrings, clean and garbled. What a batch works out once for several
-    signals stands apart from them, so that the parts add up to what all of it costs.
+    texts: what is read, in one batch; by default the examples of the signals' docstrings, clean and garbled. What a
+    batch works out once for several signals stands apart from them, so that the parts add up to what all of it costs.
     """
     examples = [text for signal in SIGNALS for kind in ("Clean", "Garbled") for text in signal.sections[kind]]
-    rounds = [_round(examples * _COPIES, knows) for _ in range(_TIMES)]
+    rounds = [_round(texts or examples * _COPIES, knows) for _ in range(_TIMES)]
     parts = [Cost(name, median(one[name] for one in rounds)) for name in rounds[0]]
     return sorted(parts, key=lambda part: -part.microseconds)
 
 
-def _round(texts: list[str], knows: LanguageModel) -> dict[str, float]:
+def _round(texts: Sequence[str], knows: LanguageModel) -> dict[str, float]:
     begun = time.process_time()
     documents = [segment(text) for text in texts]
     segmented = time.process_time()

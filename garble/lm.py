@@ -30,6 +30,8 @@ FIRST_CONTENT = 150
 
 # Eighths of a bit from -4 to 27.9 fit a byte; a back-off weight may exceed 1 after pruning, hence the -4.
 _STEPS, _LOWEST = 8, -4.0
+# Numbers of which all pairs are looked up beforehand: classes are that few, words are not.
+_FEW = 256
 _BITS = np.arange(256) / _STEPS + _LOWEST
 
 # Words read at a time: as many as the processor's cache holds with all that is reckoned about them.
@@ -135,10 +137,14 @@ def _steps(table: NDArray[np.generic], rows: Ints) -> NDArray[np.int32]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NGrams:
-    """n-grams over numbers, with what they weigh in both directions; see `load` for what the arrays hold."""
+    """n-grams over numbers, with what they weigh in both directions; see `load` for what the arrays hold.
+
+    pairs: (numbers, numbers) the slot of every 2-gram, or -1, where the numbers are few enough to have that at hand.
+    """
 
     unigrams: Bytes
     longer: tuple[Table, ...]
+    pairs: Ints | None = None
 
     @property
     def order(self) -> int:
@@ -175,7 +181,7 @@ class NGrams:
                 worth &= inner[begins[1:] + n - 3]
             begins, keys = begins[:-1][worth], keys[:-1][worth]
             keys = chain(keys, symbols[begins + n - 1])
-            slots = table.find(keys)
+            slots = table.find(keys) if n > 2 or self.pairs is None else self.pairs[stream[begins], stream[begins + 1]]
             hit = slots >= 0
             begins, keys, steps = begins[hit], keys[hit], _steps(table.values, slots[hit])
             # Every place backs off; where the n-gram was found the sum is then replaced.
@@ -340,7 +346,14 @@ def load(path: Path) -> LanguageModel:
 def _ngrams(file: Mapping[str, Any], name: str) -> NGrams:
     orders = range(2, 1 + sum(key.startswith(f"{name}.") and key.endswith("prints") for key in file) + 1)
     longer = tuple(Table(file[f"{name}.{n}.prints"], file[f"{name}.{n}.values"]) for n in orders)
-    return NGrams(file[f"{name}.1"], longer)
+    unigrams = file[f"{name}.1"]
+    return NGrams(unigrams, longer, _pairs(longer[0], len(unigrams)) if len(unigrams) <= _FEW else None)
+
+
+def _pairs(table: Table, count: int) -> Ints:
+    """(count, count) the slot of every pair of numbers, or -1."""
+    number = np.arange(count, dtype=np.uint64)
+    return table.find(chain(mix(number)[:, None], number).ravel()).reshape(count, count)
 
 
 def lookup(vocabulary: Table, form: Hashes, is_capital: NDArray[np.bool_], is_word: NDArray[np.bool_]) -> Ints:

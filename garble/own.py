@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from shutil import copyfile
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from garble.batch import Floats, Ints, Mask
 from garble.data import Record, read_records
 from garble.lm import LanguageModel
 from garble.model import Scorecard
-from garble.scorer import Scorer
+from garble.scorer import Scorer, folder_of
 from garble.signals import FEATURES, PLACES
 from garble.text import Document, segment, whole
 from garble.train import COSTS, Log, features_of, fit_scorecard, thresholds_of, written_whole
@@ -52,7 +53,7 @@ def train_own(data: Path, out: Path, seed: int, log: Log) -> None:
     card = replace(own_card(x, y), name=name, thresholds=thresholds)
     with written_whole(out) as folder:
         card.save(folder / "scorecard.json")
-        shipped.lm.save(folder / "lm.npz")
+        copyfile(folder_of("en") / "lm.npz", folder / "lm.npz")
 
 
 def own_card(x: Floats, y: Mask) -> Scorecard:

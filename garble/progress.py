@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from itertools import chain
 from time import monotonic
 from typing import Any
 
@@ -31,7 +32,8 @@ def followed(plan: Plan, workers: int, resume: bool) -> Progress:
     steps = run(plan, workers, resume)
     total = sum(map(size_of, plan.sources))
     # A result on the terminal and a bar must not mix.
-    has_bar = console is not None and console.is_interactive and not (plan.kept == "-" and sys.stdout.isatty())
+    shows_result = plan.kept == "-" and sys.stdout is not None and sys.stdout.isatty()
+    has_bar = console is not None and console.is_interactive and not shows_result
     progress = Progress()
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -100,31 +102,53 @@ def _complaining(steps: Iterable[Step]) -> Iterator[Step]:
         yield step
 
 
-def _with_lines(steps: Iterable[Step], total: int) -> Iterator[Step]:
+class _Pace:
+    """How fast a run is from here on; one that was gone on with has much behind it already."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._begun = monotonic()
+        self._documents = progress.statistics.counts["documents"]
+        self.read = progress.read
+
+    def documents(self, progress: Progress) -> float:
+        """Documents a second."""
+        return (progress.statistics.counts["documents"] - self._documents) / max(monotonic() - self._begun, 0.001)
+
+    def left(self, progress: Progress, total: int) -> timedelta | None:
+        """The time that the rest will take; None where there is no telling."""
+        if progress.read <= self.read or not total:
+            return None
+        seconds = (monotonic() - self._begun) * (total - progress.read) / (progress.read - self.read)
+        return timedelta(seconds=round(seconds))
+
+
+def _with_lines(steps: Iterator[Step], total: int) -> Iterator[Step]:
     """Say how far the run is every few seconds; a short run says nothing."""
-    begun = said = monotonic()
+    said = monotonic()
+    pace = None
     for step in steps:
+        pace = pace or _Pace(step.progress)
         if monotonic() - said > _LOGGED:
             said = monotonic()
-            complain(_line(step.progress, total, said - begun))
+            complain(_line(step.progress, total, pace))
         yield step
 
 
-def _line(progress: Progress, total: int, seconds: float) -> str:
+def _line(progress: Progress, total: int, pace: _Pace) -> str:
     counts = progress.statistics.counts
-    share = progress.read / total if total else 0.0
+    left = pace.left(progress, total)
     parts = [
-        f"{share:.0%}" if total else "",
+        f"{progress.read / total:.0%}" if total else "",
         many(counts["documents"], "document"),
-        f"{counts['documents'] / seconds:,.0f}/s",
+        f"{pace.documents(progress):,.0f}/s",
         f"kept {counts['kept']:,}",
         f"dropped {counts['dropped']:,}",
-        f"{timedelta(seconds=round(seconds / share - seconds))} left" if share else "",
+        f"{left} left" if left is not None else "",
     ]
     return ", ".join(part for part in parts if part)
 
 
-def _with_bar(steps: Iterable[Step], total: int) -> Iterator[Step]:
+def _with_bar(steps: Iterator[Step], total: int) -> Iterator[Step]:
     from rich.progress import (
         BarColumn,
         DownloadColumn,
@@ -133,15 +157,22 @@ def _with_bar(steps: Iterable[Step], total: int) -> Iterator[Step]:
         TimeRemainingColumn,
     )
     from rich.progress import Progress as Bar
+    from rich.table import Column
 
-    columns = SpinnerColumn(), BarColumn(), DownloadColumn(), TimeRemainingColumn(), TextColumn("{task.fields[told]}")
-    begun = monotonic()
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        DownloadColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[told]}", table_column=Column(no_wrap=True)),
+    )
     with Bar(*columns, console=console_of(sys.stderr), transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("", total=total or None, told="")
-        for step in steps:
-            counts = step.progress.statistics.counts
-            rate = counts["documents"] / (monotonic() - begun)
-            told = f"{rate:,.0f} documents/s, kept {counts['kept']:,}, dropped {counts['dropped']:,}"
+        first = next(steps)
+        pace = _Pace(first.progress)
+        task = bar.add_task("", total=total or None, completed=pace.read, told="")
+        for step in chain([first], steps):
+            rate, counts = pace.documents(step.progress), step.progress.statistics.counts
+            told = f"{rate:,.0f} docs/s, kept {counts['kept']:,}, dropped {counts['dropped']:,}"
             bar.update(task, completed=step.progress.read, told=told)
             yield step
 

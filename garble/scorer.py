@@ -62,7 +62,7 @@ class Scorer:
         without: Collection[str] = (),
         read: str = "unsure",
     ) -> None:
-        card, self.lm, self.reader = _load(_folder(model))
+        card, self.lm, self.reader = _load(folder_of(model))
         silent = chosen(without)
         self.card = card.without([feature for signal in silent for feature in signal.features])
         self.threshold = _threshold(threshold, self.card)
@@ -310,7 +310,7 @@ def _passages(text: str, sentences: Sequence[ScoredSentence]) -> tuple[Passage, 
     )
 
 
-def _folder(name: str | Path) -> Path:
+def folder_of(name: str | Path) -> Path:
     """Where a model lies: in the wheel inside the package, in a checkout beside it, or at the path given."""
     package = Path(__file__).parent
     for folder in (package / "models" / name, package.parent / "models" / name, Path(name)):
@@ -328,7 +328,7 @@ def _load(folder: Path) -> tuple[Scorecard, LanguageModel, Reader | None]:
         return card, lm.load(folder / "lm.npz"), None
     from garble.deep import reader
 
-    return card, _load(_folder(card.network.base))[1], reader.load(folder, card.network)
+    return card, _load(folder_of(card.network.base))[1], reader.load(folder, card.network)
 
 
 def _asked_from(read: str, card: Scorecard) -> float:

@@ -41,6 +41,7 @@ _RUN_TOGETHER = re.compile(r"[a-z][.!?][A-Z]")
 # Characters that are parted at a time; a sentence longer than that is cut.
 _WINDOW = 100_000
 _QUOTES = '"“”'
+_QUOTE = re.compile(f"[{_QUOTES}]")
 _NO_QUOTES = str.maketrans(_QUOTES, "   ")
 _AFTER_COMMA = re.compile(r"[,;]['\"’”)]*\s+(?!I\b)(\w+)")
 # Lines of verse, of songs and of lists are short and seldom end in a stop; three make a stanza.
@@ -186,7 +187,7 @@ def _boundaries(plain: str) -> Iterator[Span]:
         end = start + _WINDOW
         if is_inside := end < len(plain):
             end = plain.rfind(" ", start, end) + 1 or end
-        spans = list(_parted(plain[start:end])) or [(0, end - start)]
+        spans = _parted(plain[start:end]) or [(0, end - start)]
         if is_inside and len(spans) > 1:
             # The last may go on beyond the window.
             spans.pop()
@@ -194,25 +195,30 @@ def _boundaries(plain: str) -> Iterator[Span]:
         start += spans[-1][1]
 
 
-def _parted(plain: str) -> Iterator[Span]:
+def _parted(plain: str) -> list[Span]:
     """Sentencex's sentences; it takes a speech in quotation marks for one, so those are cut again without the marks."""
-    for found in sentencex.get_sentence_boundaries("en", plain):
-        start, end = found["start_index"], found["end_index"]
-        speech = plain[start:end]
-        if speech.lstrip()[:1] in _QUOTES and speech.strip():
-            bare = speech.translate(_NO_QUOTES)
-            yield from (
-                (start + b["start_index"], start + b["end_index"])
-                for b in sentencex.get_sentence_boundaries("en", bare)
-            )
-        else:
-            yield start, end
+    spans = _edges(plain)
+    if not _QUOTE.search(plain):
+        return spans
+    return [inner for span in spans for inner in _within_speech(plain, span)]
+
+
+def _within_speech(plain: str, span: Span) -> list[Span]:
+    start, end = span
+    if plain[start:end].lstrip()[:1] not in tuple(_QUOTES):
+        return [span]
+    return [(start + first, start + last) for first, last in _edges(plain[start:end].translate(_NO_QUOTES))]
+
+
+def _edges(plain: str) -> list[Span]:
+    return [(found["start_index"], found["end_index"]) for found in sentencex.get_sentence_boundaries("en", plain)]
 
 
 def _clings(text: str, before: Span, span: Span) -> bool:
     """Whether `span` belongs to the sentence before it: closing marks, "he said", no space between, an abbreviation."""
     piece = text[span[0] : span[1]]
-    if not any(char.isalnum() for char in piece) or (piece[0].islower() and text[before[1] - 1] in _QUOTES):
+    says_nothing = not (piece[0].isalnum() or any(char.isalnum() for char in piece))
+    if says_nothing or (piece[0].islower() and text[before[1] - 1] in _QUOTES):
         return True
     # Without a space it is one token run into the next, which is worth seeing as such.
     if before[1] == span[0] and _RUN_TOGETHER.match(text, before[1] - 2):

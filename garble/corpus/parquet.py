@@ -88,7 +88,8 @@ class Parquet:
     def _opened(self, path: str) -> Iterator[pq.ParquetFile]:
         """A file with texts. Raises InputError for what is none, also midway."""
         try:
-            with pq.ParquetFile(path) as file:
+            # Read bit by bit: a row group can be larger than memory.
+            with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
                 texts_of(file.schema_arrow.empty_table(), self.layout.text)
                 yield file
         except pa.ArrowException as error:

@@ -63,10 +63,9 @@ class Plan:
         return None if is_stream(self.kept) else Path(f"{self.kept}.resume")
 
     def format(self, number: int) -> Format:
-        """How an input keeps its records; a stream without a name that says so does as the outputs do."""
-        path = self.sources[number].path
-        is_named = streams.name_parts(path)[0] or not is_stream(path)
-        return format_of(path if is_named else self.kept, self.layout)
+        """How an input keeps its records; a stream of no such name does as the outputs do, and may be JSON Lines."""
+        names = self.sources[number].path, self.kept
+        return format_of(next((name for name in names if streams.name_parts(name)[0]), STDIN), self.layout)
 
     def outputs(self, number: int) -> dict[str, str]:
         """Where what comes of an input is written: kept, rejected, errors."""
@@ -147,7 +146,7 @@ def _check_input(plan: Plan, number: int) -> None:
     if plan.is_folder and is_stream(path):
         raise InputError(name_of(path), "a stream cannot be read into a folder")
     streams.check(path)
-    form = plan.format(number)
+    form = plan.format(number) if is_stream(path) else format_of(path, plan.layout)
     if plan.form == "annotated" and form.name == "text":
         raise InputError(name_of(path), "plain text has no place for notes; use --format dolma or .jsonl")
     if is_stream(path) and form.name == "parquet":

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from garble.batch import packets
-from garble.corpus.streams import Stream, is_stream, name_parts, opened, skip
-from garble.io import InputError, name_of
+from garble.corpus.streams import Stream, name_parts, opened, skip
+from garble.io import STDIN, InputError, name_of
 
 # What is said of a document stands under this name in its record.
 NOTE = "garble"
@@ -359,13 +359,11 @@ class Csv:
 
 
 def format_of(path: str, layout: Layout) -> Format:
-    """The format that a file's name stands for; a stream without such a name holds JSON Lines.
+    """The format that a file's name stands for; standard streams hold JSON Lines.
 
     Raises InputError for a name that stands for none, and for one that needs what is not installed.
     """
-    suffix, compression = name_parts(path)
-    if is_stream(path) and not suffix:
-        suffix = ".jsonl"
+    suffix, compression = (".jsonl", "") if path == STDIN else name_parts(path)
     if suffix not in SUFFIXES:
         raise InputError(name_of(path), f"no format goes by that name; there are {', '.join(SUFFIXES)}")
     if suffix == ".parquet" and compression:

@@ -22,8 +22,8 @@ from garble.corpus.streams import compressed, name_parts
 from garble.io import InputError, name_of
 from garble.prefilter import Decision, Prefilter, Statistics, Unit, annotation
 
-# Complaints of one block that are passed on; whoever wants all has the file of errors.
-_COMPLAINTS = 10
+# Complaints of one block that are passed on, more than anybody is told; whoever wants all has the file of errors.
+_COMPLAINTS = 20
 
 
 class Task(NamedTuple):
@@ -177,7 +177,7 @@ def _answer(pipe: Connection, plan: Plan) -> None:
     """Answer until nobody asks; Ctrl-C is for who began this process, and it does not outlive that."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_follow, daemon=True).start()
-    with suppress(EOFError, ConnectionError, MemoryError):
+    with suppress(EOFError, OSError, MemoryError):
         while True:
             pipe.send(outcome(plan, pipe.recv()))
 
