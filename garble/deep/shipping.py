@@ -24,7 +24,7 @@ def onnx_of(network: Network) -> bytes:
         warnings.simplefilter("ignore")
         exact, small = Path(name) / "exact.onnx", Path(name) / "small.onnx"
         torch.onnx.export(
-            network.cpu().eval(),
+            network.cpu().train(False),
             (example,),
             str(exact),
             input_names=["columns"],
