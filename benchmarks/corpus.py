@@ -21,11 +21,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from quality import filled
+from quality import publish
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "corpus.json"
-README = ROOT / "benchmarks" / "README.md"
 # What no process may take, in MB.
 LIMIT = 600
 
@@ -106,9 +105,8 @@ def main() -> None:
         "same_bytes": not differing and not missing,
         "runs": runs,
     }
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    publish(RESULTS, found, {"corpus": table(found)})
     print(json.dumps(found, indent=1))
-    README.write_text(filled(README.read_text("utf-8"), {"corpus": table(found)}), "utf-8")
 
 
 def table(found: dict[str, Any]) -> str:

@@ -39,22 +39,22 @@ def word_twice(sentence: str, rng: Random) -> str | None:
 
 def phrase_twice(sentence: str, rng: Random) -> str | None:
     """Say three to five words twice."""
-    words = sentence.split()
-    size = rng.randint(3, 5)
-    if len(words) <= size + 1:
-        return None
-    at = rng.randrange(len(words) - size)
-    return " ".join([*words[: at + size], *words[at : at + size], *words[at + size :]])
+    return repeated(sentence, rng, (3, 5), lambda: 2)
 
 
 def loop(sentence: str, rng: Random) -> str | None:
     """Say one to four words twelve times."""
+    return repeated(sentence, rng, (1, 4), lambda: _LOOPS)
+
+
+def repeated(sentence: str, rng: Random, sizes: tuple[int, int], times: Callable[[], int]) -> str | None:
+    """Say some words so many times; sizes: how many words at the least and at the most."""
     words = sentence.split()
-    size = rng.randint(1, 4)
+    size = rng.randint(*sizes)
     if len(words) <= size + 1:
         return None
     at = rng.randrange(len(words) - size)
-    return " ".join([*words[:at], *words[at : at + size] * _LOOPS, *words[at + size :]])
+    return " ".join([*words[:at], *words[at : at + size] * times(), *words[at + size :]])
 
 
 def name_twice(sentence: str, rng: Random) -> str | None:

@@ -1183,15 +1183,20 @@ def filled(page: str, parts: Mapping[str, str]) -> str:
     return page
 
 
+def publish(path: Path, results: Mapping[str, Any], parts: Mapping[str, str]) -> None:
+    """Write results as JSON, and their tables between their marks in README.md."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    README.write_text(filled(README.read_text(encoding="utf-8"), parts), encoding="utf-8")
+
+
 def main() -> None:
     """Measure, and write the results and the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     results = run(parser.parse_args().data)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     parts = rendered(results)
-    README.write_text(filled(README.read_text(encoding="utf-8"), parts), encoding="utf-8")
+    publish(RESULTS, results, parts)
     print(parts["goals"])
 
 

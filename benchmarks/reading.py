@@ -11,7 +11,6 @@ the network and of the scorecard. Writes results/reading.json and its table in R
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import time
 from collections.abc import Iterator, Mapping
@@ -222,10 +221,9 @@ def main() -> None:
         parser.add_argument(name, type=Path, required=True)
     given = parser.parse_args()
     results = run(given.data, given.networks, given.model)
-    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    parts = {"reading": table(results)}
-    quality.README.write_text(quality.filled(quality.README.read_text(encoding="utf-8"), parts), encoding="utf-8")
-    print(parts["reading"])
+    part = table(results)
+    quality.publish(RESULTS, results, {"reading": part})
+    print(part)
 
 
 if __name__ == "__main__":

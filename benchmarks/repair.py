@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import damage
 import numpy as np
-from quality import README, SEED, WORKERS, clean_sentences, filled, joined, resample, summary, table
+from quality import SEED, WORKERS, clean_sentences, joined, publish, resample, summary, table
 
 from garble.data import Record, by_document, read_records
 from garble.mending import Edit, repair
@@ -50,12 +50,7 @@ AROUND = 40
 
 def loop(sentence: str, rng: Random) -> str | None:
     """Say one to five words three to twelve times."""
-    words = sentence.split()
-    size = rng.randint(1, 5)
-    if len(words) <= size + 1:
-        return None
-    at = rng.randrange(len(words) - size)
-    return " ".join([*words[:at], *words[at : at + size] * rng.randint(3, 12), *words[at + size :]])
+    return damage.repeated(sentence, rng, (1, 5), lambda: rng.randint(3, 12))
 
 
 def name_loop(sentence: str, rng: Random) -> str | None:
@@ -308,11 +303,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     results = run(parser.parse_args().data)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     part = rendered(results)
+    publish(RESULTS, results, {"repair": part})
     print(part)
-    README.write_text(filled(README.read_text(encoding="utf-8"), {"repair": part}), encoding="utf-8")
 
 
 if __name__ == "__main__":

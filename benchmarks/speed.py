@@ -29,7 +29,6 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "speed.json"
-README = ROOT / "benchmarks" / "README.md"
 PEERS = ("datatrove[processing]", "spacy", "kenlm", "sentencex", "langdetect")
 # Megabytes of text in one turn; slow peers get a part of it.
 TURN = 6.0
@@ -443,7 +442,7 @@ def main() -> None:
         return
     if given.data is None:
         parser.error("--data DIR is needed")
-    from quality import filled
+    from quality import publish
 
     from garble import Scorer
 
@@ -464,12 +463,10 @@ def main() -> None:
             "strange": extremes(corpus, folder, given.strange),
             "profile": profile(texts),
         }
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     pictures(found)
     head = f"Measured on {found['date']} with `{found['signature']}`."
     parts = {"speed": f"{head}\n\n{table(found)}", "rates": rates_table(found), "profile": profile_table(found)}
-    page = README.read_text("utf-8")
-    README.write_text(filled(page, parts), "utf-8")
+    publish(RESULTS, found, parts)
     print(*parts.values(), sep="\n\n")
 
 

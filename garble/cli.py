@@ -10,13 +10,13 @@ import os
 import stat
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from difflib import get_close_matches
 from io import TextIOWrapper
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
@@ -24,17 +24,37 @@ from garble import __version__
 from garble.io import STDIN, InputError, decode, encode, find_texts, name_of, problem_of, read_bytes, read_texts
 from garble.terminal import Scored, Tally, complain, costs_table, formatted, gallery, many, table, with_bar
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
 if TYPE_CHECKING:
     from garble.prefilter import Unit
     from garble.scorer import Scorer
     from garble.signals.base import Signal
 
 
-WITHOUT = click.option(
-    "--without",
-    multiple=True,
-    metavar="NAME",
-    help="Leave a signal, or a family of them, out of every score; may be given several times.",
+def scoring(command: Command) -> Command:
+    """The options that say how to score, for all commands that do."""
+    for option in reversed(_SCORING):
+        command = option(command)
+    return command
+
+
+_SCORING = (
+    click.option(
+        "--threshold",
+        default="balanced",
+        show_default=True,
+        metavar="strict|balanced|loose|NUMBER",
+        help="The score from which a sentence is flagged. Of human sentences strict flags at most 0.1 %, "
+        "balanced 1 %, loose 5 %.",
+    ),
+    click.option("--model", default="en", show_default=True, metavar="NAME|PATH", help="The model that scores."),
+    click.option(
+        "--without",
+        multiple=True,
+        metavar="NAME",
+        help="Leave a signal, or a family of them, out of every score; may be given several times.",
+    ),
 )
 
 
@@ -103,22 +123,13 @@ def main(context: click.Context) -> None:
     help="Write to this file, which appears when it is whole.",
 )
 @click.option(
-    "--threshold",
-    default="balanced",
-    show_default=True,
-    metavar="strict|balanced|loose|NUMBER",
-    help="The score from which a sentence is flagged. Of human sentences strict flags at most 0.1 %, "
-    "balanced 1 %, loose 5 %.",
-)
-@click.option("--model", default="en", show_default=True, metavar="NAME|PATH", help="The model that scores.")
-@click.option(
     "--read",
     type=click.Choice(["unsure", "all"]),
     default="unsure",
     show_default=True,
     help="Which sentences a model's network reads, if it has one: those the scorecard is unsure of, or all.",
 )
-@WITHOUT
+@scoring
 @click.option("--stats", is_flag=True, help="Add readability figures (text, json and jsonl).")
 @click.option("--all", "every", is_flag=True, help="In text: show every sentence, not only those flagged.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was flagged.")
@@ -188,9 +199,7 @@ def score(
     show_default=True,
     help="Drop garbled documents whole, or cut garbled passages or sentences out and keep the rest.",
 )
-@click.option("--threshold", default="balanced", show_default=True, metavar="strict|balanced|loose|NUMBER")
-@click.option("--model", default="en", show_default=True, metavar="NAME|PATH")
-@WITHOUT
+@scoring
 @click.option("--workers", type=click.IntRange(1), help="Processes that score; by default as many as there are cores.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad record.")
 @click.option("--resume", is_flag=True, help="Go on where the same command was stopped, if it was.")
@@ -281,9 +290,7 @@ def filter_corpus(
     show_default=True,
     help="text is the mended text; json is one object a file with the edits and what is unresolved.",
 )
-@click.option("--threshold", default="balanced", show_default=True, metavar="strict|balanced|loose|NUMBER")
-@click.option("--model", default="en", show_default=True, metavar="NAME|PATH")
-@WITHOUT
+@scoring
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was changed or is unresolved.")
 @click.pass_context
 def repair(

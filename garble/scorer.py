@@ -66,7 +66,7 @@ class Scorer:
         silent = chosen(without)
         self.card = card.without([feature for signal in silent for feature in signal.features])
         self.threshold = _threshold(threshold, self.card)
-        self._mind = _Mind(self.card, self.lm, self.reader, _asked_from(read, self.card))
+        self._mind = _Mind(self.card, _asked(self.card), self.lm, self.reader, _asked_from(read, self.card))
         self.without = tuple(sorted(set(without)))
         self.notes = (_WITHOUT.format(", ".join(self.without)),) if silent else ()
         self.signature = "|".join(
@@ -100,7 +100,7 @@ class Scorer:
         for some in packets(sentences, _PACKET, len):
             batch = Batch.alone(some, self.lm)
             silent = np.zeros((len(batch), len(self.card.features)), bool)
-            scores.append(_weigh(batch, extract(batch, signals=_asked(self.card)), silent, self._mind)[2])
+            scores.append(_weigh(batch, extract(batch, signals=self._mind.signals), silent, self._mind)[2])
         return np.concatenate(scores)
 
     def _reports(self, documents: list[Document]) -> Iterator[Report]:
@@ -138,9 +138,10 @@ class Scorer:
 
 
 class _Mind(NamedTuple):
-    """What scores. asked_from: the score without the network from which that is asked."""
+    """What scores. signals: those the card has a feature of. asked_from: the score from which the network is asked."""
 
     card: Scorecard
+    signals: tuple[Signal, ...]
     lm: LanguageModel
     reader: Reader | None
     asked_from: float
@@ -190,8 +191,7 @@ def _score(documents: list[Document], mind: _Mind) -> tuple[list[str], Iterator[
         yield from held
         yield from (Batch.of(portion, mind.lm) for portion in portions[1:])
 
-    signals = _asked(mind.card)
-    answers, counts = zip(*((ask(batch, signals), _words(batch)) for batch in batches()), strict=True)
+    answers, counts = zip(*((ask(batch, mind.signals), _words(batch)) for batch in batches()), strict=True)
     texts = [document.text for document in documents]
     usual = mind.card.language
     languages = [_language(text, row, usual) for text, row in zip(texts, sum(counts).tolist(), strict=True)]
@@ -220,7 +220,7 @@ def _measure(
     silent[np.ix_(foreign | (batch.kind != PROSE), _of(card, lambda signal: signal.language != "any"))] = True
     silent[np.ix_(batch.kind == VERSE, _of(card, lambda signal: signal.family == "repetition"))] = True
     silent[batch.kind == FURNITURE] = True
-    return _Scored(documents, batch, *_weigh(batch, extract(batch, verdicts, _asked(card)), silent, mind))
+    return _Scored(documents, batch, *_weigh(batch, extract(batch, verdicts, mind.signals), silent, mind))
 
 
 def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> tuple[Extraction, Floats, Floats]:

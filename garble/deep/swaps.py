@@ -41,7 +41,7 @@ class Swaps:
     @cached_property
     def first(self) -> Ints:
         """(words + 1,) where each word's places begin."""
-        return np.concatenate([[0], np.cumsum(self.count)])
+        return offsets(self.count)
 
     @cached_property
     def ranked(self) -> Words:
