@@ -107,8 +107,10 @@ class Scorer:
         languages, packets_scored = _score(documents, self._mind)
         said: list[list[ScoredSentence]] = [[] for _ in documents]
         for scored in packets_scored:
+            flagged = np.flatnonzero(scored.scores >= self.threshold)
+            findings = _findings(scored, self.card, flagged) if len(flagged) else {}
             for number, sentences in enumerate(said):
-                sentences += self._sentences(scored, number)
+                sentences += self._sentences(scored, number, findings)
         for document, code, sentences in zip(documents, languages, said, strict=True):
             yield self._report(document.text, code, tuple(sentences))
 
@@ -126,15 +128,14 @@ class Scorer:
             signature=self.signature,
         )
 
-    def _sentences(self, scored: _Scored, number: int) -> Iterator[ScoredSentence]:
+    def _sentences(self, scored: _Scored, number: int, findings: dict[int, list[Finding]]) -> Iterator[ScoredSentence]:
         document, first = scored.documents[number], int(scored.batch.documents[number])
         measured = slice(first, first + len(document.sentences))
         columns = (document.sentences, scored.scores[measured], scored.batch.kind[measured])
         rows = zip(*(column.tolist() for column in columns), strict=True)
         for i, ((start, end), score, kind) in enumerate(rows, start=first):
-            garbled = score >= self.threshold
-            findings = tuple(_findings(scored, self.card, i, document.text, start)) if garbled else ()
-            yield ScoredSentence(start, end, document.text[start:end], score, garbled, KINDS[kind], findings)
+            said = tuple(findings.get(i, ()))
+            yield ScoredSentence(start, end, document.text[start:end], score, i in findings, KINDS[kind], said)
 
 
 class _Mind(NamedTuple):
@@ -275,19 +276,32 @@ def _language(text: str, words: Sequence[int], usual: str) -> str:
     return language.detect(text)
 
 
-def _findings(scored: _Scored, card: Scorecard, i: int, text: str, start: int) -> Iterator[Finding]:
-    """What raised the score of sentence `i`, most first; a signal's contribution is shared out over its runs."""
-    parts = dict(zip(card.features, scored.contributions[i].tolist(), strict=True))
-    raised = [(sum(parts.get(name, 0.0) for name in signal.features), signal) for signal in EVERY]
-    shift = start - int(scored.batch.chars[i])
-    for whole_part, signal in sorted(raised, key=lambda pair: -pair[0]):
-        if whole_part < _LEAST_CONTRIBUTION:
-            return
-        runs = signal.evidence(scored.batch, scored.extraction.values[signal.name], i)
-        value = float(scored.extraction.features[i, PLACES[signal.features[0]]])
-        for begin, end in zip((runs.starts + shift).tolist(), (runs.ends + shift).tolist(), strict=True):
-            part = whole_part * (end - begin) / int(runs.lengths.sum())
-            yield Finding(signal.name, begin, end, value, part, _reason(signal, text[begin:end]))
+def _findings(scored: _Scored, card: Scorecard, flagged: Ints) -> dict[int, list[Finding]]:
+    """What raised the scores of some sentences, most first; a signal's contribution is shared out over its runs."""
+    batch, found = scored.batch, []
+    for number, signal in enumerate(EVERY):
+        raised = scored.contributions[np.ix_(flagged, np.isin(card.features, signal.features))].sum(axis=1)
+        some = np.flatnonzero(raised >= _LEAST_CONTRIBUTION)
+        if not len(some):
+            continue
+        owner, runs = signal.evidence(batch, scored.extraction.values[signal.name], flagged[some])
+        whole = raised[some[owner]]
+        part = whole * runs.lengths / np.bincount(owner, runs.lengths)[owner]
+        value = scored.extraction.features[flagged[some[owner]], PLACES[signal.features[0]]]
+        same = np.full(len(owner), number)
+        found.append((flagged[some[owner]], whole, same, runs.starts, runs.ends, value, part))
+    columns = [np.concatenate(column) for column in zip(*found, strict=True)]
+    findings: dict[int, list[Finding]] = {i: [] for i in flagged.tolist()}
+    if not columns:
+        return findings
+    order = np.lexsort((columns[2], -columns[1], columns[0]))
+    # Where each sentence stood in its document, from where it stands in the batch.
+    shift = np.concatenate([document.sentences[:, 0] for document in scored.documents]) - batch.chars[:-1]
+    for i, _, number, begin, end, value, part in zip(*(column[order].tolist() for column in columns), strict=True):
+        signal, away = EVERY[number], int(shift[i])
+        reason = _reason(signal, batch.text[begin:end])
+        findings[i].append(Finding(signal.name, begin + away, end + away, value, part, reason))
+    return findings
 
 
 def _reason(signal: Signal, span: str) -> str:

@@ -66,8 +66,13 @@ def check(signal: Signal, batch: Batch) -> None:
     assert np.isfinite(found).all()
     if signal.kind == "marks":
         assert ((found >= 0) & (found <= 1)).all()
-    for sentence in range(len(batch)):
-        runs = signal.evidence(batch, values, sentence)
+    sentences = np.arange(len(batch))
+    owner, together = signal.evidence(batch, values, sentences)
+    for sentence in sentences.tolist():
+        _, runs = signal.evidence(batch, values, sentences[sentence : sentence + 1])
+        # Evidence does not depend on what other sentences it is asked for with.
+        assert together.starts[owner == sentence].tolist() == runs.starts.tolist()
+        assert together.ends[owner == sentence].tolist() == runs.ends.tolist()
         edges = np.stack([runs.starts, runs.ends], axis=1).ravel()
         # The last character of a sentence's row is the border after it, which is no part of it.
         begin, end = batch.chars[sentence], batch.chars[sentence + 1] - 1

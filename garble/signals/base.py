@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from garble.batch import Batch, Floats, Ints, Runs, row_means, runs, worst_stretch
+from garble.batch import Batch, Floats, Ints, Runs, offsets, row_means, runs, spread, worst_stretch
 
 Kind = Literal["marks", "weighs", "measures"]
 Unit = Literal["tokens", "characters", "sentences"]
@@ -112,21 +112,32 @@ class Signal:
         """Offsets that cut the function's values into sentences."""
         return batch.chars if self.unit == "characters" else batch.tokens
 
-    def evidence(self, batch: Batch, values: Values, sentence: int) -> Runs:
-        """Runs of characters of `batch.text` that bear the signal out in one sentence; all of it for a measure."""
+    def evidence(self, batch: Batch, values: Values, sentences: Ints) -> tuple[Ints, Runs]:
+        """Runs of characters of `batch.text` that bear the signal out in some sentences, and whose each is.
+
+        (runs,) places in `sentences`, rising; and the runs: all of the sentence for a measure, or where it has no rows.
+        """
         rows = self.rows(batch)
-        first, last = int(rows[sentence]), int(rows[sentence + 1])
-        if self.kind == "measures" or first == last:
-            begin, end = int(batch.chars[sentence]), int(batch.chars[sentence + 1]) - 1
-            return Runs(np.array([begin]), np.array([end]))
-        if self.kind == "marks":
-            found = runs(values[first:last].astype(bool), np.array([0, last - first]))
+        firsts = rows[sentences]
+        lasts = firsts if self.kind == "measures" else rows[sentences + 1]
+        filled, bare = lasts > firsts, np.flatnonzero(lasts == firsts)
+        cut = offsets(lasts - firsts)
+        some = values[spread(firsts, lasts)]
+        if self.kind == "weighs":
+            _, begins, ends = worst_stretch(_beyond_style(some, cut), cut)
+            found = Runs(begins[filled], ends[filled])
         else:
-            row = np.array([0, last - first])
-            _, begins, ends = worst_stretch(_beyond_style(values[first:last], row), row)
-            found = Runs(begins, ends)
-        starts, ends = found.starts + first, found.ends + first
-        return Runs(starts, ends) if self.unit == "characters" else Runs(batch.starts[starts], batch.ends[ends - 1])
+            found = runs(some.astype(bool), cut)
+        owner = np.searchsorted(cut, found.starts, side="right") - 1
+        shift = (firsts - cut[:-1])[owner]
+        starts, ends = found.starts + shift, found.ends + shift
+        if self.unit == "tokens":
+            starts, ends = batch.starts[starts], batch.ends[ends - 1]
+        owner = np.concatenate([owner, bare])
+        order = np.argsort(owner, kind="stable")
+        starts = np.concatenate([starts, batch.chars[sentences[bare]]])
+        ends = np.concatenate([ends, batch.chars[sentences[bare] + 1] - 1])
+        return owner[order], Runs(starts[order], ends[order])
 
 
 def _beyond_style(values: Values, rows: Ints) -> Floats:
