@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 # Characters scored together: enough for array arithmetic to pay, few enough to stay in the processor's cache.
 _PACKET = 250_000
-# A longer document is scored in parts of that size.
-_LONG = 2 * _PACKET
+# A longer document is scored in parts, which are smaller, as its reports fill the memory already.
+_LONG, _PART = 2 * _PACKET, 125_000
 # A document is as garbled as the worst tenth of its prose.
 _WORST_SHARE = 0.1
 # From this many sentences on one alone does not decide, and all of them are weighed together.
@@ -104,13 +104,12 @@ class Scorer:
         return np.concatenate(scores)
 
     def _reports(self, documents: list[Document]) -> Iterator[Report]:
-        languages, packets_scored = _score(documents, self._mind)
+        languages, scored = _score(documents, self._mind)
         said: list[list[ScoredSentence]] = [[] for _ in documents]
-        for scored in packets_scored:
-            flagged = np.flatnonzero(scored.scores >= self.threshold)
-            findings = _findings(scored, self.card, flagged) if len(flagged) else {}
-            for number, sentences in enumerate(said):
-                sentences += self._sentences(scored, number, findings)
+        # By map, as a loop's variable would keep what was measured on one packet while the next is measured.
+        for parts in map(self._sentences, scored):
+            for sentences, part in zip(said, parts, strict=True):
+                sentences += part
         for document, code, sentences in zip(documents, languages, said, strict=True):
             yield self._report(document.text, code, tuple(sentences))
 
@@ -128,14 +127,21 @@ class Scorer:
             signature=self.signature,
         )
 
-    def _sentences(self, scored: _Scored, number: int, findings: dict[int, list[Finding]]) -> Iterator[ScoredSentence]:
-        document, first = scored.documents[number], int(scored.batch.documents[number])
-        measured = slice(first, first + len(document.sentences))
-        columns = (document.sentences, scored.scores[measured], scored.batch.kind[measured])
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        for i, ((start, end), score, kind) in enumerate(rows, start=first):
-            said = tuple(findings.get(i, ()))
-            yield ScoredSentence(start, end, document.text[start:end], score, i in findings, KINDS[kind], said)
+    def _sentences(self, scored: _Scored) -> list[list[ScoredSentence]]:
+        """Those of each document of a packet."""
+        flagged = np.flatnonzero(scored.scores >= self.threshold)
+        findings = _findings(scored, self.card, flagged) if len(flagged) else {}
+
+        def rows(document: Document, first: int) -> Iterator[ScoredSentence]:
+            measured = slice(first, first + len(document.sentences))
+            columns = (document.sentences, scored.scores[measured], scored.batch.kind[measured])
+            every = zip(*(column.tolist() for column in columns), strict=True)
+            for i, ((start, end), score, kind) in enumerate(every, start=first):
+                text = document.text[start:end]
+                yield ScoredSentence(start, end, text, score, i in findings, KINDS[kind], findings.get(i, ()))
+
+        firsts = scored.batch.documents[:-1].tolist()
+        return [list(rows(document, first)) for document, first in zip(scored.documents, firsts, strict=True)]
 
 
 class _Mind(NamedTuple):
@@ -170,34 +176,38 @@ def document_score(sentences: Iterable[ScoredSentence], pooling: Pooling | None 
     threshold. Worst sentences below `least` say nothing of a document that can be pooled. Headings, verse and page
     furniture do not count; a document without prose scores 0.
     """
-    prose = sorted((s for s in sentences if s.kind == KINDS[PROSE]), key=lambda s: -s.score)
+    prose = [sentence for sentence in sentences if sentence.kind == KINDS[PROSE]]
     if not prose:
         return 0.0
     several = len(prose) >= _SEVERAL
-    sizes = np.cumsum([s.end - s.start for s in prose])
-    place = max(int(np.searchsorted(sizes, _WORST_SHARE * sizes[-1])), int(several))
-    worst = prose[place].score
+    scores, sizes = np.array([s.score for s in prose]), np.array([s.end - s.start for s in prose])
+    worse_first = np.argsort(-scores, kind="stable")
+    scores, reached = scores[worse_first], np.cumsum(sizes[worse_first])
+    place = max(int(np.searchsorted(reached, _WORST_SHARE * reached[-1])), int(several))
+    worst = float(scores[place])
     if pooling is None or not several:
         return worst
-    return max(pooling.score(np.array([s.score for s in prose])), worst if worst >= least else 0.0)
+    return max(pooling.score(scores), worst if worst >= least else 0.0)
 
 
 def _score(documents: list[Document], mind: _Mind) -> tuple[list[str], Iterator[_Scored]]:
     """The documents' languages, and their sentences: those of several documents together, of a long one in parts."""
     portions = [documents] if len(documents) > 1 else [[part] for part in _parts(documents[0])]
     # What fits one batch is read once; the parts of a long text are read for what the whole tells, and then again.
-    held = [Batch.of(portion, mind.lm) for portion in portions[:1]]
+    held = [Batch.of(portion, mind.lm) for portion in portions] if len(portions) == 1 else []
 
     def batches() -> Iterator[Batch]:
-        yield from held
-        yield from (Batch.of(portion, mind.lm) for portion in portions[1:])
+        return iter(held) if held else (Batch.of(portion, mind.lm) for portion in portions)
 
     answers, counts = zip(*((ask(batch, mind.signals), _words(batch)) for batch in batches()), strict=True)
     texts = [document.text for document in documents]
     usual = mind.card.language
     languages = [_language(text, row, usual) for text, row in zip(texts, sum(counts).tolist(), strict=True)]
-    rest = zip(portions, batches(), judge(answers), strict=True)
-    return languages, (_measure(portion, batch, verdicts, languages, mind) for portion, batch, verdicts in rest)
+
+    def measured(portion: list[Document], batch: Batch, verdicts: dict[str, Values]) -> _Scored:
+        return _measure(portion, batch, verdicts, languages, mind)
+
+    return languages, starmap(measured, zip(portions, batches(), judge(answers), strict=True))
 
 
 def _parts(document: Document) -> Iterator[Document]:
@@ -206,7 +216,7 @@ def _parts(document: Document) -> Iterator[Document]:
     if rows[-1] <= _LONG:
         yield document
         return
-    for first, last in blocks(rows, _PACKET):
+    for first, last in blocks(rows, _PART):
         yield document.part(first, last)
 
 
@@ -276,7 +286,7 @@ def _language(text: str, words: Sequence[int], usual: str) -> str:
     return language.detect(text)
 
 
-def _findings(scored: _Scored, card: Scorecard, flagged: Ints) -> dict[int, list[Finding]]:
+def _findings(scored: _Scored, card: Scorecard, flagged: Ints) -> dict[int, tuple[Finding, ...]]:
     """What raised the scores of some sentences, most first; a signal's contribution is shared out over its runs."""
     batch, found = scored.batch, []
     for number, signal in enumerate(EVERY):
@@ -291,9 +301,9 @@ def _findings(scored: _Scored, card: Scorecard, flagged: Ints) -> dict[int, list
         same = np.full(len(owner), number)
         found.append((flagged[some[owner]], whole, same, runs.starts, runs.ends, value, part))
     columns = [np.concatenate(column) for column in zip(*found, strict=True)]
-    findings: dict[int, list[Finding]] = {i: [] for i in flagged.tolist()}
     if not columns:
-        return findings
+        return dict.fromkeys(flagged.tolist(), ())
+    findings: dict[int, list[Finding]] = {i: [] for i in flagged.tolist()}
     order = np.lexsort((columns[2], -columns[1], columns[0]))
     # Where each sentence stood in its document, from where it stands in the batch.
     shift = np.concatenate([document.sentences[:, 0] for document in scored.documents]) - batch.chars[:-1]
@@ -301,7 +311,7 @@ def _findings(scored: _Scored, card: Scorecard, flagged: Ints) -> dict[int, list
         signal, away = EVERY[number], int(shift[i])
         reason = _reason(signal, batch.text[begin:end])
         findings[i].append(Finding(signal.name, begin + away, end + away, value, part, reason))
-    return findings
+    return {i: tuple(some) for i, some in findings.items()}
 
 
 def _reason(signal: Signal, span: str) -> str:

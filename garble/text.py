@@ -18,6 +18,8 @@ from garble import lexicon
 from garble.alphabet import DIGIT, FOLD, KIND, LETTER, MARK, PUNCTUATION, SPACE, WORD, Codes
 
 Ints = NDArray[np.int64]
+# What a long text has one of a sentence, for as long as it is scored.
+Numbers = NDArray[np.int32]
 # First character, one past the last.
 Span = tuple[int, int]
 
@@ -63,9 +65,9 @@ class Document:
     text: str
     sentences: Ints
     paragraphs: Ints
-    paragraph: Ints
-    kind: Ints
-    neighbours: Ints
+    paragraph: Numbers
+    kind: Numbers
+    neighbours: Numbers
     total: int
 
     def slices(self) -> list[str]:
@@ -86,7 +88,7 @@ class Document:
 
 
 # Columns of a sentence that stands alone, shared by all that do.
-_FIRST, _ALONE = np.zeros(1, np.int64), np.ones(1, np.int64)
+_FIRST, _ALONE = np.zeros(1, np.int32), np.ones(1, np.int32)
 
 
 def whole(text: str) -> Document:
@@ -105,14 +107,14 @@ def segment(text: str) -> Document:
         found = _sentences(text, start, end)
         sentences += found
         owner += [number] * len(found)
-    paragraph = np.array(owner, np.int64)
+    paragraph = np.array(owner, np.int32)
     return Document(
         text,
         np.array(sentences, np.int64).reshape(-1, 2),
         np.array(paragraphs, np.int64).reshape(-1, 2),
         paragraph,
         _kinds(text, sentences, owner, paragraphs, blocks),
-        np.bincount(paragraph)[paragraph],
+        np.bincount(paragraph).astype(np.int32)[paragraph],
         len(sentences),
     )
 
@@ -228,9 +230,9 @@ def _clings(text: str, before: Span, span: Span) -> bool:
 
 def _kinds(
     text: str, sentences: list[Span], owner: list[int], paragraphs: list[Span], blocks: list[list[Span]]
-) -> Ints:
+) -> Numbers:
     """Furniture by its words; headings by their shape, in texts that have prose beside them; verse by its lines."""
-    kinds = np.zeros(len(sentences), np.int64)
+    kinds = np.zeros(len(sentences), np.int32)
     prose = any(_stops(text, sentence) for sentence in sentences)
     for i, (start, end) in enumerate(sentences):
         alone = (start, end) == paragraphs[owner[i]]
