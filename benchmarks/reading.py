@@ -96,10 +96,12 @@ def without(data: Path, folder: Path, pair: str) -> Told:
     x, y = x[prose], y[prose]
     pairs = train.contrasts(data, _on.lm, pair, reader)
     less = tuple(side[::STEP] for side in pairs)
-    typical, count = np.median(x[~y], axis=0), len(FEATURES)
-    alone, _ = train.fit_scorecard(x[:, :count], y, FEATURES, typical[:count], tuple(side[:, :count] for side in less))
-    deep = train.extended(alone, x, y, FEATURES_READ, typical, less)
-    deep = replace(deep, network=replace(header, unsure=train.unsure_from(deep, x, y)))
+    count = len(FEATURES)
+    typical = np.median(x[~y, :count], axis=0)
+    alone, _ = train.fit_scorecard(x[:, :count], y, FEATURES, typical, tuple(side[:, :count] for side in less))
+    unsure = train.unsure_from(alone, x, y)
+    deep = train.extended(alone, x, y, FEATURES_READ, less, unsure)
+    deep = replace(deep, network=replace(header, unsure=unsure))
     wanted = {name: _on.sets[name] for name in (pair, f"{pair} bad", f"{pair} post-edit")}
     return told_of({**wanted, "panel": part(_on.panel)}, alone, deep, reader)
 

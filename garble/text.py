@@ -160,7 +160,11 @@ def _goes_on(text: str, end: int, start: int) -> bool:
 
 def _strip(text: str, start: int, end: int) -> Span:
     piece = text[start:end]
-    return start + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())
+    filled = piece.strip()
+    if len(filled) == len(piece):
+        return start, end
+    start = end - len(piece.lstrip())
+    return start, start + len(filled)
 
 
 def _sentences(text: str, start: int, end: int) -> list[Span]:

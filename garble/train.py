@@ -111,8 +111,8 @@ _WEIGHT_OF_PAIRS = 3.0
 # Share of the words edited (HTER) from which a correction is a contrast.
 _MUCH_CORRECTED = 0.3
 
-# Share of the clean sentences that a network is asked of: it takes several times as long as all else.
-_READ = 0.2
+# Share of the clean sentences that a network is asked of: it takes twenty times as long as all else.
+_READ = 0.08
 
 _LICENSED = ("poetry", "dialect fiction")
 
@@ -251,25 +251,29 @@ def fit_scorecard(
 
 
 def extended(
-    card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], typical: Floats, pairs: tuple[Floats, Floats]
+    card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs: tuple[Floats, Floats], unsure: float
 ) -> Scorecard:
-    """A scorecard with more features, fitted as those of `fit_scorecard` are; what the card says stays as it is.
+    """A scorecard with more features, for sentences it is unsure of; what it says, and that of all others, stays.
 
-    x: (sentences, features) in the order of an extraction, those of `names` last; typical and pairs likewise.
+    x: (sentences, features) in the order of an extraction, those of `names` last; pairs: likewise, as in
+    `fit_scorecard`. unsure: the score from which sentences are asked for those features, and learnt from.
     """
     from scipy.optimize import minimize
     from sklearn.preprocessing import SplineTransformer
 
-    known, more = [PLACES[name] for name in card.features], [PLACES[name] for name in names]
-    knots = np.stack([knots_of(column) for column in x[:, more].T])
+    more = [PLACES[name] for name in names]
+    said = [first_odds(card, some) for some in (x, *pairs)]
+    asked = [sigmoid(odds) >= unsure for odds in said]
+    knots = np.stack([knots_of(column) for column in x[asked[0]][:, more].T])
     spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant").fit(x[:, more])
-    worse, better = pairs
-    rows = [spline.transform(x[:, more]), spline.transform(worse[:, more]) - spline.transform(better[:, more])]
-    said = [card.contributions(some[:, known]).sum(axis=1) for some in (x, worse, better)]
+    rows, worse, better = (
+        np.where(mask[:, None], spline.transform(some[:, more]), 0.0)
+        for mask, some in zip(asked, (x, *pairs), strict=True)
+    )
     # A sound sentence counts with its signs turned, so that all that is shown is to come out above 0.
     sign = np.concatenate([np.where(y, 1.0, -1.0), np.ones(len(worse))])
-    shown = np.concatenate(rows) * sign[:, None]
-    given = np.concatenate([card.intercept + said[0], said[1] - said[2]]) * sign
+    shown = np.concatenate([rows, worse - better]) * sign[:, None]
+    given = np.concatenate([said[0], said[1] - said[2]]) * sign
     weight = np.concatenate([np.ones(len(y)), np.full(len(worse), _WEIGHT_OF_PAIRS)])
 
     def loss(weights: Floats) -> tuple[float, Floats]:
@@ -279,15 +283,18 @@ def extended(
         return float(total), shown.T @ slope + weights / _STRENGTH
 
     found = minimize(loss, np.zeros(shown.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 3000})
-    weights = found.x.reshape(knots.shape)
-    usual = np.array([np.interp(typical[j], knots[i], weights[i]) for i, j in enumerate(more)])
     return replace(
         card,
         features=card.features + names,
-        intercept=float(card.intercept + usual.sum()),
         knots=np.concatenate([card.knots, knots]),
-        weights=np.concatenate([card.weights, weights - usual[:, None]]),
+        weights=np.concatenate([card.weights, found.x.reshape(knots.shape)]),
     )
+
+
+def first_odds(card: Scorecard, x: Floats) -> Floats:
+    """(sentences,) log-odds by the card alone. x: (sentences, features) in the order of an extraction."""
+    said = card.contributions(x[:, [PLACES[name] for name in card.features]])
+    return np.asarray(card.intercept + said.sum(axis=1))
 
 
 def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
@@ -353,10 +360,10 @@ def train_deep(data: Path, network: Path, out: Path, seed: int, log: Log) -> Non
         header = replace(header, usual=usual_opinion(reader, (text for _, text in clean_texts(data, held_out=True))))
         reader = load_reader(part, header)
         x, y, pairs = deep_rows(data, plain.lm, reader, Random(seed))
-        log(f"fitting {x.shape[1]} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
-        card = extended(plain.card, x, y, FEATURES_READ, np.median(x[~y], axis=0), pairs)
-        header = replace(header, unsure=unsure_from(card, x, y))
+        header = replace(header, unsure=unsure_from(plain.card, x, y))
         log(f"the network is asked from {header.unsure} on")
+        log(f"fitting {len(FEATURES_READ)} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
+        card = extended(plain.card, x, y, FEATURES_READ, pairs, header.unsure)
         finish(replace(card, name="en-deep-1", network=header), part, data, seed, log)
 
 
@@ -380,14 +387,11 @@ def usual_opinion(reader: Reader, texts: Iterable[str]) -> tuple[tuple[float, fl
 
 
 def unsure_from(card: Scorecard, x: Floats, y: Mask) -> float:
-    """The score without the network from which it is asked, so that few clean sentences are read.
+    """The score of the card alone from which the network is asked, so that few clean sentences are read.
 
-    x: (sentences, features); y: which are garbled.
+    x: (sentences, features) in the order of an extraction; y: which are garbled.
     """
-    contributions = card.contributions(x[~y])
-    contributions[:, np.isin(card.features, FEATURES_READ)] = 0
-    first = sigmoid(card.intercept + contributions.sum(axis=1))
-    return round(float(np.quantile(first, 1 - _READ)), 4)
+    return round(float(np.quantile(sigmoid(first_odds(card, x[~y])), 1 - _READ)), 4)
 
 
 def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> None:

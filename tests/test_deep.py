@@ -20,6 +20,7 @@ from garble.batch import Batch, Opinion
 from garble.cli import main
 from garble.deep import reader as reading
 from garble.deep import words
+from garble.model import sigmoid
 from garble.scorer import Scorer
 from garble.signals import FEATURES, FEATURES_READ, PLACES, READING, extract, heard
 from garble.signals.base import Signal
@@ -241,19 +242,25 @@ def test_the_command_line_says_how_the_network_is_asked(deep: Path) -> None:
     assert [report["signature"].rpartition("|")[2] for report in told] == ["r:unsure", "r:all"]
 
 
-def test_what_a_scorecard_says_stays_as_it_is_when_it_is_extended() -> None:
+def test_a_scorecard_is_extended_for_what_it_is_unsure_of_and_stays_as_it_is() -> None:
     rng = np.random.default_rng(0)
     card = model.load(MODEL / "scorecard.json")
-    x = np.zeros((600, len(FEATURES) + len(FEATURES_READ)))
-    y = rng.random(600) < 0.3
-    x[:, len(FEATURES)] = rng.normal(size=600) + 2 * y
-    x[:, len(FEATURES) + 1 :] = rng.normal(size=(600, len(FEATURES_READ) - 1))
-    typical = np.median(x[~y], axis=0)
-    more = train.extended(card, x, y, FEATURES_READ, typical, (x[y][:50], x[~y][:50]))
-    assert more.features == card.features + FEATURES_READ
+    x = np.zeros((1200, len(FEATURES) + len(FEATURES_READ)))
+    y = rng.random(1200) < 0.3
+    x[::2, PLACES["repetition.compressibility"]] = 0.5
+    sure = train.first_odds(card, x[1:2])[0]
+    x[:, len(FEATURES)] = rng.normal(size=1200) + 2 * y
+    # Of what it is sure of nothing is learnt, though that says the contrary.
+    x[1::2, len(FEATURES)] -= 6 * y[1::2]
+    x[:, len(FEATURES) + 1 :] = rng.normal(size=(1200, len(FEATURES_READ) - 1))
+    pairs = (x[::2][y[::2]][:50], x[::2][~y[::2]][:50])
+    more = train.extended(card, x, y, FEATURES_READ, pairs, float(sigmoid(sure)) + 1e-9)
+    assert (more.features, more.intercept) == (card.features + FEATURES_READ, card.intercept)
     assert (more.weights[: len(card.features)] == card.weights).all()
-    parts = more.contributions(np.concatenate([x[:, [PLACES[name] for name in card.features]], x[:, -5:]], axis=1))
-    told = parts[:, len(card.features)]
-    assert told[y].mean() > told[~y].mean() + 1
-    noise = parts[:, len(card.features) + 1 :]
-    assert np.abs(noise[y].mean(axis=0) - noise[~y].mean(axis=0)).max() < 0.5
+    asked = x[::2]
+    parts = more.contributions(
+        np.concatenate([asked[:, [PLACES[name] for name in card.features]], asked[:, -5:]], axis=1)
+    )
+    told, noise = parts[:, len(card.features)], parts[:, len(card.features) + 1 :]
+    assert told[y[::2]].mean() > told[~y[::2]].mean() + 1
+    assert np.abs(noise[y[::2]].mean(axis=0) - noise[~y[::2]].mean(axis=0)).max() < 0.5
