@@ -113,9 +113,10 @@ class Table:
         # The last choice speaks first, and only keys not found there ask on.
         for choice in (2, 1, 0):
             slot = _slot(keys, choice, len(self.prints))
-            hit = self.prints[slot] == prints
+            same = np.take(self.prints, slot) == prints
+            # By number: to take by a mask that no branch predictor sees through takes twice as long.
+            hit, missed = np.flatnonzero(same), np.flatnonzero(~same)
             found[left[hit]] = slot[hit]
-            missed = ~hit
             left, keys, prints = left[missed], keys[missed], prints[missed]
         return found
 
@@ -179,10 +180,11 @@ class NGrams:
             worth = begins[1:] == begins[:-1] + 1
             if n > 2:
                 worth &= inner[begins[1:] + n - 3]
-            begins, keys = begins[:-1][worth], keys[:-1][worth]
+            able = np.flatnonzero(worth)
+            begins, keys = begins[able], keys[able]
             keys = chain(keys, symbols[begins + n - 1])
             slots = table.find(keys) if n > 2 or self.pairs is None else self.pairs[stream[begins], stream[begins + 1]]
-            hit = slots >= 0
+            hit = np.flatnonzero(slots >= 0)
             begins, keys, steps = begins[hit], keys[hit], _steps(table.values, slots[hit])
             # Every place backs off; where the n-gram was found the sum is then replaced.
             reach = max(0, len(stream) - n + 1)
@@ -247,7 +249,7 @@ class LanguageModel:
         alone, class_alone = self.words.unigram(ids), self.classes.unigram(class_ids)
         order = words.forward + words.backward - 2 * alone
         syntax = classes.forward + classes.backward - 2 * class_alone
-        company = _company(self.vectors[ids], ids >= FIRST_CONTENT, rows)
+        company = _company(np.take(self.vectors, ids, axis=0), ids >= FIRST_CONTENT, rows)
         return np.stack([order, syntax, alone, company]), words.unseen, np.maximum(words.opening, words.closing)
 
     def spelling(self, codes: Codes, starts: Ints, ends: Ints) -> Floats:
@@ -280,10 +282,12 @@ def _company(vectors: NDArray[np.int8], content: NDArray[np.bool_], rows: Ints) 
     if len(filled):
         together[filled] = np.add.reduceat(units, rows[filled], axis=0)
     words = np.flatnonzero(content)
-    own = units[words]
-    others = together[np.searchsorted(rows, words, side="right") - 1] - own
+    own = np.take(units, words, axis=0)
+    others = np.take(together, np.searchsorted(rows, words, side="right") - 1, axis=0)
+    others -= own
     length = np.linalg.norm(others, axis=1) * np.linalg.norm(own, axis=1)
-    inner = (others * own).sum(axis=1)
+    others *= own
+    inner = others.sum(axis=1)
     company = np.full(len(units), np.nan)
     # A vector is about 1 long: anything much shorter is what rounding leaves.
     company[words] = np.where(length > 1e-6, -inner / np.maximum(length, 1e-6), np.nan)
