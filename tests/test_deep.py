@@ -65,7 +65,7 @@ def read(reader: reading.Reader, documents: list[Document]) -> Opinion:
 
 
 def test_a_word_is_spelt_in_lower_case_with_zeros_for_digits_and_its_capitals_apart(tokenizer: object) -> None:
-    columns = words.columns(Batch.of([whole("cows Cows COWS 12 47")]), tokenizer)
+    columns = words.columns(Batch.of([whole("the cows Cows COWS 12 47")]), np.arange(1, 6), tokenizer)
     assert (columns[0, :-1] == columns[1, :-1]).all()
     assert (columns[0, :-1] == columns[2, :-1]).all()
     assert (columns[3] == columns[4]).all()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from garble.batch import Batch, Floats, Mask, Opinion
+from garble.batch import Batch, Floats, Mask, Opinion, offsets, spread
 from garble.deep import words
 from garble.model import Network
 
@@ -35,18 +35,18 @@ class Reader:
         """What the network makes of some of a batch's sentences; zeros of all others. asked: (sentences,)."""
         misplaced, mistranslated = np.zeros((2, len(batch.starts)))
         rank = np.zeros(len(batch))
-        lengths = np.diff(batch.tokens)
+        read = np.flatnonzero(asked & (np.diff(batch.tokens) > 0))
+        firsts, lasts = batch.tokens[read], batch.tokens[read + 1]
+        columns = words.columns(batch, spread(firsts, lasts), self.tokenizer)
+        cut = offsets(lasts - firsts)
         # A sentence read before is not read again.
         known: dict[bytes, tuple[Floats, float]] = {}
-        if not asked.any():
-            return Opinion(misplaced, mistranslated, rank)
-        columns = words.columns(batch, self.tokenizer)
-        for i in np.flatnonzero(asked & (lengths > 0)).tolist():
-            some = slice(int(batch.tokens[i]), int(batch.tokens[i + 1]))
-            key = columns[some].tobytes()
+        for i, first, last, begin, end in zip(read, firsts, lasts, cut[:-1], cut[1:], strict=True):
+            seen = columns[begin:end]
+            key = seen.tobytes()
             if key not in known:
-                known[key] = self._sentence(columns[some])
-            (misplaced[some], mistranslated[some]), rank[i] = known[key]
+                known[key] = self._sentence(seen)
+            (misplaced[first:last], mistranslated[first:last]), rank[i] = known[key]
         return Opinion(misplaced, mistranslated, rank)
 
     def raw(self, columns: NDArray[np.uint16]) -> tuple[Floats, float]:

@@ -92,8 +92,8 @@ def spell(texts: list[str], tokenizer: Any) -> NDArray[np.uint16]:
     return spelt
 
 
-def columns(batch: Batch, tokenizer: Any) -> NDArray[np.uint16]:
-    """(tokens, COLUMNS) what the network sees of a batch."""
-    _, first, again = np.unique(batch.form, return_index=True, return_inverse=True)
-    spelt = spell(forms(batch, first), tokenizer)
-    return np.concatenate([spelt[again], shapes(batch)[:, None]], axis=1, dtype=np.uint16)
+def columns(batch: Batch, tokens: Ints, tokenizer: Any) -> NDArray[np.uint16]:
+    """(tokens, COLUMNS) what the network sees of some of a batch's tokens."""
+    _, first, again = np.unique(batch.form[tokens], return_index=True, return_inverse=True)
+    spelt = spell(forms(batch, tokens[first]), tokenizer)
+    return np.concatenate([spelt[again], shapes(batch)[tokens, None]], axis=1, dtype=np.uint16)
