@@ -616,10 +616,10 @@ def outputs(folder: str) -> dict[str, bytes]:
 @pytest.mark.parametrize(("workers", "suffix"), [("1", "/"), ("2", ".jsonl.gz")])
 def test_a_run_that_is_killed_ten_times_comes_to_the_same_bytes(workers: str, suffix: str) -> None:
     Path("run.py").write_text(RUN)
-    texts = documents(450)
-    Path("a.jsonl").write_bytes(json_lines(texts[:200]) + b"junk\n" + json_lines(texts[200:250]))
+    texts = documents(900)
+    Path("a.jsonl").write_bytes(json_lines(texts[:400]) + b"junk\n" + json_lines(texts[400:500]))
     with gzip.open("b.jsonl.gz", "wb") as file:
-        file.write(json_lines(texts[250:]))
+        file.write(json_lines(texts[500:]))
     arguments = [workers, suffix, "a.jsonl", "b.jsonl.gz"]
     assert subprocess.run([sys.executable, "run.py", "whole", *arguments], check=False).returncode == 0
     rng = random.Random(f"{workers}{suffix}")

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import chain, islice
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import Any, NamedTuple
 
 from garble.corpus.plan import Plan
@@ -162,14 +162,15 @@ def _worker(plan: Plan) -> Iterator[Connection]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_answer, args=(theirs, plan), daemon=True)
-    with _ctrl_c_put_off():
-        process.start()
-    theirs.close()
     try:
+        with _stopping_put_off():
+            process.start()
+        theirs.close()
         yield ours
     finally:
-        process.terminate()
-        process.join()
+        if process.pid is not None:
+            process.terminate()
+            process.join()
         ours.close()
 
 
@@ -198,15 +199,27 @@ def _alive() -> Iterator[None]:
 
 
 @contextmanager
-def _ctrl_c_put_off() -> Iterator[None]:
-    """It comes when this is over, and never to the processes that begin meanwhile."""
+def _stopping_put_off() -> Iterator[None]:
+    """Being asked to stop comes when this is over, and Ctrl-C never to the processes that begin meanwhile.
+
+    A process whose start is broken off half-way would complain of it.
+    """
     if sys.platform == "win32":
         yield
         return
     # With the first process comes one that keeps track of them all, and that lets Ctrl-C in again.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    asked: list[int] = []
+    # What is blocked here other threads take, and Python passes on to the main one: there a handler puts it off. The
+    # mask is for the process that begins.
+    put_off = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()
+    handlers = {number: signal.signal(number, lambda number, _: asked.append(number)) for number in put_off}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for stop, handler in handlers.items():
+            signal.signal(stop, signal.SIG_DFL if handler is None else handler)
+        for first in asked[:1]:
+            signal.raise_signal(first)
