@@ -733,9 +733,10 @@ def test_what_goes_into_other_places_is_another_run(monkeypatch: pytest.MonkeyPa
 
 def test_another_run_is_not_gone_on_with() -> None:
     Path("run.py").write_text(RUN)
-    Path("in.jsonl").write_bytes(json_lines(documents(60)))
+    # So many that it is not at its end when it is killed.
+    Path("in.jsonl").write_bytes(json_lines(documents(400)))
     assert stopped(["out", "1", ".jsonl", "in.jsonl"], 3)
-    Path("in.jsonl").write_bytes(json_lines(documents(61)))
+    Path("in.jsonl").write_bytes(json_lines(documents(401)))
     again = subprocess.run(
         [sys.executable, "run.py", "out", "1", ".jsonl", "in.jsonl"], capture_output=True, check=False
     )
