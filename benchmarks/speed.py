@@ -237,12 +237,12 @@ def throughput(texts: list[str], folder: Path, python: str | None, model: str) -
         for name in turns:
             interpreter = python if SYSTEMS[name][2] and python else sys.executable
             turns[name].append(asked(interpreter, name, folder / f"{name}.json", GARBLE_ARPA=model))
-    full = turns["garble, full scoring"]
+    rates = {name: [rate([turn]) for turn in taken] for name, taken in turns.items()}
     return {
         name: {
-            "mb_per_s": rate(taken),
+            "mb_per_s": median(rates[name]),
             "peak_mb": max(turn["peak_mb"] for turn in taken),
-            "over full scoring": median(rate([one]) / rate([other]) for one, other in zip(taken, full, strict=True)),
+            "over full scoring": apart(rates[name], rates["garble, full scoring"]),
         }
         for name, taken in turns.items()
     }

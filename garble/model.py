@@ -62,8 +62,8 @@ class Network:
 class Scorecard:
     """knots, weights: (features, knots a feature). thresholds: by name, the score from which a sentence is garbled.
 
-    A weight is what a feature adds to the log-odds beyond what it gives on a typical clean sentence, so a signal that
-    does not speak adds nothing.
+    A weight is what a feature adds to the log-odds beyond what it gives on a typical clean sentence, or, where it comes
+    from a network, beyond what the score is without that; so a signal that does not speak adds nothing.
     """
 
     name: str
