@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import time
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,35 @@ def test_a_swap_is_the_same_for_the_same_seed(material: lessons.Lessons) -> None
     assert one.tolist() == other.tolist() != apart.tolist()
 
 
+def test_another_form_of_a_word_is_of_its_stem_and_not_the_word(material: lessons.Lessons) -> None:
+    swaps = Swaps(material)
+    kin = np.bincount(material.family[material.clean.word])
+    rng = np.random.default_rng(0)
+    word = np.unique(material.clean.word)
+    other = swaps.inflected(word, rng)
+    assert (material.family[other] == material.family[word]).all()
+    alone = kin[material.family[word]] == swaps.count[word]
+    assert (other[alone] == word[alone]).all()
+    assert (other[~alone] != word[~alone]).all()
+    assert (~alone).sum() > 20
+
+
+def test_forms_of_a_word_are_one_family() -> None:
+    family = lessons.families(["study", "studies", "studied", "student", "run", "running"])
+    assert family[0] == family[1] == family[2]
+    assert family[4] == family[5]
+    assert len(set(family.tolist())) == 3
+
+
+def test_swaps_lengthen_sentences_but_not_beyond_the_longest(material: lessons.Lessons) -> None:
+    swaps = Swaps(material)
+    before = np.diff(material.clean.rows)
+    after = [np.diff(swaps.swapped(material.clean, np.random.default_rng(seed))[0].rows) for seed in range(3)]
+    assert any((lengths > before).any() for lengths in after)
+    assert any((lengths < before).any() for lengths in after)
+    assert max(lengths.max() for lengths in after) <= before.max()
+
+
 # Teaching.
 
 
@@ -152,17 +182,39 @@ def test_the_same_seed_teaches_the_same_network(data: Path, tmp_path: Path) -> N
     assert one == other
 
 
-def test_a_checkpoint_keeps_the_weights_and_what_the_optimiser_remembers(
-    material: lessons.Lessons, tmp_path: Path
+def test_a_stage_taught_in_slices_is_the_stage_taught_at_once(
+    material: lessons.Lessons, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(training, "_CHECKPOINT", 2)
     course = training.COURSES["tiny"]
     lesson = training.Lesson(material, course, "", 0)
-    stage = training.Stage(tmp_path / "trunk.npz", course, 0, torch.device("cpu"))
-    assert stage.run(lesson, 3, False, float("inf"), lambda line: None)
-    again = training.Stage(tmp_path / "trunk.npz", course, 1, torch.device("cpu"))
-    assert again.step == 3
-    for one, other in zip(stage.network.parameters(), again.network.parameters(), strict=True):
-        assert torch.equal(one, other)
-        for moment in stage.optimiser.state[one]:
-            kept, was = again.optimiser.state[other][moment], stage.optimiser.state[one][moment]
-            assert torch.allclose(kept, was, rtol=0.01)
+
+    def stage(name: str) -> training.Stage:
+        return training.Stage(tmp_path / name, course, 0, torch.device("cpu"))
+
+    assert stage("once.npz").run(lesson, 7, False, float("inf"), lambda line: None)
+    steps = []
+    while True:
+        slice_ = stage("slices.npz")
+        done = slice_.run(lesson, 7, False, time.monotonic() + 1e-3, lambda line: None)
+        steps.append(slice_.step)
+        if done:
+            break
+    assert len(steps) > 1
+    assert steps[:-1] == [step for step in steps if step % 2 == 0]
+    with np.load(tmp_path / "once.npz") as once, np.load(tmp_path / "slices.npz") as slices:
+        assert set(once.files) == set(slices.files)
+        assert any("momentum_buffer" in name for name in once.files)
+        assert any("exp_avg_sq" in name for name in once.files)
+        assert all(np.array_equal(once[name], slices[name]) for name in once.files)
+
+
+def test_the_speed_rises_stays_falls_and_goes_on_falling_in_a_mixed_stage() -> None:
+    trunk = [training.rate(step, 10_000, False) for step in range(10_000)]
+    mixed = [training.rate(step, 100, True) for step in range(100)]
+    assert trunk[0] < 0.01
+    assert max(trunk) == trunk[5000] == 1
+    assert trunk[7500:] == sorted(trunk[7500:], reverse=True)
+    assert trunk[-1] == pytest.approx(mixed[0], abs=0.001)
+    assert mixed == sorted(mixed, reverse=True)
+    assert mixed[-1] < 0.01

@@ -66,13 +66,15 @@ class Sentences:
 class Lessons:
     """All there is to learn from.
 
-    spelling: (words, PIECES). class_of: (words,) by the language model. clean, damaged: text of lm/.
+    spelling: (words, PIECES). class_of: (words,) by the language model. family: (words,) the same for forms of one
+    word. clean, damaged: text of lm/.
     translated, corrected: machine translation with its BAD words, and its correction, row by row.
     quality, edited: (translations,) direct assessment and HTER. pair: (translations,) index into PAIRS.
     """
 
     spelling: NDArray[np.uint16]
     class_of: NDArray[np.uint8]
+    family: NDArray[np.int32]
     clean: Sentences
     damaged: Sentences
     translated: Sentences
@@ -123,6 +125,13 @@ class _Packing:
         self.class_of += self.lm.class_of[batch.ids[first[new]]].tolist()
         numbers = np.array([self.number[key] for key in distinct.tolist()], np.int32)
         return Sentences(numbers[again], words.shapes(batch), batch.tokens, np.zeros(len(batch.starts), np.int8))
+
+
+def families(texts: list[str]) -> NDArray[np.int32]:
+    """(texts,) the same number for words of one stem."""
+    from snowballstemmer import stemmer
+
+    return np.unique(stemmer("english").stemWords(texts), return_inverse=True)[1].astype(np.int32)
 
 
 def joined(parts: Iterable[Sentences]) -> Sentences:
@@ -195,6 +204,7 @@ def prepare(data: Path, lm: LanguageModel, size: int, seed: int) -> tuple[Lesson
     return Lessons(
         words.spell(packing.texts, tokenizer),
         np.array(packing.class_of, np.uint8),
+        families(packing.texts),
         joined(clean),
         joined(damaged),
         translated.take(kept),

@@ -48,7 +48,7 @@ class _Layer(nn.Module):
             nearness = nearness.masked_fill(~there[:, None, None, :], -1e4)
         weights = torch.softmax(query @ key.transpose(-1, -2) * (width // self.heads) ** -0.5 + nearness, -1)
         x = x + self.answer((weights @ value).transpose(1, 2).reshape(rows, length, width))
-        return x + self.narrow(functional.gelu(self.widen(self.between(x)), approximate="tanh"))
+        return x + self.narrow(functional.relu(self.widen(self.between(x))))
 
 
 class Network(nn.Module):

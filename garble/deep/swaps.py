@@ -17,10 +17,10 @@ Words = NDArray[np.int32]
 _UNTOUCHED = 0.15
 _SWAPPED = 0.03, 0.3
 # Where a word comes from: it followed the word before, somewhere; it preceded the word after; it is of the same class
-# and about as frequent; it stands elsewhere in the sentence; in any sentence; it changes places with the next. Or the
-# word is left out.
-_SOURCES = ("before", "after", "class", "sentence", "anywhere", "next", "nowhere")
-_CHANCES = (0.3, 0.15, 0.23, 0.08, 0.06, 0.08, 0.1)
+# and about as frequent; it is another form of the word that was; it stands elsewhere in the sentence; in any sentence;
+# it changes places with the next. Or the word is left out, or one more follows it.
+_SOURCES = ("before", "after", "class", "form", "sentence", "anywhere", "next", "nowhere", "more")
+_CHANCES = (0.2, 0.12, 0.16, 0.2, 0.06, 0.06, 0.06, 0.08, 0.06)
 # Words of a class this near in rank are about as frequent.
 _NEAR = 40
 
@@ -30,7 +30,7 @@ class Swaps:
 
     def __init__(self, lessons: Lessons) -> None:
         self.text = lessons.clean
-        self.class_of = lessons.class_of
+        self.class_of, self.family = lessons.class_of, lessons.family
         self.count = np.bincount(self.text.word, minlength=len(lessons.class_of))
 
     @cached_property
@@ -56,6 +56,20 @@ class Swaps:
         rank[self.ranked] = np.arange(len(self.ranked))
         return rank
 
+    @cached_property
+    def kin(self) -> Words:
+        """(words,) all words, family by family."""
+        return np.argsort(self.family, kind="stable").astype(np.int32)
+
+    @cached_property
+    def of_kin(self) -> tuple[Ints, Ints, Ints]:
+        """How often the words of `kin` occur, summed up; where in that sum each word begins; and its family's edges."""
+        summed = offsets(self.count[self.kin])
+        own = np.zeros(len(self.kin), np.int64)
+        own[self.kin] = summed[:-1]
+        edges = summed[offsets(np.bincount(self.family))]
+        return summed, own, edges
+
     def beside(self, word: Words, step: int, rng: Generator) -> Ints:
         """For each word a place beside one where it stands in the clean text, any place for a word never met."""
         count = self.count[word]
@@ -70,10 +84,22 @@ class Swaps:
         other = self.ranked[np.clip(near, 0, len(self.ranked) - 1)]
         return np.where((self.class_of[other] == self.class_of[word]) & (self.count[word] > 0), other, word)
 
+    def inflected(self, word: Words, rng: Generator) -> Words:
+        """For each word another form of it, the frequent ones more often; itself where there is none."""
+        summed, own, edges = self.of_kin
+        first, last = edges[self.family[word]], edges[self.family[word] + 1]
+        others = last - first - self.count[word]
+        # Its own occurrences are stepped over.
+        at = first + (rng.random(len(word)) * others).astype(np.int64)
+        at += np.where(at >= own[word], self.count[word], 0)
+        other = self.kin[np.minimum(np.searchsorted(summed, at, side="right") - 1, len(self.kin) - 1)]
+        return np.where(others > 0, other, word)
+
     def swapped(self, sentences: Sentences, rng: Generator) -> tuple[Sentences, NDArray[np.int16]]:
         """The sentences with some of their words swapped, and (tokens,) the class of the word that stood there before.
 
-        Wrong are words that are now others, and those before which one was left out. The class is UNASKED elsewhere.
+        Wrong are words that are now others or one too many, and those before which one was left out. The class is
+        UNASKED elsewhere. No sentence becomes longer than the longest.
         """
         word, shape, sentence = sentences.word.copy(), sentences.shape.copy(), sentences.sentence
         share = rng.uniform(*_SWAPPED, size=len(sentences))
@@ -91,6 +117,7 @@ class Swaps:
             inner = some[some > first[some]]
             shape[inner] = self.text.shape[place[some > first[some]]]
         word[of["class"]] = self.alike(sentences.word[of["class"]], rng)
+        word[of["form"]] = self.inflected(sentences.word[of["form"]], rng)
         some = of["sentence"]
         length = last[some] - first[some] + 1
         word[some] = sentences.word[first[some] + (rng.random(len(some)) * length).astype(np.int64)]
@@ -101,7 +128,16 @@ class Swaps:
         # The last word stays: that something follows it cannot be missed.
         gone = of["nowhere"][of["nowhere"] < last[of["nowhere"]]]
         label[gone + 1] = 1
-        kept = np.ones(len(word), bool)
-        kept[gone] = False
-        rows = offsets(kept)[sentences.rows]
-        return Sentences(word[kept], shape[kept], rows, label[kept]), stood[kept]
+        some = of["more"]
+        lengths = np.diff(sentences.rows)
+        room = lengths.max(initial=0) - lengths - np.bincount(sentence[some], minlength=len(sentences))
+        some = some[room[sentence[some]] >= 0]
+        times = np.ones(len(word), np.int64)
+        times[gone], times[some] = 0, 2
+        at = np.repeat(np.arange(len(word)), times)
+        more = offsets(times)[some] + 1
+        place = self.beside(sentences.word[some], 1, rng)
+        word, shape, label, stood = word[at], shape[at], label[at], stood[at]
+        word[more], shape[more] = self.text.word[place], self.text.shape[place]
+        label[more], stood[more] = 1, UNASKED
+        return Sentences(word, shape, offsets(times)[sentences.rows], label), stood

@@ -35,9 +35,11 @@ from garble.deep.words import COLUMNS
 
 Log = Callable[[str], None]
 
-# Steps to full speed, and the speed there.
+# Steps to full speed, and the speeds there: of the matrices within the network, and of all else.
 _WARM_UP = 200
-_RATE = 1.5e-3
+_RATE_WITHIN, _RATE = 3e-3, 1.5e-3
+# Over this share of the trunk, its last, the speed falls to that share, at which a mixed stage begins.
+_FALL, _KEPT = 0.3, 0.3
 # Share of the sentences of clean text that are damaged, not swapped.
 _DAMAGED = 0.25
 # What naming the class of the word that stood there before counts for.
@@ -48,12 +50,13 @@ _SPOILT = 0.1
 _TRANSLATIONS = 64
 # Differences, in points of direct assessment and in HTER, from which one text is worse than the other.
 _WORSE, _EDITED = 20, 0.2
-# What the optimiser remembers of a weight.
-_MOMENTS = ("exp_avg", "exp_avg_sq")
+# The matrices within the network, and what an optimiser remembers of a weight.
+_WITHIN = tuple(f"{name}.weight" for name in ("beside", "ask", "answer", "widen", "narrow"))
+_MOMENTS = ("exp_avg", "exp_avg_sq", "momentum_buffer")
 # Sentences are padded to one of these many tokens, their borders apart.
 _WIDTHS = (8, 14, 20, 26, 32, 40, 50, lessons.LONGEST)
-# Steps between two entries of the loss curve, and seconds between two checkpoints.
-_ENTRY, _CHECKPOINT = 50, 120
+# Steps between two entries of the loss curve, and between two checkpoints.
+_ENTRY, _CHECKPOINT = 50, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Course:
 
 COURSES = {
     "tiny": Course(Shape(500, 32, 1, 2), 4, 4, 256),
-    "small": Course(Shape(8000, 192, 4, 3), 23_000, 700, 3072),
+    "small": Course(Shape(8000, 192, 4, 3), 30_000, 900, 3072),
     # The largest whose checkpoints stay below 60 MiB; not tried yet.
     "large": Course(Shape(8000, 256, 6, 4), 40_000, 4_000, 16_384),
 }
@@ -171,8 +174,22 @@ class Lesson:
 
 
 def rate(step: int, steps: int, mixed: bool) -> float:
-    """The speed of a step: up to full speed in the trunk, evenly down to nothing in a mixed stage."""
-    return _RATE * (1 - step / steps if mixed else min(1.0, (step + 1) / _WARM_UP))
+    """The share of full speed at a step: up to it and down again in the trunk, on to nothing in a mixed stage."""
+    left = 1 - step / steps
+    if mixed:
+        return _KEPT * left
+    return min((step + 1) / _WARM_UP, 1.0, _KEPT + (1 - _KEPT) * left / _FALL)
+
+
+def optimisers(network: Network) -> dict[str, torch.optim.Optimizer]:
+    """By name of a weight what moves it: Muon the matrices within the network, AdamW all else."""
+    weights = dict(network.named_parameters())
+    within = {name: weight for name, weight in weights.items() if name.endswith(_WITHIN)}
+    others = {name: weight for name, weight in weights.items() if name not in within}
+    # Its steps are made as long as those of AdamW.
+    muon = torch.optim.Muon(within.values(), lr=_RATE_WITHIN, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    adam = torch.optim.AdamW(others.values(), lr=_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    return dict.fromkeys(within, muon) | dict.fromkeys(others, adam)
 
 
 def halves(tensor: Tensor) -> NDArray[np.int16]:
@@ -186,15 +203,14 @@ def whole(half: NDArray[np.int16]) -> Tensor:
 
 
 class Stage:
-    """A network on its way: weights, what the optimiser remembers, the steps done and the loss on the way."""
+    """A network on its way: weights, what the optimisers remember, the steps done and the loss on the way."""
 
     def __init__(self, path: Path, course: Course, seed: int, device: torch.device, trunk: Path | None = None) -> None:
         torch.manual_seed(seed)
         self.path, self.device = path, device
         self.network = Network(course.shape).to(device)
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True
-        )
+        self.moved_by = optimisers(self.network)
+        self.optimisers = {optimiser: optimiser.defaults["lr"] for optimiser in self.moved_by.values()}
         self.step, self.curve = 0, np.zeros((0, 2))
         if path.exists():
             self.read(path)
@@ -208,42 +224,45 @@ class Stage:
             self.step, self.curve = int(file["step"]), file["curve"]
             for name, weight in self.network.named_parameters():
                 weight.data.copy_(torch.from_numpy(file[name]))
+                kept = {key: file[f"{name}.{key}"] for key in (*_MOMENTS, "step") if f"{name}.{key}" in file}
+                past = {key: whole(a) if key in _MOMENTS else torch.from_numpy(a) for key, a in kept.items()}
                 # A head that nothing has been asked of has no past.
-                if f"{name}.exp_avg" in file:
-                    moments = {key: whole(file[f"{name}.{key}"]).to(self.device) for key in _MOMENTS}
-                    moments["step"] = torch.from_numpy(file[f"{name}.step"]).to(self.device)
-                    self.optimiser.state[weight] = moments
+                if past:
+                    self.moved_by[name].state[weight] = {key: moment.to(self.device) for key, moment in past.items()}
 
     def write(self) -> None:
-        """Keep a checkpoint, whole or not at all."""
+        """Keep a checkpoint, whole or not at all; who goes on has as little in mind as who begins there."""
         arrays: dict[str, NDArray[Any]] = {"step": np.array(self.step), "curve": self.curve}
         for name, weight in self.network.named_parameters():
             arrays[name] = weight.detach().cpu().numpy()
-            state = self.optimiser.state[weight]
-            if state:
-                arrays |= {f"{name}.{key}": halves(state[key]) for key in _MOMENTS}
-                arrays[f"{name}.step"] = state["step"].cpu().numpy()
+            state = self.moved_by[name].state.get(weight, {})
+            for key, moment in state.items():
+                if key in _MOMENTS:
+                    arrays[f"{name}.{key}"] = halves(moment)
+                    moment.copy_(whole(arrays[f"{name}.{key}"]))
+                else:
+                    arrays[f"{name}.{key}"] = moment.cpu().numpy()
         part = self.path.with_suffix(".part")
         with part.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         part.replace(self.path)
 
     def run(self, lesson: Lesson, steps: int, mixed: bool, until: float, log: Log) -> bool:
-        """Teach until all steps are done, which is then true, or the time is up."""
+        """Teach until all steps are done, which is then true, or the time is up, to the next checkpoint."""
         losses: list[float] = []
-        kept = begun = time.monotonic()
-        at = self.step
-        while self.step < steps and time.monotonic() < until:
-            for group in self.optimiser.param_groups:
-                group["lr"] = rate(self.step, steps, mixed)
+        begun, at = time.monotonic(), self.step
+        while self.step < steps and (self.step % _CHECKPOINT or time.monotonic() < until):
+            for optimiser, full in self.optimisers.items():
+                optimiser.param_groups[0]["lr"] = full * rate(self.step, steps, mixed)
             # A mixed stage has lessons that no other stage has.
             number = self.step + (1_000_000 if mixed else 0)
             with torch.autocast(self.device.type, torch.bfloat16):
                 loss = lesson.loss(self.network, number, mixed, self.device)
-            self.optimiser.zero_grad()
+            self.network.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            self.optimiser.step()
+            for optimiser in self.optimisers:
+                optimiser.step()
             self.step += 1
             losses.append(loss.item())
             if self.step % _ENTRY == 0:
@@ -251,11 +270,8 @@ class Stage:
                 pace = (self.step - at) / (time.monotonic() - begun)
                 log(f"{self.path.stem}: step {self.step} of {steps}, loss {np.mean(losses):.4f}, {pace:.2f} steps/s")
                 losses = []
-            if time.monotonic() - kept > _CHECKPOINT:
+            if self.step % _CHECKPOINT == 0 or self.step == steps:
                 self.write()
-                kept = time.monotonic()
-        if self.step > at:
-            self.write()
         return self.step >= steps
 
 
