@@ -17,6 +17,8 @@ from garble.text import segment, whole
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
+pytest.importorskip("matplotlib")
+pytest.importorskip("snowballstemmer")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("tokenizers")
 
@@ -162,7 +164,7 @@ def test_teaching_in_slices_ends_with_a_network_for_all_and_one_without_each_pai
     assert done
     names = sorted(path.parent.name for path in tmp_path.glob("*/network.onnx"))
     assert names == sorted(["all", *lessons.PAIRS])
-    assert (tmp_path / "loss.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert "steps" in (tmp_path / "loss.svg").read_text(encoding="utf-8")
     course = training.COURSES["tiny"]
     stage = training.Stage(tmp_path / "trunk.npz", course, 0, torch.device("cpu"))
     assert stage.step == course.trunk

@@ -34,6 +34,8 @@ from garble.deep.swaps import Swaps
 from garble.deep.words import COLUMNS
 
 Log = Callable[[str], None]
+# (entries, 2) steps, and the mean loss of those before.
+Curve = NDArray[np.float64]
 
 # Steps to full speed, and the speeds there: of the matrices within the network, and of all else.
 _WARM_UP = 200
@@ -292,42 +294,36 @@ def teach(data: Path, model: Path, work: Path, course: Course, minutes: float, s
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     trunk = Stage(work / "trunk.npz", course, seed, device)
     done = trunk.run(Lesson(material, course, "", seed), course.trunk, False, until, log)
-    stages = [trunk]
+    curves: dict[str, Curve] = {}
     for without in ("", *PAIRS) if done else ():
         stage = Stage(work / f"{without or 'all'}.npz", course, seed, device, trunk=trunk.path)
         done = stage.run(Lesson(material, course, without, seed), course.mixed, True, until, log)
-        stages.append(stage)
+        curves[stage.path.stem] = stage.curve
         if not done:
             break
         folder = work / stage.path.stem
         folder.mkdir(exist_ok=True)
         (folder / "network.onnx").write_bytes(onnx_of(stage.network))
         (folder / "tokenizer.json").write_bytes(tokenizer.read_bytes())
-    (work / "loss.svg").write_text(picture({stage.path.stem: stage.curve for stage in stages}), encoding="utf-8")
+    picture(trunk.curve, curves, work / "loss.svg")
     return done
 
 
-_COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b")
+def picture(trunk: Curve, mixed: dict[str, Curve], path: Path) -> None:
+    """Draw the loss on the way: of the trunk, and beside it of each mixed stage."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
 
-
-def picture(curves: dict[str, NDArray[np.float64]]) -> str:
-    """The loss on the way as an SVG: steps to the right, the mean loss of so many steps upwards."""
-    filled = {name: curve for name, curve in curves.items() if len(curve)}
-    every = np.concatenate([np.zeros((0, 2)), *filled.values()])
-    right, top = every.max(axis=0) if len(every) else (1.0, 1.0)
-    lines = []
-    for number, (name, curve) in enumerate(filled.items()):
-        colour = _COLOURS[number % len(_COLOURS)]
-        places = " ".join(f"{50 + 700 * x / right:.1f},{350 - 320 * y / top:.1f}" for x, y in curve)
-        lines.append(f'<polyline fill="none" stroke="{colour}" points="{places}"/>')
-        lines.append(f'<text x="600" y="{20 + 16 * number}" fill="{colour}">{name}, {curve[-1, 1]:.3f}</text>')
-    axes = f'<text x="50" y="370">0</text><text x="700" y="370">{right:.0f} steps</text>'
-    axes += f'<text x="4" y="36">{top:.2f}</text>'
-    body = "\n".join(lines)
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" width="800" height="380" font-family="sans-serif" font-size="12">\n'
-        f'<path fill="none" stroke="#888" d="M50,30V350H750"/>\n{axes}\n{body}\n</svg>\n'
-    )
+    # The same picture for the same curves, its words left as words.
+    with rc_context({"svg.hashsalt": "garble", "svg.fonttype": "none"}):
+        figure = Figure(figsize=(10, 4), layout="constrained")
+        for axes, curves in zip(figure.subplots(1, 2), ({"trunk": trunk}, mixed), strict=True):
+            for name, curve in curves.items():
+                axes.plot(*curve.T, label=name)
+            axes.set(xlabel="steps", ylabel=f"mean loss of {_ENTRY} steps")
+            if curves:
+                axes.legend(frameon=False)
+        figure.savefig(path, metadata={"Date": None})
 
 
 def main() -> None:
