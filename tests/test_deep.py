@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +29,7 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("tokenizers")
 
 each_signal = pytest.mark.parametrize("signal", READING, ids=[signal.name for signal in READING])
+DEEP = MODEL.parent / "en-deep"
 EXAMPLES = [text for signal in READING for name in ("Garbled", "Clean") for text in signal.sections[name]]
 LONG = " ".join(["The farmers of the valley have sold their last cows to a dealer from the coast,"] * 12)
 
@@ -54,6 +54,11 @@ def tokenizer() -> object:
 @pytest.fixture(scope="module")
 def scripted(tokenizer: object) -> reading.Reader:
     return reading.Reader(Scripted(), tokenizer, np.array([[0.0, 1.0]] * 3))
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Scorer:
+    return Scorer("en-deep", read="all")
 
 
 def read(reader: reading.Reader, documents: list[Document]) -> Opinion:
@@ -137,55 +142,27 @@ def test_what_is_heard_stands_after_the_plain_features(scripted: reading.Reader,
 # A model with a network.
 
 
-@pytest.fixture(scope="module")
-def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that reads with a network that was taught for a few steps."""
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("onnx")
-    from garble.deep.network import Network, Shape
-    from garble.deep.shipping import onnx_of
-
-    folder = tmp_path_factory.mktemp("deep")
-    tokenizer = words.learn(COMPANY * 3, 200)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    torch.manual_seed(0)
-    raw = onnx_of(Network(Shape(tokenizer.get_vocab_size(), 32, 1, 2)))
-    (folder / "network.onnx").write_bytes(raw)
-    card = json.loads((MODEL / "scorecard.json").read_text(encoding="utf-8"))
-    card["name"] = "tiny"
-    card["network"] = {
-        "base": "en",
-        "sha256": sha256(raw).hexdigest(),
-        "unsure": 0.2,
-        "usual": [[0.0, 0.1]] * 3,
-    }
-    knots = [-5.0, -3.0, -1.0, 0.0, 1.0, 3.0, 5.0]
-    card["features"] += [{"name": name, "knots": knots, "weights": knots} for name in FEATURES_READ]
-    (folder / "scorecard.json").write_text(json.dumps(card), encoding="utf-8")
-    return folder
-
-
-def test_unsure_reads_the_band_and_all_reads_everything(deep: Path) -> None:
+def test_unsure_reads_the_band_and_all_reads_everything() -> None:
     texts = [*COMPANY, *EXAMPLES, LONG]
     without, unsure, every = (
-        Scorer(*given).score_sentences(texts) for given in (("en",), (deep,), (deep, "balanced", (), "all"))
+        Scorer(*given).score_sentences(texts) for given in (("en",), (DEEP,), (DEEP, "balanced", (), "all"))
     )
-    asked = without >= 0.2
+    asked = without >= model.load(DEEP / "scorecard.json").network.unsure
     assert 0 < asked.sum() < len(texts)
     assert unsure == pytest.approx(np.where(asked, every, without), abs=1e-12)
     assert (every != without).all()
 
 
-def test_the_same_score_alone_as_in_company(deep: Path) -> None:
-    scorer, texts = Scorer(deep, read="all"), [*COMPANY, *EXAMPLES, LONG]
-    together = scorer.score_sentences(texts)
-    assert together.tolist() == [scorer.score_sentences([text])[0] for text in texts]
-    assert together[::-1].tolist() == scorer.score_sentences(texts[::-1]).tolist()
+def test_the_same_score_alone_as_in_company(shipped: Scorer) -> None:
+    texts = [*COMPANY, *EXAMPLES, LONG]
+    together = shipped.score_sentences(texts)
+    assert together.tolist() == [shipped.score_sentences([text])[0] for text in texts]
+    assert together[::-1].tolist() == shipped.score_sentences(texts[::-1]).tolist()
 
 
-def test_a_report_names_what_the_network_saw_and_how_it_was_asked(deep: Path) -> None:
-    report = Scorer(deep, threshold=0.0, read="all").score(" ".join(EXAMPLES))
-    assert report.signature.endswith("|m:tiny|t:0.0|r:all")
+def test_a_report_names_what_the_network_saw_and_how_it_was_asked() -> None:
+    report = Scorer(DEEP, threshold=0.0, read="all").score(" ".join(EXAMPLES))
+    assert report.signature.endswith("|m:en-deep-1|t:0.0|r:all")
     found = [finding for sentence in report.sentences for finding in sentence.findings]
     assert {finding.signal for finding in found} & {signal.name for signal in READING}
 
@@ -200,44 +177,44 @@ def test_a_way_to_read_that_there_is_not_is_refused() -> None:
         Scorer(read="some")
 
 
-def test_another_network_than_the_scorecards_is_refused(deep: Path, tmp_path: Path) -> None:
-    shutil.copytree(deep, tmp_path / "model")
+def test_another_network_than_the_scorecards_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(DEEP, tmp_path / "model")
     with (tmp_path / "model" / "network.onnx").open("ab") as file:
         file.write(b"\0")
     with pytest.raises(ValueError, match=r"^\S+network.onnx: its checksum is"):
         Scorer(tmp_path / "model")
 
 
-def test_a_network_that_is_not_there_is_named(deep: Path, tmp_path: Path) -> None:
-    shutil.copy(deep / "scorecard.json", tmp_path / "scorecard.json")
+def test_a_network_that_is_not_there_is_named(tmp_path: Path) -> None:
+    shutil.copy(DEEP / "scorecard.json", tmp_path / "scorecard.json")
     with pytest.raises(ValueError, match=r"^\S+network.onnx: No such file or directory$"):
         Scorer(tmp_path)
 
 
-def test_without_the_extra_a_line_says_what_to_install(deep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r'needs: pip install "garble\[deep\]"$'):
-        reading.load(deep, model.load(deep / "scorecard.json").network)
+        reading.load(DEEP, model.load(DEEP / "scorecard.json").network)
 
 
-def test_a_scorecard_with_a_network_comes_back_as_it_was_saved(deep: Path, tmp_path: Path) -> None:
-    card = model.load(deep / "scorecard.json")
+def test_a_scorecard_with_a_network_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    card = model.load(DEEP / "scorecard.json")
     card.save(tmp_path / "scorecard.json")
     assert model.load(tmp_path / "scorecard.json").network == card.network
 
 
-def test_a_network_is_not_fitted_to_labels_of_ones_own(deep: Path, tmp_path: Path) -> None:
+def test_a_network_is_not_fitted_to_labels_of_ones_own(tmp_path: Path) -> None:
     data = tmp_path / "labels.jsonl"
     data.write_text("", encoding="utf-8")
-    result = CliRunner().invoke(main, ["train", "--data", str(data), "--network", str(deep), "--out", str(tmp_path)])
+    result = CliRunner().invoke(main, ["train", "--data", str(data), "--network", str(DEEP), "--out", str(tmp_path)])
     assert result.exit_code == 2
     assert result.stderr.startswith("garble: --network needs the folder with the data of the English model")
 
 
-def test_the_command_line_says_how_the_network_is_asked(deep: Path) -> None:
+def test_the_command_line_says_how_the_network_is_asked() -> None:
     told = []
     for read in ("unsure", "all"):
-        given = ["score", "--model", str(deep), "--read", read, "--format", "json", "-"]
+        given = ["score", "--model", str(DEEP), "--read", read, "--format", "json", "-"]
         told.append(json.loads(CliRunner().invoke(main, given, input=COMPANY[0]).stdout)[0])
     assert [report["signature"].rpartition("|")[2] for report in told] == ["r:unsure", "r:all"]
 
@@ -264,3 +241,36 @@ def test_a_scorecard_is_extended_for_what_it_is_unsure_of_and_stays_as_it_is() -
     told, noise = parts[:, len(card.features)], parts[:, len(card.features) + 1 :]
     assert told[y[::2]].mean() > told[~y[::2]].mean() + 1
     assert np.abs(noise[y[::2]].mean(axis=0) - noise[~y[::2]].mean(axis=0)).max() < 0.5
+
+
+# The model that ships.
+
+
+@each_signal
+def test_the_shipped_network_tells_garbled_examples_from_clean_ones(signal: Signal, shipped: Scorer) -> None:
+    def strongest(kind: str) -> list[float]:
+        batch = Batch.of([whole(text) for text in signal.sections[kind]], shipped.lm)
+        opinion = shipped.reader.read(batch, np.ones(len(batch), bool))
+        features = heard(extract(batch), batch, opinion).features
+        return features[:, PLACES[signal.features[0]]].tolist()
+
+    assert min(strongest("Garbled")) > max(strongest("Clean"))
+
+
+def test_what_the_shipped_scorecard_says_without_its_network_is_what_en_says(shipped: Scorer) -> None:
+    plain, deep = model.load(MODEL / "scorecard.json"), shipped.card
+    assert deep.features == plain.features + FEATURES_READ
+    assert deep.intercept == plain.intercept
+    assert (deep.knots[: len(plain.features)] == plain.knots).all()
+    assert (deep.weights[: len(plain.features)] == plain.weights).all()
+
+
+def test_what_ships_is_small() -> None:
+    sizes = {path: path.stat().st_size for path in MODEL.parent.rglob("*") if path.is_file()}
+    assert sum(size for path, size in sizes.items() if path.parent.name == "en-deep") < 15e6
+    assert sum(sizes.values()) < 30e6
+
+
+def test_the_shipped_network_was_taught_to_see_salad(shipped: Scorer) -> None:
+    salad = "Which of the had seen he door been morning the closed not."
+    assert shipped.score_sentences([salad])[0] > shipped.threshold

@@ -20,7 +20,7 @@ from garble.deep import words
 from garble.model import Network
 
 # Tokens read at once, their borders apart, and how far one window of a longer sentence begins after another.
-WINDOW, _STEP = 64, 32
+WINDOW, _STEP = 64, 48
 # Log-odds at which a word is as sure to be right as it matters: one in twenty.
 _SURE = -3.0
 
