@@ -16,6 +16,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from io import StringIO, TextIOWrapper
 from pathlib import Path
 from threading import Thread
@@ -747,7 +748,10 @@ def test_another_run_is_not_gone_on_with() -> None:
 @pytest.mark.parametrize("wait", [0.0, 1.5])
 def test_a_run_that_is_stopped_ends_quickly_and_says_how_to_go_on(stop: int, to_all: bool, wait: float) -> None:
     Path("in.jsonl").write_bytes(json_lines(documents(400) * 8))
-    with subprocess.Popen([*GARBLE, "--workers", "2"], stderr=subprocess.PIPE, start_new_session=True) as process:
+    # What a shell starts in the background ignores an interruption, and so does all that it starts.
+    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    command = [*GARBLE, "--workers", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=heeded) as process:
         # The process that began it, one that keeps track of its locks, and the first worker.
         while len(list(_session(process.pid))) < 3:
             time.sleep(0.01)
