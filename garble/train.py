@@ -111,7 +111,7 @@ _WEIGHT_OF_PAIRS = 3.0
 # Share of the words edited (HTER) from which a correction is a contrast.
 _MUCH_CORRECTED = 0.3
 
-# Share of the clean sentences that a network is asked of: it takes fifteen times as long as all else.
+# Share of the clean sentences that a network is asked of: it takes twelve times as long as all else.
 _READ = 0.06
 
 _LICENSED = ("poetry", "dialect fiction")

@@ -212,7 +212,7 @@ class Stage:
         self.path, self.device = path, device
         self.network = Network(course.shape).to(device)
         self.moved_by = optimisers(self.network)
-        self.optimisers = {optimiser: optimiser.defaults["lr"] for optimiser in self.moved_by.values()}
+        self.optimisers = list(dict.fromkeys(self.moved_by.values()))
         self.step, self.curve = 0, np.zeros((0, 2))
         if path.exists():
             self.read(path)
@@ -227,10 +227,12 @@ class Stage:
             for name, weight in self.network.named_parameters():
                 weight.data.copy_(torch.from_numpy(file[name]))
                 kept = {key: file[f"{name}.{key}"] for key in (*_MOMENTS, "step") if f"{name}.{key}" in file}
-                past = {key: whole(a) if key in _MOMENTS else torch.from_numpy(a) for key, a in kept.items()}
                 # A head that nothing has been asked of has no past.
-                if past:
-                    self.moved_by[name].state[weight] = {key: moment.to(self.device) for key, moment in past.items()}
+                if kept:
+                    self.moved_by[name].state[weight] = {
+                        key: (whole(a) if key in _MOMENTS else torch.from_numpy(a)).to(self.device)
+                        for key, a in kept.items()
+                    }
 
     def write(self) -> None:
         """Keep a checkpoint, whole or not at all; who goes on has as little in mind as who begins there."""
@@ -254,8 +256,8 @@ class Stage:
         losses: list[float] = []
         begun, at = time.monotonic(), self.step
         while self.step < steps and (self.step % _CHECKPOINT or time.monotonic() < until):
-            for optimiser, full in self.optimisers.items():
-                optimiser.param_groups[0]["lr"] = full * rate(self.step, steps, mixed)
+            for optimiser in self.optimisers:
+                optimiser.param_groups[0]["lr"] = optimiser.defaults["lr"] * rate(self.step, steps, mixed)
             # A mixed stage has lessons that no other stage has.
             number = self.step + (1_000_000 if mixed else 0)
             with torch.autocast(self.device.type, torch.bfloat16):
