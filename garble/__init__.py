@@ -10,13 +10,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from garble.errors import GarbleError, InputError, ModelError, UsageError
+
 if TYPE_CHECKING:
     from garble.mending import Repair
     from garble.report import Report
     from garble.scorer import Scorer
 
 __version__ = "0.1.0"
-__all__ = ["Repair", "Report", "Scorer", "repair", "score"]
+__all__ = [
+    "GarbleError",
+    "InputError",
+    "ModelError",
+    "Repair",
+    "Report",
+    "Scorer",
+    "UsageError",
+    "repair",
+    "score",
+]
 
 
 def score(text: str) -> Report:

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 import click
 
 from garble import __version__
-from garble.io import STDIN, InputError, decode, encode, find_texts, name_of, problem_of, read_bytes, read_texts
+from garble.errors import InputError
+from garble.io import STDIN, decode, encode, find_texts, name_of, problem_of, read_bytes, read_texts
 from garble.terminal import Scored, Tally, complain, costs_table, formatted, gallery, many, table, with_bar
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from garble.errors import InputError
+
 STDIN = "-"
 SUFFIXES = (".txt", ".text", ".md")
 
@@ -21,13 +23,6 @@ _ENCODINGS = (
     (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
     (b"", "utf-8", "UTF-8"),
 )
-
-
-class InputError(ValueError):
-    """An input that cannot be read: `InputError(name, problem)`, shown as the one line `name: problem`."""
-
-    def __str__(self) -> str:
-        return ": ".join(self.args)
 
 
 def find_texts(paths: Iterable[str]) -> Iterator[str | InputError]:

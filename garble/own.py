@@ -52,8 +52,8 @@ def train_own(data: Path, out: Path, seed: int, log: Log) -> None:
     name = f"own-{zlib.crc32(data.read_bytes()):08x}"
     card = replace(own_card(x, y), name=name, thresholds=thresholds)
     with written_whole(out) as folder:
-        card.save(folder / "scorecard.json")
         copyfile(folder_of("en") / "lm.npz", folder / "lm.npz")
+        card.sealed(folder).save(folder / "scorecard.json")
 
 
 def own_card(x: Floats, y: Mask) -> Scorecard:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+from garble.errors import UsageError
 from garble.report import Report, ScoredSentence
 from garble.scorer import Scorer
 from garble.text import KINDS, PROSE
@@ -118,7 +119,7 @@ class Prefilter:
         without: Collection[str] = (),
     ) -> None:
         if unit not in UNITS:
-            raise ValueError(f"no unit {unit!r}: {', '.join(UNITS)}")
+            raise UsageError(f"no unit {unit!r}: {', '.join(UNITS)}")
         self.scorer = Scorer(model, threshold, without)
         self.unit = unit
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import cache
+from functools import lru_cache
+from hashlib import sha256
 from itertools import pairwise, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 import garble
 from garble import language, lm, model
 from garble.batch import Batch, Floats, Ints, Mask, offsets, packets, row_sums
+from garble.errors import ModelError, UsageError, checked_text, checked_texts
 from garble.lm import LanguageModel, blocks
 from garble.model import Pooling, Scorecard, sigmoid
 from garble.report import Finding, Passage, Report, ScoredSentence
@@ -62,7 +65,9 @@ class Scorer:
         without: Collection[str] = (),
         read: str = "unsure",
     ) -> None:
-        card, self.lm, self.reader = _load(folder_of(model))
+        loaded = _loaded(folder_of(model))
+        card, self.lm, self.reader = loaded.card, loaded.lm, loaded.reader
+        without = tuple(checked_texts(without, "without"))
         silent = chosen(without)
         self.card = card.without([feature for signal in silent for feature in signal.features])
         self.threshold = _threshold(threshold, self.card)
@@ -71,7 +76,7 @@ class Scorer:
         self.notes = (_WITHOUT.format(", ".join(self.without)),) if silent else ()
         self.signature = "|".join(
             [
-                f"garble|v:{garble.__version__}|m:{self.card.name}|t:{threshold}",
+                f"garble|v:{garble.__version__}|d:{loaded.digest[:8]}|m:{self.card.name}|t:{threshold}",
                 *([f"w:{','.join(self.without)}"] if silent else []),
                 *([f"r:{read}"] if self.reader else []),
             ]
@@ -84,10 +89,17 @@ class Scorer:
 
     def score(self, text: str) -> Report:
         """What is garbled in one text."""
-        return next(self.score_many([text]))
+        return next(self.score_many([checked_text(text)]))
 
     def score_many(self, texts: Iterable[str]) -> Iterator[Report]:
-        """One report a text, in order; read and scored in packets, so any number of texts may come."""
+        """One report a text, in order; read and scored in packets, so any number of texts may come.
+
+        Raises UsageError at once for a single string, and InputError, with the index, when it comes to an item that is
+        no string.
+        """
+        return self._score_many(checked_texts(texts))
+
+    def _score_many(self, texts: Iterable[str]) -> Iterator[Report]:
         for some in packets(texts, _PACKET, len):
             # Only the last can be long: a packet is full then.
             cut = len(some) - (len(some[-1]) > _LONG)
@@ -95,9 +107,12 @@ class Scorer:
                 yield from self._reports(documents)
 
     def score_sentences(self, sentences: Sequence[str]) -> NDArray[np.float64]:
-        """(sentences,) scores, each string taken as one sentence of its own in the model's language."""
+        """(sentences,) scores, each string taken as one sentence of its own in the model's language.
+
+        Raises UsageError for a single string, and InputError, with the index, for an item that is no string.
+        """
         scores = [np.zeros(0)]
-        for some in packets(sentences, _PACKET, len):
+        for some in packets(checked_texts(sentences, "sentences"), _PACKET, len):
             batch = Batch.alone(some, self.lm)
             silent = np.zeros((len(batch), len(self.card.features)), bool)
             scores.append(_weigh(batch, extract(batch, signals=self._mind.signals), silent, self._mind)[2])
@@ -266,7 +281,7 @@ def _asked(card: Scorecard) -> tuple[Signal, ...]:
 def _of(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
     """Which of the card's features belong to the chosen signals."""
     names = {name for signal in EVERY if chosen(signal) for name in signal.features}
-    return np.array([name in names for name in card.features])
+    return np.array([name in names for name in card.features], bool)
 
 
 def _words(batch: Batch) -> Ints:
@@ -336,11 +351,19 @@ def _passages(text: str, sentences: Sequence[ScoredSentence]) -> tuple[Passage, 
 
 def folder_of(name: str | Path) -> Path:
     """Where a model lies: in the wheel inside the package, in a checkout beside it, or at the path given."""
+    if not isinstance(name, str | Path):
+        raise UsageError(f"model: expected a name or a path, got {type(name).__name__}")
     package = Path(__file__).parent
     for folder in (package / "models" / name, package.parent / "models" / name, Path(name)):
-        if (folder / "scorecard.json").is_file():
+        # Of a name that is too long for a path, or holds a null, os.path says that there is no such file.
+        if os.path.isfile(folder / "scorecard.json"):
             return folder
-    raise ValueError(f"no model {str(name)!r}: neither a model of garble nor a folder with a scorecard.json")
+    raise ModelError(f"no model {_quoted(name)}: neither a model of garble nor a folder with a scorecard.json")
+
+
+def _quoted(value: object) -> str:
+    said = repr(str(value))
+    return said if len(said) <= _QUOTED else f"{said[:_QUOTED]}…"
 
 
 # glibc gives large blocks back to the kernel as they are freed, and asks for them anew with every packet, until a block
@@ -348,33 +371,70 @@ def folder_of(name: str | Path) -> Path:
 _KEPT = 31 << 20
 
 
-@cache
-def _load(folder: Path) -> tuple[Scorecard, LanguageModel, Reader | None]:
+class _Loaded(NamedTuple):
+    """A model as it was read; digest: of all its files, those of its base among them."""
+
+    card: Scorecard
+    lm: LanguageModel
+    reader: Reader | None
+    digest: str
+
+
+def _loaded(folder: Path) -> _Loaded:
+    """The model in a folder, read once as long as its files stay as they are."""
+    return _load(folder, _state(folder))
+
+
+def _state(folder: Path) -> tuple[object, ...]:
+    """What tells whether the files of a model, or of the model that it is based on, were written anew."""
+    network = None if os.path.isfile(folder / "lm.npz") else model.load(folder / "scorecard.json").network
+    folders = [folder, folder_of(network.base)] if network else [folder]
+    paths = [place / name for place in folders for name in ("scorecard.json", *model.FILES)]
+    stats = [(str(path), os.stat(path)) for path in paths if os.path.isfile(path)]
+    return tuple((path, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in stats)
+
+
+# A process that trains and loads models by turns keeps the last few.
+@lru_cache(maxsize=8)
+def _load(folder: Path, state: tuple[object, ...]) -> _Loaded:
+    """state: what the files were when they were read; a model that was written anew has another."""
     np.empty(_KEPT, np.uint8)
     card = model.load(folder / "scorecard.json")
     if strange := set(card.features) - set(PLACES):
-        raise ValueError(f"{folder}: needs signals this garble does not have: {', '.join(sorted(strange))}")
+        raise ModelError(f"{folder}: needs signals this garble does not have: {', '.join(sorted(strange))}")
+    model.check_files(folder, card)
+    digest = model.digest_of(folder)
     if card.network is None:
-        return card, lm.load(folder / "lm.npz"), None
+        return _Loaded(card, lm.load(folder / "lm.npz"), None, digest)
     from garble.deep import reader
 
-    return card, _load(folder_of(card.network.base))[1], reader.load(folder, card.network)
+    base = _base(folder, card.network.base)
+    read = reader.load(folder, card.network)
+    return _Loaded(card, base.lm, read, sha256(f"{digest} {base.digest}".encode()).hexdigest())
+
+
+def _base(folder: Path, name: str) -> _Loaded:
+    """The model whose language model another uses. Raises ModelError for one that has a network itself."""
+    base = folder_of(name)
+    if model.load(base / "scorecard.json").network is not None:
+        raise ModelError(f"{folder / 'scorecard.json'}: not a scorecard (network.base: {_quoted(name)} has a network)")
+    return _loaded(base)
 
 
 def _asked_from(read: str, card: Scorecard) -> float:
     """The score without the network from which it is asked."""
     if read not in ("unsure", "all"):
-        raise ValueError(f"no way to read {read!r}: unsure, or all")
+        raise UsageError(f"no way to read {read!r}: unsure, or all")
     return card.network.unsure if card.network and read == "unsure" else 0.0
 
 
 def _threshold(threshold: str | float, card: Scorecard) -> float:
-    if threshold in card.thresholds:
-        return card.thresholds[str(threshold)]
+    if isinstance(threshold, str) and threshold in card.thresholds:
+        return card.thresholds[threshold]
     try:
         value = float(threshold)
-    except ValueError:
+    except (TypeError, ValueError, OverflowError):
         value = -1.0
     if not 0 <= value <= 1:
-        raise ValueError(f"no threshold {threshold!r}: {', '.join(card.thresholds)}, or a score between 0 and 1")
+        raise UsageError(f"no threshold {_quoted(threshold)}: {', '.join(card.thresholds)}, or a score between 0 and 1")
     return value

@@ -32,7 +32,7 @@ from garble.cli import main
 from garble.corpus import Layout, Plan, Source, find_sources, run
 from garble.corpus.records import format_of
 from garble.corpus.streams import compressed
-from garble.io import InputError
+from garble.errors import InputError
 from garble.prefilter import Prefilter, Unit
 from garble.scorer import Scorer
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garble.io import InputError, decode, find_texts, read_text, read_texts
+from garble.errors import InputError
+from garble.io import decode, find_texts, read_text, read_texts
 
 texts = st.text(min_size=1).filter(lambda text: text.strip() != "")
 

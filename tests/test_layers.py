@@ -20,7 +20,7 @@ FLOORS = [
     {"scorer", "train", "own", "cost"},
     {"signals", "deep"},
     {"batch", "model", "report", "corrupt", "estimation", "lm"},
-    {"text", "io", "data", "lexicon", "alphabet", "language", "stats"},
+    {"text", "io", "data", "lexicon", "alphabet", "language", "stats", "errors"},
 ]
 FLOOR = {name: len(FLOORS) - number for number, names in enumerate(FLOORS) for name in names}
 
@@ -35,6 +35,7 @@ NEIGHBOURS = {
     ("own", "train"),
     ("batch", "lm"),
     ("estimation", "lm"),
+    ("io", "errors"),
     ("text", "alphabet"),
     ("text", "lexicon"),
     ("lexicon", "alphabet"),

@@ -21,7 +21,8 @@ from garble.corpus.plan import Plan, Source, check, find_sources
 from garble.corpus.records import Block, Layout
 from garble.corpus.streams import is_stream
 from garble.corpus.work import Task, outcomes
-from garble.io import STDIN, InputError, problem_of
+from garble.errors import InputError
+from garble.io import STDIN, problem_of
 from garble.scorer import Scorer
 
 __all__ = ["Layout", "Plan", "Progress", "Source", "Step", "find_sources", "run", "size_of"]

@@ -21,7 +21,8 @@ from garble.corpus.plan import Plan
 from garble.corpus.records import Block, Format
 from garble.corpus.streams import compressed, is_stream, name_parts
 from garble.corpus.work import Outcome, Task
-from garble.io import STDIN, InputError
+from garble.errors import InputError
+from garble.io import STDIN
 from garble.prefilter import Statistics
 
 if sys.platform != "win32":

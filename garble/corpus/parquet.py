@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 
 from garble.batch import packets
 from garble.corpus.records import LONGEST, NOTE, SHOWN, Block, Layout, Listed, Notes, Problem, Rows, Texts, undecodable
+from garble.errors import InputError
 from garble.integrations.arrow import SCHEMA, texts_of
-from garble.io import InputError, name_of, problem_of
+from garble.io import name_of, problem_of
 
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 _LISTING = pa.schema([(name, _TYPES[kind]) for name, kind in get_type_hints(Listed).items()])

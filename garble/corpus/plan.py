@@ -13,7 +13,8 @@ from typing import NamedTuple
 from garble.corpus import streams
 from garble.corpus.records import SUFFIXES, Format, JsonLines, Layout, format_of
 from garble.corpus.streams import is_stream
-from garble.io import STDIN, InputError, files_inside, name_of
+from garble.errors import InputError
+from garble.io import STDIN, files_inside, name_of
 from garble.prefilter import Unit
 
 

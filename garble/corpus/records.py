@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, Protocol
 
 from garble.batch import packets
 from garble.corpus.streams import Stream, name_parts, opened, skip
-from garble.io import STDIN, InputError, name_of
+from garble.errors import InputError
+from garble.io import STDIN, name_of
 
 # What is said of a document stands under this name in its record.
 NOTE = "garble"

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
-from garble.io import STDIN, InputError, name_of, problem_of
+from garble.errors import InputError
+from garble.io import STDIN, name_of, problem_of
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "Zstandard"}
 

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 from garble.corpus.plan import Plan
 from garble.corpus.records import Block, Format, Listed, Problem, Rows, dumped
 from garble.corpus.streams import compressed, name_parts
-from garble.io import InputError, name_of
+from garble.errors import InputError
+from garble.io import name_of
 from garble.prefilter import Decision, Prefilter, Statistics, Unit, annotation
 
 # Complaints of one block that are passed on, more than anybody is told; whoever wants all has the file of errors.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from garble.batch import Batch, Floats, Opinion
+from garble.errors import UsageError
 from garble.signals import artifacts, characters, coherence, fluency, repetition
 from garble.signals.base import Columns, Signal, Values
 
@@ -82,9 +83,9 @@ class Extraction:
 
 
 def chosen(names: Collection[str]) -> tuple[Signal, ...]:
-    """The signals of these names, and all of the families of these names. Raises ValueError for a name of neither."""
+    """The signals of these names, and all of the families of these names. Raises UsageError for a name of neither."""
     if strange := set(names).difference(*((signal.name, signal.family) for signal in EVERY)):
-        raise ValueError(f"no signal {', '.join(sorted(strange))}; garble signals lists them all")
+        raise UsageError(f"no signal {', '.join(sorted(strange))}; garble signals lists them all")
     return tuple(signal for signal in EVERY if not {signal.name, signal.family}.isdisjoint(names))
 
 
