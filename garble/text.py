@@ -42,6 +42,13 @@ _ABBREVIATION = re.compile(r"\b(?:vs|cf|e\.g|i\.e|approx|ca|Nos?)\.$")
 _RUN_TOGETHER = re.compile(r"[a-z][.!?][A-Z]")
 # Characters that are parted at a time; a sentence longer than that is cut.
 _WINDOW = 100_000
+# Marks that sentencex seeks the partner of to the end of what it is given, which takes quadratic time where there is
+# none. Where a window holds more of them than any prose does, it is this much shorter.
+_OPENING = re.compile("['`«»‘“„‹《「]")
+_MOST_OPENING, _SHORT_WINDOW = 5_000, 2_500
+# Of a capital, a space beyond ASCII and a stop, sentencex 1.0.32 cuts the space in two and panics: "K\xa0.".
+_PANICS = re.compile(r"(?<![^\s.])[A-Z]\s*[^\S\x00-\x7f]\.")
+_WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
 _QUOTES = '"“”'
 _QUOTE = re.compile(f"[{_QUOTES}]")
 _NO_QUOTES = str.maketrans(_QUOTES, "   ")
@@ -190,7 +197,7 @@ def _boundaries(plain: str) -> Iterator[Span]:
     """Where the sentences of a line lie; of a long one in windows, so that the time does not outgrow the length."""
     start = 0
     while start < len(plain):
-        end = start + _WINDOW
+        end = start + _window(plain, start)
         if is_inside := end < len(plain):
             end = plain.rfind(" ", start, end) + 1 or end
         spans = _parted(plain[start:end]) or [(0, end - start)]
@@ -199,6 +206,14 @@ def _boundaries(plain: str) -> Iterator[Span]:
             spans.pop()
         yield from ((start + first, start + last) for first, last in spans)
         start += spans[-1][1]
+
+
+def _window(plain: str, start: int) -> int:
+    """How many characters are parted at a time from there on."""
+    if len(plain) - start <= _MOST_OPENING:
+        return _WINDOW
+    marks = sum(1 for _ in _OPENING.finditer(plain, start, start + _WINDOW))
+    return _SHORT_WINDOW if marks > _MOST_OPENING else _WINDOW
 
 
 def _parted(plain: str) -> list[Span]:
@@ -217,7 +232,16 @@ def _within_speech(plain: str, span: Span) -> list[Span]:
 
 
 def _edges(plain: str) -> list[Span]:
-    return [(found["start_index"], found["end_index"]) for found in sentencex.get_sentence_boundaries("en", plain)]
+    if not plain.isascii():
+        plain = _PANICS.sub(lambda match: _WIDE_SPACE.sub(" ", match[0]), plain)
+    try:
+        found = sentencex.get_sentence_boundaries("en", plain)
+    except BaseException as error:
+        # A panic in Rust is no Exception; Ctrl-C and the like pass.
+        if type(error).__name__ != "PanicException":
+            raise
+        return [(0, len(plain))]
+    return [(sentence["start_index"], sentence["end_index"]) for sentence in found]
 
 
 def _clings(text: str, before: Span, span: Span) -> bool:
