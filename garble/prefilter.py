@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -150,10 +151,13 @@ def decision(report: Report, unit: Unit = "document") -> Decision:
 
 def passages(report: Report) -> tuple[Cut, ...]:
     """The garbled passages of a report, each with its reason."""
-    return tuple(
-        Cut(p.start, p.end, p.score, reason([s for s in report.sentences if p.start <= s.start < p.end]))
-        for p in report.passages
-    )
+    # Sentences and passages are in order, so each passage is a slice.
+    starts = [sentence.start for sentence in report.sentences] if report.passages else []
+
+    def within(start: int, end: int) -> tuple[ScoredSentence, ...]:
+        return report.sentences[bisect_left(starts, start) : bisect_left(starts, end)]
+
+    return tuple(Cut(p.start, p.end, p.score, reason(within(p.start, p.end))) for p in report.passages)
 
 
 def annotation(report: Report) -> dict[str, Any]:

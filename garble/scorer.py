@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 import garble
 from garble import language, lm, model
 from garble.batch import Batch, Floats, Ints, Mask, offsets, packets, row_sums
-from garble.errors import ModelError, UsageError, checked_text, checked_texts
+from garble.errors import InputError, ModelError, UsageError, checked_text, checked_texts
 from garble.lm import LanguageModel, blocks
 from garble.model import Pooling, Scorecard, sigmoid
 from garble.report import Finding, Passage, Report, ScoredSentence
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 _PACKET = 250_000
 # A longer document is scored in parts, which are smaller, as its reports fill the memory already.
 _LONG, _PART = 2 * _PACKET, 125_000
+# A sentence takes up to 2 kB while its document is scored, so these keep memory below 2 GB and its text below 500 MB.
+MOST_SENTENCES, _MOST_LINES = 1_000_000, 4_000_000
+_FILLED_LINE = re.compile(r"\S[^\n]*")
 # A document is as garbled as the worst tenth of its prose.
 _WORST_SHARE = 0.1
 # From this many sentences on one alone does not decide, and all of them are weighed together.
@@ -94,8 +98,8 @@ class Scorer:
     def score_many(self, texts: Iterable[str]) -> Iterator[Report]:
         """One report a text, in order; read and scored in packets, so any number of texts may come.
 
-        Raises UsageError at once for a single string, and InputError, with the index, when it comes to an item that is
-        no string.
+        Raises UsageError at once for a single string, and InputError when it comes to an item that is no string, with
+        its index, or to a text of more than MOST_SENTENCES sentences.
         """
         return self._score_many(checked_texts(texts))
 
@@ -103,7 +107,7 @@ class Scorer:
         for some in packets(texts, _PACKET, len):
             # Only the last can be long: a packet is full then.
             cut = len(some) - (len(some[-1]) > _LONG)
-            for documents in ([segment(text) for text in part] for part in (some[:cut], some[cut:]) if part):
+            for documents in ([_segmented(text) for text in part] for part in (some[:cut], some[cut:]) if part):
                 yield from self._reports(documents)
 
     def score_sentences(self, sentences: Sequence[str]) -> NDArray[np.float64]:
@@ -157,6 +161,17 @@ class Scorer:
 
         firsts = scored.batch.documents[:-1].tolist()
         return [list(rows(document, first)) for document, first in zip(scored.documents, firsts, strict=True)]
+
+
+def _segmented(text: str) -> Document:
+    """The parts of a text. Raises InputError for more sentences than memory is promised for."""
+    # Lines are counted beforehand, since to part them takes memory too; of wrapped ones several make a sentence.
+    if text.count("\n") > _MOST_LINES and sum(1 for _ in _FILLED_LINE.finditer(text)) > _MOST_LINES:
+        raise InputError("text", f"more than {_MOST_LINES:,} lines; split it")
+    document = segment(text)
+    if len(document.sentences) > MOST_SENTENCES:
+        raise InputError("text", f"{len(document.sentences):,} sentences, and at most {MOST_SENTENCES:,}; split it")
+    return document
 
 
 class _Mind(NamedTuple):

@@ -83,3 +83,15 @@ def test_without_any_family_there_is_nothing_to_score_by() -> None:
     assert not report.garbled
     assert report.sentences[0].findings == ()
     assert len(scorer.score_sentences(["a", "b"])) == 2
+
+
+def test_a_text_of_more_sentences_than_memory_is_promised_for_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("garble.scorer.MOST_SENTENCES", 3)
+    monkeypatch.setattr("garble.scorer._MOST_LINES", 6)
+    assert len(score("It rained.\n" * 3).sentences) == 3
+    # Blank lines are no sentences.
+    assert len(score("It rained.\n\n\n\n\n" * 3).sentences) == 3
+    with pytest.raises(InputError, match="text: 4 sentences, and at most 3; split it"):
+        score("It rained.\n" * 4)
+    with pytest.raises(InputError, match="text: more than 6 lines; split it"):
+        score("a\n" * 7)
