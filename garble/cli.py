@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import sys
 from collections import deque
@@ -16,13 +17,26 @@ from difflib import get_close_matches
 from io import TextIOWrapper
 from pathlib import Path
 from textwrap import shorten
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
 from garble import __version__
 from garble.errors import InputError
-from garble.io import STDIN, decode, encode, find_texts, name_of, problem_of, read_bytes, read_texts
+from garble.io import (
+    STDIN,
+    Inside,
+    check_encoding,
+    decode,
+    encode,
+    find_texts,
+    is_empty,
+    name_of,
+    problem_of,
+    read_bytes,
+    read_texts,
+)
 from garble.terminal import Scored, Tally, complain, costs_table, formatted, gallery, many, table, with_bar
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -56,6 +70,14 @@ _SCORING = (
         metavar="NAME",
         help="Leave a signal, or a family of them, out of every score; may be given several times.",
     ),
+)
+
+
+_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+_ENCODING = click.option(
+    "--encoding",
+    metavar="NAME",
+    help="Read files without a byte order mark in this encoding, such as cp1252, or auto for a guess.",
 )
 
 
@@ -130,6 +152,8 @@ def main(context: click.Context) -> None:
     show_default=True,
     help="Which sentences a model's network reads, if it has one: those the scorecard is unsure of, or all.",
 )
+@_OVERWRITE
+@_ENCODING
 @scoring
 @click.option("--stats", is_flag=True, help="Add readability figures (text, json and jsonl).")
 @click.option("--all", "every", is_flag=True, help="In text: show every sentence, not only those flagged.")
@@ -143,6 +167,8 @@ def score(
     threshold: str,
     model: str,
     read: str,
+    overwrite: bool,
+    encoding: str | None,
     without: tuple[str, ...],
     stats: bool,
     every: bool,
@@ -152,8 +178,8 @@ def score(
 
     Scores run from 0 to 1, and 1 means garbled.
 
-    FILE is a text file in UTF-8 (or UTF-16 with a byte order mark), a folder, which stands for the
-    .txt, .text and .md files in it, or - for standard input.
+    FILE is a text file in UTF-8 (or UTF-16 or UTF-32 with a byte order mark, or as --encoding says), a
+    folder, which stands for the .txt, .text and .md files in it, or - for standard input.
 
     Exit code: 0 done; 1 done and something was flagged, only with --exit-code; 2 wrong usage, or an
     input that could not be read (the others are scored all the same).
@@ -163,13 +189,14 @@ def score(
     from garble.scorer import Scorer
 
     try:
+        check_encoding(encoding)
         scorer = Scorer(model, threshold, without, read)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     inputs = list(find_texts(files))
     tally = Tally()
-    with _output(output) as stream:
-        scored = with_bar(_score(scorer, inputs, tally), tally, len(inputs), stream)
+    with _output(output, overwrite) as stream:
+        scored = with_bar(_score(scorer, inputs, tally, encoding), tally, len(inputs), stream)
         for chunk in formatted(scored, form, stream, tally, stats, every):
             stream.write(chunk)
             stream.flush()
@@ -204,6 +231,7 @@ def score(
 @click.option("--workers", type=click.IntRange(1), help="Processes that score; by default as many as there are cores.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad record.")
 @click.option("--resume", is_flag=True, help="Go on where the same command was stopped, if it was.")
+@_OVERWRITE
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was dropped.")
 @click.pass_context
 def filter_corpus(
@@ -224,6 +252,7 @@ def filter_corpus(
     workers: int | None,
     strict: bool,
     resume: bool,
+    overwrite: bool,
     exit_code: bool,
 ) -> None:
     """Keep the sound documents of a corpus and drop the garbled ones.
@@ -234,6 +263,7 @@ def filter_corpus(
     is kept is kept byte for byte.
 
     Outputs stand beside their place (KEPT.part) until they are whole. A run that was stopped goes on with --resume.
+    Outputs that exist are replaced only with --overwrite.
 
     Exit code: 0 done; 1 done and something was dropped, only with --exit-code; 2 wrong usage, an input that could not
     be read, or bad records without --errors to take them (all the others are filtered all the same).
@@ -259,7 +289,7 @@ def filter_corpus(
             strict=strict,
         )
         with _output(None) if STDIN in (kept, rejected, errors) else nullcontext():
-            done = progress.followed(plan, workers or _cores(), resume)
+            done = progress.followed(plan, workers or _cores(), resume, overwrite)
     except KeyboardInterrupt:
         context.exit(130)
     except ValueError as error:
@@ -271,7 +301,7 @@ def filter_corpus(
         context.exit(0)
     print(progress.summary(plan, done), end="", file=sys.stderr)
     if report:
-        with _output(report) as stream:
+        with _output(report, overwrite=True) as stream:
             stream.write(json.dumps(progress.record(plan, done), indent=2) + "\n")
     lost = done.unread or (done.problems and not errors)
     context.exit(2 if lost else 1 if exit_code and done.statistics.counts["dropped"] else 0)
@@ -291,6 +321,8 @@ def filter_corpus(
     show_default=True,
     help="text is the mended text; json is one object a file with the edits and what is unresolved.",
 )
+@_OVERWRITE
+@_ENCODING
 @scoring
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was changed or is unresolved.")
 @click.pass_context
@@ -302,6 +334,8 @@ def repair(
     diff: bool,
     drop_unresolved: bool,
     form: str,
+    overwrite: bool,
+    encoding: str | None,
     threshold: str,
     model: str,
     without: tuple[str, ...],
@@ -328,17 +362,21 @@ def repair(
     from garble.scorer import Scorer
 
     try:
+        check_encoding(encoding)
         scorer = Scorer(model, threshold, without)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     unread = touched = 0
-    with _output(output) as stream:
+    with _output(output, overwrite) as stream:
         for path in inputs:
             try:
                 if isinstance(path, InputError):
                     raise path
                 raw = read_bytes(path)
-                text = decode(raw, name_of(path))
+                if isinstance(path, Inside) and is_empty(raw):
+                    complain(f"{name_of(path)}: empty")
+                    continue
+                text = decode(raw, name_of(path), encoding)
             except InputError as error:
                 unread += 1
                 complain(error)
@@ -347,7 +385,7 @@ def repair(
             touched += bool(mended.edits or mended.unresolved)
             if in_place:
                 if mended.edits:
-                    _write_over(Path(path), encode(mended.text, raw))
+                    _write_over(Path(path), encode(mended.text, raw, encoding))
             elif diff:
                 stream.write(difference(text, mended.text, name_of(path)))
             elif form == "json":
@@ -439,7 +477,8 @@ def explain(name: str) -> None:
     help="A folder with network.onnx and tokenizer.json: the English model then reads with that network.",
 )
 @click.option("--seed", default=0, show_default=True, help="Same data and same seed, same model.")
-def train(data: Path, out: Path, network: Path | None, seed: int) -> None:
+@_OVERWRITE
+def train(data: Path, out: Path, network: Path | None, seed: int, overwrite: bool) -> None:
     """Train a model on your own labels, or the English model anew.
 
     A FILE holds one JSON object a line: "text", "label" (1 garbled, 0 clean) and, if you have them, "doc" (the
@@ -457,6 +496,8 @@ def train(data: Path, out: Path, network: Path | None, seed: int) -> None:
 
     if network and not data.is_dir():
         raise click.UsageError("--network needs the folder with the data of the English model")
+    if (out / "scorecard.json").exists() and not overwrite:
+        raise click.ClickException(f"{out}: holds a model; --overwrite replaces it")
     try:
         if network:
             train_deep(data, network, out, seed, log)
@@ -468,16 +509,20 @@ def train(data: Path, out: Path, network: Path | None, seed: int) -> None:
         raise click.ClickException(str(error)) from error
 
 
-def _score(scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally) -> Iterator[Scored]:
+def _score(
+    scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally, encoding: str | None = None
+) -> Iterator[Scored]:
     """What can be read, scored, in order; what cannot is complained of. The scorer may read ahead."""
     waiting: deque[tuple[str, str]] = deque()
 
     def texts() -> Iterator[str]:
-        for found in read_texts(inputs):
+        for found in read_texts(inputs, encoding):
             if isinstance(found, InputError):
                 tally.unread += 1
                 complain(found)
             else:
+                if not found[1]:
+                    complain(f"{found[0]}: empty")
                 waiting.append(found)
                 yield found[1]
 
@@ -487,9 +532,11 @@ def _score(scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally) -> 
 
 
 @contextmanager
-def _output(path: Path | None) -> Iterator[TextIO]:
+def _output(path: Path | None, overwrite: bool = False) -> Iterator[TextIO]:
     """Standard output, or a file that is written beside `path` and renamed when it is whole."""
     if path is None or str(path) == STDIN:
+        if sys.stdout is None:
+            raise click.ClickException("standard output: closed")
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
@@ -505,16 +552,35 @@ def _output(path: Path | None) -> Iterator[TextIO]:
     target = path.resolve()
     # What is no regular file, such as /dev/null, must not be renamed over.
     is_special = os.path.exists(target) and not os.path.isfile(target)
-    part = target if is_special else target.with_name(f"{target.name}.{os.getpid()}.part")
+    if os.path.isfile(target) and not overwrite:
+        raise click.ClickException(f"{path}: exists; --overwrite replaces it")
     try:
-        with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-            yield stream
-        part.replace(target)
+        if is_special:
+            with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+                yield stream
+        else:
+            with _beside(target) as part:
+                with part.open("x", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+                    yield stream
+                part.replace(target)
     except OSError as error:
         raise click.ClickException(f"{path}: {problem_of(error)}") from error
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """The path of a file beside the target, to be made anew, which is not left there, also when asked to end."""
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    is_main = current_thread() is main_thread()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if is_main else None
+    is_own = not os.path.lexists(part)
+    try:
+        yield part
     finally:
-        if not is_special and os.path.exists(part):
-            part.unlink()
+        if is_own:
+            part.unlink(missing_ok=True)
+        if is_main:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _cores() -> int:
@@ -524,15 +590,15 @@ def _cores() -> int:
 
 def _write_over(path: Path, raw: bytes) -> None:
     """Replace a file's bytes in one stroke; its mode stays."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    target = path.resolve()
     try:
-        part.write_bytes(raw)
-        part.chmod(stat.S_IMODE(path.stat().st_mode))
-        part.replace(path.resolve())
+        with _beside(target) as part:
+            with part.open("xb") as file:
+                file.write(raw)
+            part.chmod(stat.S_IMODE(target.stat().st_mode))
+            part.replace(target)
     except OSError as error:
         raise click.ClickException(f"{path}: {problem_of(error)}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _explanation(signal: Signal) -> str:
