@@ -101,7 +101,7 @@ def repair(text: str, scorer: Scorer | None = None, drop_unresolved: bool = Fals
     out the sentences that cannot be mended; that is an edit too. An edit is made only where it lowers the score of its
     sentence, and stays made though the sentence be garbled still. To repair what was repaired changes nothing more.
     """
-    scorer = scorer or Scorer()
+    scorer = scorer or Scorer(reader="off")
     report = scorer.score(text)
     edits: tuple[Edit, ...] = ()
     mended = text
