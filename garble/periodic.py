@@ -66,12 +66,16 @@ class Loop:
     period: int
     copies: float
 
+    def moved(self, by: int) -> Loop:
+        """The same so many characters further on."""
+        return Loop(self.start + by, self.end + by, self.first_end + by, self.period, self.copies)
+
 
 class Tokens(NamedTuple):
     """The words of a text as columns, without numbers that only count or tell the time.
 
     key: the same for the same word in any case. words: 1 each, of ideographs a half. letters: how many, of an ideograph
-    two and a half, of numbers none. digits: those of numbers.
+    two and a half, of numbers none. digits: those of numbers. At the end of each text stands one that is empty.
     """
 
     starts: Ints
@@ -96,12 +100,28 @@ class Runs(NamedTuple):
 
 def loops(text: str) -> tuple[Loop, ...]:
     """The loops of `text`, in order; none lies within another."""
-    codes = encode(text)
-    if not len(codes):
-        return ()
-    tokens = _tokens(codes)
-    found = _in_tokens(text, tokens) + _in_words(text, codes, tokens) + _in_marks(text, codes)
-    return _apart(found)
+    return loops_of([text])[0]
+
+
+def loops_of(texts: Sequence[str]) -> list[tuple[Loop, ...]]:
+    """The loops of each text; many short ones take less time together."""
+    whole = _BORDER.join(["", *texts, ""])
+    codes = encode(whole)
+    sizes = np.array([len(text) + len(_BORDER) for text in texts], np.int64)
+    ends = np.cumsum(sizes)
+    tokens = _bordered(_tokens(codes), ends)
+    found = _apart(_in_tokens(whole, tokens) + _in_words(whole, codes, tokens) + _in_marks(whole, codes))
+    begins = (ends - sizes + len(_BORDER)).tolist()
+    of_each: list[list[Loop]] = [[] for _ in texts]
+    for loop, text in zip(
+        found, np.searchsorted(ends, [loop.start for loop in found], side="right").tolist(), strict=True
+    ):
+        of_each[text].append(loop.moved(-begins[text]))
+    return [tuple(loops) for loops in of_each]
+
+
+# Before, between and behind texts.
+_BORDER = "\n\0\n"
 
 
 def looped_share(loops: Sequence[Loop], size: int) -> float:
@@ -116,8 +136,10 @@ def _apart(found: list[Loop]) -> tuple[Loop, ...]:
     for loop in sorted(found, key=lambda loop: (loop.start, -loop.end)):
         start, first_end = max(loop.start, reached), max(loop.first_end, reached)
         if start < loop.end and (start == loop.start or loop.end - start >= loop.first_end - loop.start):
-            copies = round(loop.copies * (loop.end - start) / (loop.end - loop.start), 2)
-            kept.append(Loop(start, loop.end, first_end, loop.period, copies))
+            if start > loop.start:
+                copies = round(loop.copies * (loop.end - start) / (loop.end - loop.start), 2)
+                loop = Loop(start, loop.end, first_end, loop.period, copies)
+            kept.append(loop)
             reached = loop.end
     return tuple(kept)
 
@@ -138,7 +160,20 @@ def _tokens(codes: Codes) -> Tokens:
     letters[number] = 0
     kept = np.ones(len(starts), bool)
     kept[number[_only_counts(codes, starts[number], ends[number])]] = False
+    kept[_letters_of_items(codes, starts, ends)] = False
     return Tokens(starts[kept], ends[kept], key[kept], words[kept], letters[kept], digits[kept])
+
+
+def _bordered(tokens: Tokens, borders: Ints) -> Tokens:
+    """The tokens with an empty one, like no other, at each border."""
+    at = np.searchsorted(tokens.starts, borders)
+    keys = mix(np.arange(len(borders), dtype=np.uint64) + (np.uint64(1) << np.uint64(40)))
+    return Tokens(
+        np.insert(tokens.starts, at, borders),
+        np.insert(tokens.ends, at, borders),
+        np.insert(tokens.key, at, keys),
+        *(np.insert(column, at, 0.0) for column in (tokens.words, tokens.letters, tokens.digits)),
+    )
 
 
 # Characters at a time: what is made of them stays in the processor's cache.
@@ -192,26 +227,38 @@ def _numbers(codes: Codes, starts: Ints, ends: Ints) -> Ints:
     return np.asarray(likely[np.bitwise_or.reduceat(KIND[codes[inside]], begins) == DIGIT])
 
 
+def _at(codes: Codes, places: Ints) -> Codes:
+    """The code points at `places`; a line feed beyond the edges of the text."""
+    inside = (places >= 0) & (places < len(codes))
+    return np.asarray(np.where(inside, codes[np.where(inside, places, 0)], ord("\n")), np.uint32)
+
+
+def _is_one_of(codes: Codes, signs: str) -> Mask:
+    return np.asarray(np.logical_or.reduce([codes == ord(sign) for sign in signs]))
+
+
 def _only_counts(codes: Codes, starts: Ints, ends: Ints) -> Mask:
     """Numbers that tell the time (00:01,500), number an item (12. or (12) or 12:), or stand alone on their line."""
-
-    def at(places: Ints) -> Codes:
-        inside = (places >= 0) & (places < len(codes))
-        return np.where(inside, codes[np.where(inside, places, 0)], np.uint32(ord("\n")))
-
-    before, after = at(starts - 1), at(ends)
-    earlier, later = KIND[at(starts - 2)], KIND[at(ends + 1)]
+    before, after = _at(codes, starts - 1), _at(codes, ends)
+    earlier, later = _at(codes, starts - 2), _at(codes, ends + 1)
     # Numbers with one sign between them are a chain; it is a cue's time where it begins a line, a bracket or "--> ".
-    chained = np.append(False, (starts[1:] == ends[:-1] + 1) & np.isin(before[1:], [ord(sign) for sign in ":.,"]))
+    chained = np.zeros(len(starts), bool)
+    chained[1:] = (starts[1:] == ends[:-1] + 1) & _is_one_of(before[1:], ":.,")
     chain = np.cumsum(~chained)
-    indented = (before == ord(" ")) & ((earlier == SPACE) | (at(starts - 2) == ord(">")))
-    leads = ~chained & (np.isin(before, [ord(sign) for sign in "\n\r[(<*"]) | indented)
+    indented = (before == ord(" ")) & ((KIND[earlier] == SPACE) | (earlier == ord(">")))
+    leads = ~chained & (_is_one_of(before, "\n\r[(<*") | indented)
     clock = np.isin(chain, chain[leads]) & np.isin(chain, chain[chained & (before == ord(":"))])
-    opens = (KIND[before] == SPACE) | np.isin(before, [ord("("), ord("_")])
-    item = opens & np.isin(after, [ord(sign) for sign in ".):"]) & (later == SPACE)
-    line = [ord("\n"), ord("\r")]
-    alone = np.isin(before, line) & np.isin(after, line)
-    return np.asarray(clock | (item & (ends - starts <= 4)) | alone)
+    opens = (KIND[before] == SPACE) | _is_one_of(before, "(_")
+    item = opens & _is_one_of(after, ".):") & (KIND[later] == SPACE) & (ends - starts <= 4)
+    alone = _is_one_of(before, "\n\r") & _is_one_of(after, "\n\r")
+    return np.asarray(clock | item | alone)
+
+
+def _letters_of_items(codes: Codes, starts: Ints, ends: Ints) -> Ints:
+    """The tokens that are the letter of an item: a) or (b)."""
+    likely = np.flatnonzero((_at(codes, ends) == ord(")")) & (ends - starts == 1))
+    before, later = _at(codes, starts[likely] - 1), _at(codes, ends[likely] + 1)
+    return np.asarray(likely[((KIND[before] == SPACE) | (before == ord("("))) & (KIND[later] == SPACE)])
 
 
 # Characters of a word that are hashed one after another; longer words are few.
@@ -361,9 +408,15 @@ def _in_tokens(text: str, tokens: Tokens) -> list[Loop]:
     # What no rule admits is sorted out first, all at once.
     fewest = _fewest(runs.periods, words, letters)
     likely = np.flatnonzero((copies >= fewest) & ((letters >= digits) | (runs.periods == 1)))
+    likely = likely[np.lexsort((-runs.ends[likely], runs.starts[likely]))]
     columns = [column[likely].tolist() for column in (*runs, words, letters, fewest)]
     admitted = np.zeros(len(copies), bool)
-    admitted[likely] = copies[likely] >= [_least(text, tokens, *run) for run in zip(*columns, strict=True)]
+    reached = 0
+    for place, (first, last, period, *turn) in zip(likely.tolist(), zip(*columns, strict=True), strict=True):
+        # What lies within a loop need not be asked.
+        if last > reached and last - first >= period * _least(text, tokens, first, last, period, *turn):
+            admitted[place] = True
+            reached = last
     if not admitted.any():
         return []
     found = _bridged(runs, admitted, tokens)
@@ -386,7 +439,9 @@ def _bridged(runs: Runs, admitted: Mask, tokens: Tokens) -> Runs:
     some = np.flatnonzero(sure & np.isin(turn, turn[admitted]))
     order = some[np.lexsort((runs.starts[some], turn[some]))]
     starts, ends, periods = runs.starts[order], runs.ends[order], runs.periods[order]
-    joined = (turn[order][1:] == turn[order][:-1]) & (starts[1:] - ends[:-1] <= _spoilt(periods[1:]))
+    text = np.cumsum(tokens.starts == tokens.ends)[starts]
+    joined = (turn[order][1:] == turn[order][:-1]) & (text[1:] == text[:-1])
+    joined &= starts[1:] - ends[:-1] <= _spoilt(periods[1:])
     heads = np.flatnonzero(np.append(True, ~joined))
     keep = np.logical_or.reduceat(admitted[order], heads)
     return Runs(starts[heads], np.maximum.reduceat(ends, heads), periods[heads]).where(keep)
@@ -399,12 +454,12 @@ def _spoilt(periods: Ints) -> Floats:
 
 def _loop(text: str, tokens: Tokens, first: int, last: int, period: int) -> Loop:
     end = int(tokens.ends[last - 1])
+    begin, cut = int(tokens.starts[last]), int(tokens.ends[last])
     # A text may end in the middle of a word of the loop.
-    if last == len(tokens.starts) - 1:
-        rest = text[int(tokens.starts[last]) : int(tokens.ends[last])].lower()
+    if begin < cut and int(tokens.starts[last + 1]) == int(tokens.ends[last + 1]):
         due = text[int(tokens.starts[last - period]) : int(tokens.ends[last - period])].lower()
-        if due.startswith(rest) and not text[int(tokens.ends[last]) :].strip():
-            end = int(tokens.ends[last])
+        if due.startswith(text[begin:cut].lower()) and not text[cut : int(tokens.starts[last + 1])].strip():
+            end = cut
     first_end = int(tokens.ends[first + period - 1])
     return Loop(int(tokens.starts[first]), end, first_end, period, round((last - first) / period, 2))
 
@@ -441,11 +496,12 @@ def _fewest(periods: Ints, words: Floats, letters: Floats) -> Floats:
 _READ = 2000
 _STOPS = re.compile(r"[.。．…]")
 _ENDS = re.compile(r"[.!?。！？…:\"”»)\]♪]\s*\n")
-# Tables, blanks to fill in, formulas, and records of a log.
-_ON_PURPOSE = re.compile(
-    r"[|\t\\{}=&☐□]| (?:[+%^<]|[<>!=]=|<<|\*\*|//) |_{3}|\.{4}|\[ ?\]|\d{4}-\d\d-\d\d|\s/\w"
-    r"|\w\[\d+\]:|\d+\.\d+\.\d+\.\d+"
-    r"|\b(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)\b"
+# Signs of tables, blanks to fill in, formulas and paths: people write no prose in which every fourth word has one.
+_SIGNS = re.compile(r"[|\t\\{}=&☐□]| (?:[+%^<]|[<>!=]=|<<|\*\*|//) |_{3}|\.{4}|\[ ?\]|\d{4}-\d\d-\d\d|\s/\w|\w\[\d+\]:")
+_SIGNS_A_WORD = 0.25
+# Records of a log.
+_RECORD = re.compile(
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d|\d+\.\d+\.\d+\.\d+|\b(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL)\b"
     r"|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d+ +\d\d:\d\d"
 )
 
@@ -454,13 +510,14 @@ def _least(
     text: str, tokens: Tokens, first: int, last: int, period: int, words: float, letters: float, least: float
 ) -> float:
     """How many copies make a loop of this turn; infinite for what people repeat on purpose."""
-    begin, next_turn = int(tokens.starts[first]), int(tokens.starts[first + period])
-    turn = text[begin : min(next_turn, begin + _READ)]
-    turns = text[begin : min(int(tokens.starts[min(first + 4 * period, last - 1)]), begin + _READ)]
-    if _ON_PURPOSE.search(turns):
-        return np.inf
     if period == 1:
         return _least_of_word(text, tokens, first, last, letters)
+    begin, next_turn = int(tokens.starts[first]), int(tokens.starts[first + period])
+    turn = text[begin : min(next_turn, begin + _READ)]
+    shown = min(first + 4 * period, last - 1)
+    turns = text[begin : min(int(tokens.starts[shown]), begin + _READ)]
+    if len(_SIGNS.findall(turns)) >= _SIGNS_A_WORD * words * (shown - first) / period or _RECORD.search(turns):
+        return np.inf
     if not letters:
         return np.inf
     if words <= 4 and _is_sound(text, tokens, first, first + period):
@@ -483,11 +540,12 @@ def _least(
 
 def _least_of_word(text: str, tokens: Tokens, first: int, last: int, letters: float) -> float:
     begin, end = int(tokens.starts[first]), int(tokens.ends[first])
+    word, shown = text[begin:end], min(last - first, 12)
+    stretch = text[begin : int(tokens.ends[first + shown - 1])]
     if text[max(begin - 1, 0) : begin] in ("[", "<") and text[end : end + 1] in ("]", ">"):
-        return 6.0 if letters and text[begin:end].isalpha() else 4.0
-    if not letters:
+        return 6.0 if letters and word.isalpha() else 4.0
+    if not letters or len(_SIGNS.findall(stretch)) >= shown - 1:
         return np.inf
-    shown = min(last - first, 12)
     gaps = [
         text[a:b]
         for a, b in zip(
@@ -603,7 +661,7 @@ def _least_of_mark(text: str, begin: int, end: int) -> float:
     if sign.isspace() or sign.isdigit() or sign in _RULERS or not sign.isprintable():
         return np.inf
     # What stands by itself on a line, or after a word, is a remark.
-    return 7 if before in ("", " ") else 30
+    return 7 if before == " " or text.startswith(_BORDER, begin - len(_BORDER)) else 30
 
 
 def _least_of_spaced(text: str, begin: int, end: int) -> float:
@@ -659,5 +717,4 @@ class LoopGuard:
         found = loops(self._text)
         if not found or any(char.isalnum() for char in self._text[found[-1].end :]):
             return None
-        last, gone = found[-1], self._forgotten
-        return Loop(last.start + gone, last.end + gone, last.first_end + gone, last.period, last.copies)
+        return found[-1].moved(self._forgotten)

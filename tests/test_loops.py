@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import garble
 from garble import LoopGuard, periodic
 from garble.alphabet import mix
-from garble.periodic import Loop, looped_share, loops
+from garble.periodic import Loop, looped_share, loops, loops_of
 
 CUE = "{0}\n00:00:{0:02d},000 --> 00:00:{0:02d},900\n{1}\n\n"
 SENTENCES = (
@@ -258,10 +258,6 @@ def test_words_are_the_same_however_the_text_is_cut_into_pieces(monkeypatch: pyt
     assert [loops(text) for text in texts] == whole
 
 
-def shifted(loop: Loop, by: int) -> Loop:
-    return Loop(loop.start + by, loop.end + by, loop.first_end + by, loop.period, loop.copies)
-
-
 SOME = st.lists(st.sampled_from([text for text, turn, *_ in FOUND if turn and text[-1] in " .\n。"]), max_size=2).map(
     "\n\nBetween.\n\n".join
 )
@@ -274,8 +270,13 @@ SOME = st.lists(st.sampled_from([text for text, turn, *_ in FOUND if turn and te
 )
 @settings(max_examples=150)
 def test_what_stands_around_a_text_does_not_change_what_is_found_in_it(text: str, before: str, after: str) -> None:
-    inside = [shifted(loop, len(before)) for loop in loops(text)]
+    inside = [loop.moved(len(before)) for loop in loops(text)]
     assert list(loops(before + text + after)) == inside
+
+
+@given(st.lists(st.one_of(SOME, ANY_TEXT), max_size=6))
+def test_texts_are_read_together_as_alone(texts: list[str]) -> None:
+    assert loops_of(texts) == [loops(text) for text in texts]
 
 
 @given(st.integers(2, 9), st.integers(3, 12), st.sampled_from([" ", "\n", "\n\n", "\n    ", "\n- ", "\n> "]))
@@ -330,7 +331,7 @@ def test_a_guard_remembers_no_more_than_its_memory(monkeypatch: pytest.MonkeyPat
         guard.feed(text[start : start + 50])
     assert guard.loop is not None
     assert len(text) - 400 <= guard.loop.start < guard.loop.end <= len(text)
-    assert reaches_the_end(text[-400:]) == shifted(guard.loop, 400 - len(text))
+    assert reaches_the_end(text[-400:]) == guard.loop.moved(400 - len(text))
 
 
 def test_the_face_has_it() -> None:
