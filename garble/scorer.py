@@ -16,6 +16,7 @@ from garble import language, lm, model
 from garble.batch import Batch, Floats, Ints, Mask, offsets, packets, row_sums
 from garble.lm import LanguageModel, blocks
 from garble.model import Pooling, Scorecard, sigmoid
+from garble.periodic import looped_share, loops_of
 from garble.report import Finding, Passage, Report, ScoredSentence
 from garble.signals import EVERY, PLACES, READING, SIGNALS, Extraction, ask, chosen, extract, heard, judge
 from garble.signals.base import Signal, Values
@@ -110,10 +111,12 @@ class Scorer:
         for parts in map(self._sentences, scored):
             for sentences, part in zip(said, parts, strict=True):
                 sentences += part
-        for document, code, sentences in zip(documents, languages, said, strict=True):
-            yield self._report(document.text, code, tuple(sentences))
+        found = loops_of([document.text for document in documents])
+        for document, code, sentences, loops in zip(documents, languages, said, found, strict=True):
+            looped = looped_share(loops, len(document.text))
+            yield self._report(document.text, code, tuple(sentences), looped)
 
-    def _report(self, text: str, code: str, sentences: tuple[ScoredSentence, ...]) -> Report:
+    def _report(self, text: str, code: str, sentences: tuple[ScoredSentence, ...], looped: float) -> Report:
         score = document_score(sentences, self.card.pooling, self.card.thresholds.get("loose", 0.0))
         note = f"written in {code}, not {self.card.language}: only language-blind signals were read"
         return Report(
@@ -125,6 +128,7 @@ class Scorer:
             passages=_passages(text, sentences),
             notes=self.notes if code == self.card.language else (note, *self.notes),
             signature=self.signature,
+            looped=looped,
         )
 
     def _sentences(self, scored: _Scored) -> list[list[ScoredSentence]]:

@@ -17,6 +17,7 @@ import garble
 from garble import LoopGuard, periodic
 from garble.alphabet import mix
 from garble.periodic import Loop, looped_share, loops, loops_of
+from garble.scorer import Scorer
 
 CUE = "{0}\n00:00:{0:02d},000 --> 00:00:{0:02d},900\n{1}\n\n"
 SENTENCES = (
@@ -332,6 +333,13 @@ def test_a_guard_remembers_no_more_than_its_memory(monkeypatch: pytest.MonkeyPat
     assert guard.loop is not None
     assert len(text) - 400 <= guard.loop.start < guard.loop.end <= len(text)
     assert reaches_the_end(text[-400:]) == guard.loop.moved(400 - len(text))
+
+
+def test_a_report_says_how_much_of_the_text_is_looped(scorer: Scorer) -> None:
+    text = "It was late. " + "Nobody came to help. " * 5
+    reports = list(scorer.score_many([text, ROUND, ""]))
+    assert [report.looped for report in reports] == [looped_share(loops(text), len(text)), 0, 0]
+    assert reports[0].to_dict()["looped"] == reports[0].looped > 0.7
 
 
 def test_the_face_has_it() -> None:
