@@ -16,7 +16,7 @@ word in linear time) show that a text has no more than a linear number of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -105,6 +105,15 @@ def loops(text: str) -> tuple[Loop, ...]:
 
 def loops_of(texts: Sequence[str]) -> list[tuple[Loop, ...]]:
     """The loops of each text; many short ones take less time together."""
+    windows = [_windows(text) for text in texts]
+    if all(len(own) == 1 for own in windows):
+        return [tuple(found) for found in _found(texts)]
+    pieces = (text[begin:end] for text, own in zip(texts, windows, strict=True) for begin, end in own)
+    each = (_found([piece])[0] for piece in pieces)
+    return [tuple(_joined(loop.moved(begin) for begin, _ in own for loop in next(each))) for own in windows]
+
+
+def _found(texts: Sequence[str]) -> list[list[Loop]]:
     whole = _BORDER.join(["", *texts, ""])
     codes = encode(whole)
     sizes = np.array([len(text) + len(_BORDER) for text in texts], np.int64)
@@ -112,16 +121,43 @@ def loops_of(texts: Sequence[str]) -> list[tuple[Loop, ...]]:
     tokens = _bordered(_tokens(codes), ends)
     found = _apart(_in_tokens(whole, tokens) + _in_words(whole, codes, tokens) + _in_marks(whole, codes))
     begins = (ends - sizes + len(_BORDER)).tolist()
+    owners = np.searchsorted(ends, [loop.start for loop in found], side="right").tolist()
     of_each: list[list[Loop]] = [[] for _ in texts]
-    for loop, text in zip(
-        found, np.searchsorted(ends, [loop.start for loop in found], side="right").tolist(), strict=True
-    ):
-        of_each[text].append(loop.moved(-begins[text]))
-    return [tuple(loops) for loops in of_each]
+    for loop, owner in zip(found, owners, strict=True):
+        of_each[owner].append(loop.moved(-begins[owner]))
+    return of_each
 
 
 # Before, between and behind texts.
 _BORDER = "\n\0\n"
+# Characters of a window, and those that it shares with the next: what is longer than those is seen in both.
+_WINDOW, _SHARED = 1 << 21, 1 << 17
+
+
+def _windows(text: str) -> list[tuple[int, int]]:
+    """The stretches of a text that are read one after another, so that memory does not grow with it."""
+    step = _WINDOW - _SHARED
+    begins = range(0, max(len(text) - _SHARED, 1), step)
+    # A window begins with a line where it can.
+    starts = [(begin and text.find("\n", begin, begin + _SHARED // 2) + 1) or begin for begin in begins]
+    return [(start, min(begin + _WINDOW, len(text))) for start, begin in zip(starts, begins, strict=True)]
+
+
+def _joined(found: Iterable[Loop]) -> Iterator[Loop]:
+    """Loops of windows in order, those that two windows saw as one."""
+    last: Loop | None = None
+    for loop in found:
+        if last and loop.end <= last.end:
+            continue
+        if last and loop.start < last.end and loop.period == last.period:
+            more = (loop.end - last.end) * (loop.copies - 1) / (loop.end - loop.first_end)
+            last = Loop(last.start, loop.end, last.first_end, loop.period, round(last.copies + more, 2))
+            continue
+        if last:
+            yield last
+        last = loop
+    if last:
+        yield last
 
 
 def looped_share(loops: Sequence[Loop], size: int) -> float:

@@ -275,6 +275,23 @@ def test_what_stands_around_a_text_does_not_change_what_is_found_in_it(text: str
     assert list(loops(before + text + after)) == inside
 
 
+def test_a_long_text_is_read_through_windows_to_the_same_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [f"Boat {place} left for island {place * 7} with {place + 3} men on board." for place in range(40)]
+    calm = "\n".join(lines)
+    text = "\n\n".join(
+        [calm, "Nobody came to help. " * 6, calm, "And so we waited. " * 500, calm, "Right. " * 30, calm]
+    )
+    whole = loops(text)
+    monkeypatch.setattr(periodic, "_WINDOW", 2600)
+    monkeypatch.setattr(periodic, "_SHARED", 1000)
+    assert len(periodic._windows(text)) > 8
+    assert [(loop.start, loop.end, loop.first_end, loop.period) for loop in loops(text)] == [
+        (loop.start, loop.end, loop.first_end, loop.period) for loop in whole
+    ]
+    assert [loop.copies for loop in loops(text)] == pytest.approx([6, 500, 30], abs=0.2)
+    assert loops_of([text, "Right. " * 30]) == [loops(text), loops("Right. " * 30)]
+
+
 @given(st.lists(st.one_of(SOME, ANY_TEXT), max_size=6))
 def test_texts_are_read_together_as_alone(texts: list[str]) -> None:
     assert loops_of(texts) == [loops(text) for text in texts]
