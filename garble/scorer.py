@@ -21,6 +21,7 @@ from garble.batch import Batch, Floats, Ints, Mask, Opinion, offsets, packets, r
 from garble.errors import InputError, ModelError, UsageError, checked_text, checked_texts
 from garble.lm import LanguageModel, blocks
 from garble.model import Scorecard, logit, sigmoid
+from garble.periodic import looped_share, loops_of
 from garble.report import Finding, Passage, Report, ScoredSentence
 from garble.signals import (
     EVERY,
@@ -153,11 +154,15 @@ class Scorer:
             for sentences, flags, (some, which) in zip(said, read, parts, strict=True):
                 sentences += some
                 flags += which
-        for document, code, sentences, flags in zip(documents, languages, said, read, strict=True):
-            yield self._report(document.text, code, tuple(sentences), flags)
+        loops = loops_of([document.text for document in documents])
+        for document, code, sentences, flags, found in zip(documents, languages, said, read, loops, strict=True):
+            score = document_score(sentences, self.card, flags)
+            looped = looped_share(found, len(document.text))
+            yield self._report(document.text, code, tuple(sentences), score, looped)
 
-    def _report(self, text: str, code: str, sentences: tuple[ScoredSentence, ...], read: Sequence[bool]) -> Report:
-        score = document_score(sentences, self.card, read)
+    def _report(
+        self, text: str, code: str, sentences: tuple[ScoredSentence, ...], score: float, looped: float
+    ) -> Report:
         note = f"written in {code}, not {self.card.language}: only language-blind signals were read"
         return Report(
             score=score,
@@ -168,6 +173,7 @@ class Scorer:
             passages=_passages(text, sentences),
             notes=self.notes if code == self.card.language else (note, *self.notes),
             signature=self.signature,
+            looped=looped,
         )
 
     def _sentences(self, scored: _Scored) -> list[tuple[list[ScoredSentence], list[bool]]]:
