@@ -15,11 +15,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import accumulate, chain, groupby, zip_longest
+from itertools import accumulate, chain, groupby, islice, zip_longest
 from operator import itemgetter
 from typing import Any
 
-from garble.mending.base import Mender, Site, in_place
+from garble.mending.base import Change, Mender, Site, in_place
 from garble.mending.edits import Edit, apply, composed, difference, piece, trimmed, undo
 from garble.mending.law import SURFACE, holds, in_order
 from garble.mending.names import respell
@@ -74,7 +74,7 @@ _AROUND = 10_000
 _ENGLISH = frozenset(
     {"repetition.doubled_word", "repetition.name_echo", "artifacts.spaced_punctuation", "artifacts.glued_words"}
 )
-# So many ways to mend a sentence are tried.
+# So many single changes of a sentence are tried.
 _MOST = 64
 
 
@@ -221,28 +221,34 @@ def _candidates(
     text: str, sentence: ScoredSentence, menders: Mapping[str, Mender], shared: dict[object, object]
 ) -> list[Candidate]:
     """What might mend a sentence: of each signal the likeliest change of all its findings, and every change alone."""
-    alone: dict[tuple[int, int, str], Edit] = {}
+    known: dict[Change, Edit] = {}
     together: list[list[Edit]] = []
     site = Site(text, sentence.start, sentence.end, shared)
     for signal, findings in groupby(sentence.findings, lambda finding: finding.signal):
-        together.append([])
+        likeliest: dict[Change, None] = {}
         for finding in findings:
-            changes = menders[signal](site, finding) if signal in menders else ()
-            edits = [trimmed(Edit(start, end, text[start:end], after, signal)) for start, end, after in changes]
-            edits = [edit for edit in edits if edit.before != edit.after and _is_allowed(site, edit)]
-            together[-1] += edits[:1]
-            alone |= {(edit.start, edit.end, edit.after): edit for edit in edits}
+            changes = list(menders[signal](site, finding)) if signal in menders else []
+            for change in changes:
+                # Many findings may ask for the same change.
+                if change not in known:
+                    start, end, after = change
+                    known[change] = trimmed(Edit(start, end, text[start:end], after, signal))
+            allowed = (change for change in changes if _is_allowed(site, known[change]))
+            likeliest |= dict.fromkeys(islice(allowed, 1))
+        together.append([known[change] for change in likeliest])
+    alone = dict.fromkeys(edit for edit in known.values() if _is_allowed(site, edit))
     several = [_apart(sorted(edits, key=lambda edit: edit.start)) for edits in together if len(edits) > 1]
-    return [*several, *((edit,) for edit in alone.values())][:_MOST]
+    # Where so much is wrong no single change tells, and trying each would take too long.
+    single = [(edit,) for edit in alone] if len(alone) <= _MOST else []
+    return [*several, *single]
 
 
 def _is_allowed(site: Site, edit: Edit) -> bool:
-    """Whether an edit reaches into no code, and into an entity only to write it as a character."""
+    """Whether an edit changes anything, reaches into no code, and into an entity only to write it as a character."""
     untouched = site.once_a_text(Untouched)
     is_entity = edit.signal == "artifacts.leftover_markup"
-    return not untouched.code.hold(edit.start, edit.end) and (
-        is_entity or not untouched.entities.hold(edit.start, edit.end)
-    )
+    is_free = is_entity or not untouched.entities.hold(edit.start, edit.end)
+    return edit.before != edit.after and is_free and not untouched.code.hold(edit.start, edit.end)
 
 
 def _apart(edits: Iterable[Edit]) -> tuple[Edit, ...]:

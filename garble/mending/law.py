@@ -1,9 +1,10 @@
 """The law of mending: what an edit takes out still stands in the same document, beside the place.
 
 Every word that an edit takes out stands before it, in text that is kept, no further off than `REACH` characters and the
-edit's own length; what is taken out of a word stands in the same word. So a loop keeps its first turn. `repair` makes
-no edit that breaks this. Two kinds of edits are apart: the surface edits, which `SURFACE` lists, and the cuts that
-`drop_unresolved` asks for.
+edit's own length; what is taken out of a word stands in the same word. So a loop keeps its first turn. One small word
+that links the turns may go with them ("the mouth of the mouth of the mouth": "the mouth"), but no negation. `repair`
+makes no edit that breaks this. Two kinds of edits are apart: the surface edits, which `SURFACE` lists, and the cuts
+that `drop_unresolved` asks for.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from garble import lexicon
 from garble.mending.edits import Edit
 
 # Signals whose edits change spaces, marks or hidden characters: every letter and digit stays.
@@ -33,12 +35,16 @@ SURFACE = SPACING | REWRITING
 # Characters before the place of an edit in which what it takes out must stand.
 REACH = 2000
 
+_NEGATIONS = frozenset(["not", "no", "never", "nor", "neither", "without", "nothing", "none", "nobody", "t"])
 _WORD = re.compile(r"\w+")
 _UNSAID = re.compile(r"\W+")
 
 
 def in_order(text: str, edits: Iterable[Edit]) -> tuple[Edit, ...]:
-    """Those of the edits that take out only what stands before them in the same order; edits come in order too."""
+    """Those of the edits that take out only what stands before them, in the same order unless they lose a link.
+
+    The edits come in order too.
+    """
     return tuple(edit for edit, holds in _judged(text, edits, _follows) if holds)
 
 
@@ -55,14 +61,15 @@ def _judged(text: str, edits: Iterable[Edit], keeps: Callable[[str, Edit, str], 
     kept: list[tuple[int, int]] = []
     place = 0
     for edit in edits:
-        kept.append((place, edit.start))
+        if place < edit.start:
+            kept.append((place, edit.start))
         if edit.signal in SURFACE:
             made = edit.signal in REWRITING or _letters(edit.before) == _letters(edit.after)
         else:
             before = _last(text, kept, REACH + len(edit.before))
             made = not edit.after and keeps(text, edit, before)
         # A surface edit takes out no word, so what it changes may be what another edit leaves standing.
-        if (not made or edit.signal in SURFACE) and edit.before:
+        if (not made or edit.signal in SURFACE) and edit.start < edit.end:
             kept.append((edit.start, edit.end))
         place = edit.end
         yield edit, made
@@ -88,7 +95,8 @@ def _follows(text: str, edit: Edit, before: str) -> bool:
     if _is_in_word(edit, before):
         return _stands(text, edit, before)
     words, taken = (" ".join(_WORD.findall(part.casefold())) for part in (before, edit.before))
-    return bool(taken) and f" {words} {taken} ".find(f" {taken} ") < len(words) + 1
+    is_said = f" {words} {taken} ".find(f" {taken} ") < len(words) + 1
+    return bool(taken) and (is_said or (bool(_lost(edit, before)) and _stands(text, edit, before)))
 
 
 def _stands(text: str, edit: Edit, before: str) -> bool:
@@ -97,8 +105,14 @@ def _stands(text: str, edit: Edit, before: str) -> bool:
     if _is_in_word(edit, before):
         head: str = _WORD.findall(before[-REACH:])[-1].casefold()
         return (head + taken).find(taken) < len(head)
-    words = set(_WORD.findall(taken))
-    return bool(words) and words <= set(_WORD.findall(before.casefold()))
+    lost = _lost(edit, before)
+    is_link = len(lost) == 1 and lost <= lexicon.words("function_words") - _NEGATIONS
+    return _WORD.search(taken) is not None and (not lost or is_link)
+
+
+def _lost(edit: Edit, before: str) -> set[str]:
+    """The words that are taken out and do not stand before."""
+    return set(_WORD.findall(edit.before.casefold())) - set(_WORD.findall(before.casefold()))
 
 
 def _is_in_word(edit: Edit, before: str) -> bool:

@@ -35,8 +35,20 @@ _SHORT, _SHORTLY = 6, 4
 _CRIES = frozenset("!?")
 _STOPS = frozenset(".!?")
 _BREAKS_OFF = frozenset(".-–—…")
-# Words of which two may follow each other in a sound sentence: "the room he came in in May", "what it is is this".
-_TWO_IN_A_ROW = frozenset(["in", "on", "is", "was", "are", "do", "did", "what", "who", "that", "had", "her", "so"])
+# Words of which two may follow each other in a sound sentence: "I told you you may", "we do do that".
+_TWO_IN_A_ROW = frozenset(["do", "did", "what", "who", "that", "had", "her", "so", "you", "it", "there"])
+# "The room he came in in May", but not "the rise in in May".
+_PARTICLES, _DETERMINERS = (
+    frozenset(["in", "on"]),
+    frozenset(["a", "an", "the", "his", "her", "its", "their", "this", "of"]),
+)
+# "All there was was sand", but not "the town was was small".
+_BE = frozenset(["is", "was", "are"])
+_BEFORE_BE = frozenset(["all", "what", "that", "who", "there", "it", "is", "was"])
+# Words around a doubled one in which it stands again where it is a chant.
+_CHANT = 4
+# Between turns of one word these say that it goes on: "he listened, and listened, and listened".
+_GOES_ON = frozenset(["and", "or"])
 
 
 def turn_once(site: Site, finding: Finding) -> Iterator[Change]:
@@ -60,8 +72,11 @@ def name_once(site: Site, finding: Finding) -> Iterator[Change]:
         start, end = left_out[0].start(), left_out[-1].end()
         nearby = site.text[max(site.start, start - REACH) : min(site.end, end + REACH)]
         is_loop = nearby.count(site.text[start:end]) > 2
-        # "The" or "of" before the name would be left without a noun; names with a number are mostly terms.
-        if not is_loop and _is_content(before.group()) and not any(token.group().isdigit() for token in left_out):
+        # "The" or "Ann's" before the name would be left without a noun; names with a number are mostly terms.
+        is_owner = before.group().endswith(("'s", "’s"))
+        is_firm = site.text[end : end + 2] == " &"
+        has_number = any(token.group().isdigit() for token in left_out)
+        if not (is_loop or is_owner or is_firm or has_number) and _is_content(before.group()):
             yield Change(before.end(), end, "")
     changes = site.once(_turns)
     place = bisect_left(changes, (finding.start,))
@@ -105,6 +120,9 @@ def piece_once(site: Site, finding: Finding) -> Iterator[Change]:
     word = site.text[start:end].strip(_OPENS + _CLOSES)
     if loop is None or not word.isalpha() or not is_word(word) or set(word) <= _BASES:
         return
+    # "Bwahahaha".
+    if len(set(loop[1].lower())) < 3:
+        return
     turns = len(loop.group()) // len(loop[1])
     is_part = word[1:].islower() and len(word) - len(loop.group()) >= 2
     if is_part or (len(loop[1]) > 3 and word == loop[1].title() * turns):
@@ -144,7 +162,7 @@ def _turns(site: Site) -> list[Change]:
         is_said = sum(map(_is_word, turn)) > 1 and turns >= _OFTEN
         if (beside < _FEWEST_BESIDE and not is_said) or _is_emphasis(turn, turns, beside):
             continue
-        if lag == 1 and not _is_whole(site, tokens[first]):
+        if lag == 1 and (not _is_whole(site, tokens[first]) or (turns == 2 and _is_sound(words, first))):
             continue
         if whole:
             found.append((again, again + whole))
@@ -158,6 +176,20 @@ def _turns(site: Site) -> list[Change]:
                 found.append((end - whole - lag, end))
     edges = ((tokens[first - 1].end(), tokens[last - 1].end()) for first, last in found)
     return sorted(Change(*edge, "") for edge in edges if is_prose(site.text, *edge))
+
+
+def _is_sound(words: Sequence[str], first: int) -> bool:
+    """Whether a word may well be said twice there: by what stands around, or as a chant ("wibble, wibble wibble")."""
+    word, after = words[first].lower(), first + 2
+    before = [other.lower() for other in words[max(0, first - _CHANT) : first]]
+    if word in _TWO_IN_A_ROW:
+        return True
+    if word in _PARTICLES:
+        return words[first - 1].islower() and _DETERMINERS.isdisjoint(before[-3:-1])
+    if word in _BE:
+        return not _BEFORE_BE.isdisjoint(before)
+    is_parted = first > 0 and after < len(words) and not _is_word(words[first - 1]) and not _is_word(words[after])
+    return _is_content(word) and (is_parted or word in before or word in words[after : after + _CHANT])
 
 
 def _is_whole(site: Site, token: re.Match[str]) -> bool:
@@ -177,9 +209,11 @@ def _is_emphasis(turn: Sequence[str], turns: int, beside: int) -> bool:
             return True
         if turns <= _SHORTLY and beside < _SHORT and _is_content(said[0]):
             return True
+    if len(said) == 2 and turns <= _SHORTLY and len(turn) > 2 and not _GOES_ON.isdisjoint(said):
+        return True
     if len(turn) == 1:
         # Titles and slogans are: "Tora Tora Tora".
-        return (turns == 3 and turn[0].istitle()) or (turns == 2 and turn[0].lower() in _TWO_IN_A_ROW)
+        return turns == 3 and turn[0].istitle()
     # "He's dead, he's dead": a mark parts the turns.
     if not (_is_word(turn[0]) and _is_word(turn[-1])):
         return turns <= (3 if len(turn) == 2 else 2)

@@ -12,7 +12,8 @@ from itertools import pairwise
 
 Span = tuple[int, int]
 
-_TAG = re.compile(r"<(/?)([A-Za-z][\w:-]*)[^<>]*>|<[!?][^<>]*>")
+# Decoders write "<unk>".
+_TAG = re.compile(r"<(?!unk>)(/?)([A-Za-z][\w:-]*)[^<>]*>|<[!?][^<>]*>")
 # What stands in these elements is no prose.
 _RAW = frozenset({"script", "style", "pre", "code", "samp", "kbd", "textarea", "svg", "math", "template"})
 _COMMENT = re.compile(r"<!--|-->")
@@ -46,7 +47,6 @@ _SEQUENCE = re.compile(r"[ACGTUN]{3,}")
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _MARKS = re.compile(r"[*_~`#<>{}\[\]=+\\/@^$|│]")
 _COLUMNS = re.compile(r"(?<![.!?…\"”’)]) {2,}|\t")
-_PAIRS = (("“", "”"), ("(", ")"), ("«", "»"))
 
 
 class Untouched:
@@ -167,11 +167,13 @@ def is_word(token: str) -> bool:
 
 
 def is_prose(text: str, start: int, end: int) -> bool:
-    """Whether a loop may lose `text[start:end]`: it holds a word, no markup, no columns, no half of a pair of marks."""
+    """Whether a loop may lose `text[start:end]`: it holds a word, no markup and no columns."""
     taken = text[start:end]
-    if not any(map(is_word, _WORD.findall(taken))) or _MARKS.search(taken) or _COLUMNS.search(taken):
+    if (
+        not any(map(is_word, _WORD.findall(taken)))
+        or _MARKS.search(taken.replace("<unk>", "unk"))
+        or _COLUMNS.search(taken)
+    ):
         return False
     # "FF:FF:FF", "a/a/a", "1.1.1": the parts of one code.
-    if taken[0] in _JOINTS and not text[start - 1].isspace() and not any(map(str.isspace, taken)):
-        return False
-    return taken.count('"') % 2 == 0 and all(taken.count(one) == taken.count(other) for one, other in _PAIRS)
+    return taken[0] not in _JOINTS or text[start - 1].isspace() or any(map(str.isspace, taken))
