@@ -1,10 +1,10 @@
 """The law of mending: what an edit takes out still stands in the same document, beside the place.
 
 Every word that an edit takes out stands before it, in text that is kept, no further off than `REACH` characters and the
-edit's own length; what is taken out of a word stands in the same word. So a loop keeps its first turn. One small word
-that links the turns may go with them ("the mouth of the mouth of the mouth": "the mouth"), but no negation. `repair`
-makes no edit that breaks this. Two kinds of edits are apart: the surface edits, which `SURFACE` lists, and the cuts
-that `drop_unresolved` asks for.
+edit's own length; what is taken out of a word stands in the same word. So a loop keeps its first turn. One of `LINKS`,
+which joined the turns, may go with them ("the mouth of the mouth of the mouth": "the mouth"). `repair` makes no edit
+that breaks this. Two kinds of edits are apart: the surface edits, which `SURFACE` lists, and the cuts that
+`drop_unresolved` asks for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from garble import lexicon
 from garble.mending.edits import Edit
 
 # Signals whose edits change spaces, marks or hidden characters: every letter and digit stays.
@@ -35,7 +34,9 @@ SURFACE = SPACING | REWRITING
 # Characters before the place of an edit in which what it takes out must stand.
 REACH = 2000
 
-_NEGATIONS = frozenset(["not", "no", "never", "nor", "neither", "without", "nothing", "none", "nobody", "t"])
+# Words that join the turns of a loop.
+LINKS = frozenset(["a", "an", "and", "as", "at", "by", "for", "from", "in", "of", "on", "or", "the", "to", "with"])
+
 _WORD = re.compile(r"\w+")
 _UNSAID = re.compile(r"\W+")
 
@@ -106,8 +107,7 @@ def _stands(text: str, edit: Edit, before: str) -> bool:
         head: str = _WORD.findall(before[-REACH:])[-1].casefold()
         return (head + taken).find(taken) < len(head)
     lost = _lost(edit, before)
-    is_link = len(lost) == 1 and lost <= lexicon.words("function_words") - _NEGATIONS
-    return _WORD.search(taken) is not None and (not lost or is_link)
+    return _WORD.search(taken) is not None and len(lost) <= 1 and lost <= LINKS
 
 
 def _lost(edit: Edit, before: str) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
@@ -54,7 +54,7 @@ _GOES_ON = frozenset(["and", "or"])
 def turn_once(site: Site, finding: Finding) -> Iterator[Change]:
     """Leave one turn of a loop that lies within the finding."""
     changes = site.once(_turns)
-    for change in changes[bisect_right(changes, (finding.start, len(site.text), "")) :]:
+    for change in changes[bisect_left(changes, (finding.start + 1,)) :]:
         if change.start >= finding.end:
             break
         if change.end <= finding.end:
@@ -88,7 +88,8 @@ def clause_once(site: Site, finding: Finding) -> Iterator[Change]:
     text = site.text
     before = text[max(site.start, finding.start - REACH) : finding.start]
     opening = text[finding.start : finding.end].lower()
-    if opening in before.lower() and opening.split()[-1] in lexicon.words("conjunctions"):
+    is_said = re.search(rf"(?<!\w){re.escape(opening)}(?!\w)", before.lower())
+    if is_said and opening.split()[-1] in lexicon.words("conjunctions"):
         yield Change(finding.start - (len(before) - len(before.rstrip())), finding.end, "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 from garble.mending.base import Change, Site
@@ -85,7 +85,7 @@ def uncover(span: str) -> Iterator[str]:
 def read_again(site: Site, finding: Finding) -> Iterator[Change]:
     """The word read in the right encoding, as ftfy sees it; without ftfy nothing. A quoted word is meant so."""
     fixed = site.once(_read_again)
-    place = bisect_right(fixed, (finding.start, len(site.text), "")) - 1
+    place = bisect_left(fixed, (finding.start + 1,)) - 1
     if place >= 0 and finding.start < fixed[place].end:
         yield fixed[place]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 Span = tuple[int, int]
@@ -16,11 +16,12 @@ Span = tuple[int, int]
 _TAG = re.compile(r"<(?!unk>)(/?)([A-Za-z][\w:-]*)[^<>]*>|<[!?][^<>]*>")
 # What stands in these elements is no prose.
 _RAW = frozenset({"script", "style", "pre", "code", "samp", "kbd", "textarea", "svg", "math", "template"})
-_COMMENT = re.compile(r"<!--|-->")
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
 _CODE_SPAN = re.compile(r"(?<!`)`+[^`\n]+`+")
 _TARGET = re.compile(r"\]\([^()\n]*\)")
 _FORMULA = re.compile(r"\$[^$\n]+\$")
+_SUM = re.compile(r"[\\^_=+]")
+_INK = re.compile(r"[^\n]")
 _ENTITY = re.compile(r"&#?\w{1,10};")
 # Marks of addresses, paths, file names and queries; the whole chunk around one is left alone.
 _ADDRESS = re.compile(r"://|\bwww\.|\w@\w|\\|/\w[\w.-]*/|~/|\?\w+=|\w\.(?:com|org|net|html?|php|py|js|txt|json|xml)\b")
@@ -82,14 +83,23 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def _stretches(text: str) -> Iterator[Span]:
-    yield from _elements(text)
-    yield from _between(_COMMENT, text)
+    markup = [*_elements(text), *_comments(text)]
+    yield from markup
     yield from _fences(text)
     for pattern in (_CODE_SPAN, _TARGET):
         yield from (match.span() for match in pattern.finditer(text))
-    yield from (match.span() for match in _FORMULA.finditer(text) if re.search(r"[\\^_=+]", match.group()))
+    yield from (match.span() for match in _FORMULA.finditer(text) if _SUM.search(match.group()))
     yield from _addresses(text)
-    yield from _code_lines(text)
+    yield from _code_lines(_blanked(text, _merged(markup)))
+
+
+def _blanked(text: str, spans: Sequence[Span]) -> str:
+    """The text with spaces in place of the spans."""
+    place, pieces = 0, []
+    for start, end in spans:
+        pieces += [text[place:start], _INK.sub(" ", text[start:end])]
+        place = end
+    return "".join([*pieces, text[place:]])
 
 
 def _elements(text: str) -> Iterator[Span]:
@@ -108,16 +118,14 @@ def _elements(text: str) -> Iterator[Span]:
         yield start, len(text)
 
 
-def _between(pattern: re.Pattern[str], text: str) -> Iterator[Span]:
-    start = None
-    for match in pattern.finditer(text):
-        if match.group() == "<!--" and start is None:
-            start = match.start()
-        elif match.group() == "-->" and start is not None:
-            yield start, match.end()
-            start = None
-    if start is not None:
-        yield start, len(text)
+def _comments(text: str) -> Iterator[Span]:
+    """Comments; one that is not closed goes on to the end."""
+    start = text.find("<!--")
+    while start >= 0:
+        close = text.find("-->", start)
+        end = close + 3 if close >= 0 else len(text)
+        yield start, end
+        start = text.find("<!--", end)
 
 
 def _fences(text: str) -> Iterator[Span]:
