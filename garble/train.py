@@ -106,6 +106,8 @@ _STRENGTH = 5.0
 _GARBLED_BELOW, _SOUND_FROM = 30, 70
 # Sentences that a document needs to be pooled, and how many human ones there are for a garbled one.
 _FEWEST_POOLED, _HUMAN_TO_GARBLED = 4, 20
+# A network does not see loops and broken characters well: the other signals keep at least so much of their weight.
+_LEAST_SCALE = 0.8
 # What a contrast counts for, against a sentence.
 _WEIGHT_OF_PAIRS = 3.0
 # Share of the words edited (HTER) from which a correction is a contrast.
@@ -258,7 +260,7 @@ def extended(
     """A scorecard that also weighs a network's features; what it says of sentences that are not read stays.
 
     x: (sentences, features) in the order of an extraction, those of `names` last; pairs: likewise, as in
-    `fit_scorecard`. The card's own log-odds count as one more feature, with a factor of 0 or more.
+    `fit_scorecard`. The card's own log-odds count as one more feature, with a factor of `_LEAST_SCALE` or more.
     """
     from scipy.optimize import minimize
     from sklearn.preprocessing import SplineTransformer
@@ -267,8 +269,10 @@ def extended(
     more = [PLACES[name] for name in names]
     knots = np.stack([knots_of(column) for column in x[:, more].T])
     spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant").fit(x[:, more])
+    # A spline's values at its knots are sums of steps of 0 or more: what a network doubts more never counts less.
+    steps = np.kron(np.eye(len(names)), np.tril(np.ones((knots.shape[1], knots.shape[1]))))
     rows, worse, better = (
-        np.column_stack([first_odds(card, some), spline.transform(some[:, more])]) for some in (x, *pairs)
+        np.column_stack([first_odds(card, some), spline.transform(some[:, more]) @ steps]) for some in (x, *pairs)
     )
     # A sound sentence counts with its signs turned, so that all that is shown is to come out above 0.
     sign = np.concatenate([np.where(y, 1.0, -1.0), np.ones(len(worse))])
@@ -282,9 +286,10 @@ def extended(
         return float(total), shown.T @ slope + np.append(0.0, weights[1:]) / _STRENGTH
 
     start = np.append(1.0, np.zeros(shown.shape[1] - 1))
-    bounds = [(0.0, None)] + [(None, None)] * (len(start) - 1)
+    free = np.arange(len(start) - 1) % knots.shape[1] == 0
+    bounds = [(_LEAST_SCALE, None), *((None, None) if at else (0.0, None) for at in free.tolist())]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 3000}).x
-    weights = np.maximum.accumulate(found[1:].reshape(knots.shape), axis=1)
+    weights = (steps @ found[1:]).reshape(knots.shape)
     # On a typical clean sentence each of them adds nothing.
     usual = np.array([np.interp(0.0, knots[j], weights[j]) for j in range(len(names))])
     return replace(

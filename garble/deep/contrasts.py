@@ -23,6 +23,7 @@ from functools import cache
 from itertools import combinations
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from garble import lexicon
 from garble.corrupt import corrupt
@@ -52,7 +53,10 @@ _MOST_SENSES = 12
 # Share of the pairs in which both sides also get the slips that people make: they are no damage.
 _SLIPS = 0.15
 _WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?")
-_PREPOSITIONS = ["in", "on", "at", "of", "for", "to", "from", "with", "by", "about", "into", "over", "under", "after", "before", "between", "through", "during"]
+_PREPOSITIONS = [
+    "in", "on", "at", "of", "for", "to", "from", "with", "by",
+    "about", "into", "over", "under", "after", "before", "between", "through", "during",
+]  # fmt: skip
 _CONTRACTION = re.compile(r" (n't|'(?:s|re|ve|ll|d|m)\b)", re.I)
 _ENTITY = {"&apos;": "'", "&quot;": '"', "&amp;": "&", "&#91;": "[", "&#93;": "]", "&lt;": "<", "&gt;": ">", "@-@": "-"}
 
@@ -61,7 +65,7 @@ _ENTITY = {"&apos;": "'", "&quot;": '"', "&amp;": "&", "&#91;": "[", "&#93;": "]
 
 
 def clean_sentences(data: Path, rng: Random) -> list[tuple[str, str]]:
-    """Kind and text of distinct sentences of lm/, in random order; documents held out for the scorecard are not read."""
+    """Kind and text of distinct sentences of lm/, in random order; not of documents held out for the scorecard."""
     kinds: dict[str, list[str]] = defaultdict(list)
     seen: set[int] = set()
     for kind, text in clean_texts(data):
@@ -294,7 +298,7 @@ def plain(tokenised: str) -> str:
     return _CONTRACTION.sub(r"\1", tokenised)
 
 
-def corrected(data: Path) -> Iterator[dict[str, object]]:
+def corrected(data: Path) -> Iterator[dict[str, Any]]:
     """Machine translations beside their corrections, with the words tagged BAD; the half for the network."""
     for record in post_edited(data)[0]:
         damaged = record["tokenised"]
@@ -303,7 +307,8 @@ def corrected(data: Path) -> Iterator[dict[str, object]]:
         for start, end in sorted(record["bad"], reverse=True):
             marked[start:end] = ["\ue000", *marked[start:end], "\ue001"]
         text = plain("".join(marked))
-        spans, out = [], ""
+        out = ""
+        spans: list[list[int]] = []
         for piece in re.split("([\ue000\ue001])", text):
             if piece == "\ue000":
                 spans.append([len(out), len(out)])
@@ -327,7 +332,7 @@ def corrected(data: Path) -> Iterator[dict[str, object]]:
 
 def contrasts(
     clean: Sequence[str], trips: dict[int, str], substitutes: Substitutes, rng: Random
-) -> Iterator[dict[str, str]]:
+) -> Iterator[dict[str, Any]]:
     """A damaged twin of each clean sentence: its round trip where there is one, else made damage."""
     for number, sentence in enumerate(clean):
         draw = rng.random()
@@ -376,7 +381,7 @@ def main() -> None:
             trips[int(number)] = re.sub(r"[*#@](?=\w)", "", text)
     known = {word for sentence in clean for word in sentence.lower().split()}
     made = contrasts(clean, trips, Substitutes(co_translations(), known), Random(given.seed))
-    count: Counter[object] = Counter()
+    count: Counter[str] = Counter()
     with lzma.open(given.work / "contrasts.jsonl.xz", "wt", encoding="utf-8", preset=1) as out:
         for pair in [*corrected(given.data), *made]:
             count[pair["kind"]] += 1

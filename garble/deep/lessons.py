@@ -12,14 +12,18 @@ import argparse
 import io
 import json
 import lzma
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from garble.deep import pieces
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 # Pairs longer than this many pieces, borders included, are left out.
 LONGEST = 80
@@ -98,7 +102,7 @@ def tagged_pieces(places: Sequence[tuple[int, int]], spans: Sequence[Sequence[in
     return wrong
 
 
-def pack(path: Path, tokenizer: pieces.Tokenizer) -> Lessons:
+def pack(path: Path, tokenizer: Tokenizer) -> Lessons:
     """The pairs of a file made by `contrasts`."""
     ids: list[NDArray[np.uint16]] = []
     wrong: list[NDArray[np.bool_]] = []
@@ -130,7 +134,7 @@ def pack(path: Path, tokenizer: pieces.Tokenizer) -> Lessons:
     )
 
 
-def _some(lines: io.TextIOBase, count: int):  # type: ignore[no-untyped-def]
+def _some(lines: Iterable[str], count: int) -> Iterator[list[dict[str, Any]]]:
     block = []
     for line in lines:
         block.append(json.loads(line))

@@ -206,7 +206,9 @@ def from_mpnet(weights: dict[str, Tensor], kept: Tensor, positions: int = 130) -
     """A network with the weights of a published MPNet. kept: (pieces,) the rows of its vocabulary that are used."""
     layers = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("encoder.layer."))
     words = weights["embeddings.word_embeddings.weight"][kept]
-    network = Network(Shape(len(kept), words.shape[1], layers), positions)
+    heads = weights["encoder.relative_attention_bias.weight"].shape[1]
+    inner = len(weights["encoder.layer.0.intermediate.dense.weight"])
+    network = Network(Shape(len(kept), words.shape[1], layers, heads, inner), positions)
     end = _FIRST_POSITION + positions
     found = {
         "pieces.weight": words,
@@ -220,6 +222,16 @@ def from_mpnet(weights: dict[str, Tensor], kept: Tensor, positions: int = 130) -
             for part in ("weight", "bias"):
                 found[f"layers.{layer}.{ours}.{part}"] = weights[f"encoder.layer.{layer}.{theirs}.{part}"]
     network.load_state_dict(found, strict=False)
+    return network
+
+
+def of_weights(weights: dict[str, Tensor]) -> Network:
+    """The network whose `state_dict` this is."""
+    layers = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("layers."))
+    pieces, width = weights["pieces.weight"].shape
+    heads, inner = weights["relative.weight"].shape[1], len(weights["layers.0.widen.weight"])
+    network = Network(Shape(pieces, width, layers, heads, inner), len(weights["positions.weight"]))
+    network.load_state_dict(weights)
     return network
 
 
@@ -246,7 +258,8 @@ def student_of(teacher: Network, layers: Sequence[int], inner: int, used: Sequen
                 weight = weight[:, units]
             found[f"layers.{place}.{part}"] = weight
     student.load_state_dict(found)
-    return student.to(teacher.pieces.weight.device)
+    student.to(teacher.pieces.weight.device)
+    return student
 
 
 def unit_strengths(network: Network, pieces: Tensor, there: Tensor) -> list[Tensor]:

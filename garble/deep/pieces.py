@@ -60,9 +60,7 @@ def pruned(published: Path, texts: Iterable[str], least: int) -> tuple[Tokenizer
     rows = [vocabulary[piece] for piece in _SPECIAL]
     rows += sorted(row for piece, row in kept.items() if piece not in _SPECIAL)
     names = {row: piece for piece, row in vocabulary.items()}
-    tokenizer = Tokenizer(
-        models.WordPiece({names[row]: number for number, row in enumerate(rows)}, unk_token=_UNKNOWN)
-    )
+    tokenizer = Tokenizer(models.WordPiece({names[row]: number for number, row in enumerate(rows)}, unk_token=_UNKNOWN))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     return tokenizer, np.array(rows)

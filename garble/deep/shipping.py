@@ -1,19 +1,24 @@
 """The network written down for readers: weights in 4 bits, and the ONNX graph that reads with them.
 
-`packed` turns a taught network into plain arrays, on any machine with PyTorch; `graph_of` makes the graph, which names
-the weights that `reader` unpacks to integers of 7 bits. Inputs of each map are rounded to a byte of a fixed range, so a
-sentence's verdict does not depend on what is read beside it, and all products are of integers, the same on every
-processor.
+    python -m garble.deep.shipping --work WORK --name large --out DIR
+
+Writes network.onnx, network.npz and tokenizer.json, from what the stage `--name` of `training` left in WORK. `packed`
+turns a taught network into plain arrays; `graph_of` makes the graph, which names the weights that `weights` unpacks to
+integers of 7 bits. Inputs of each map are rounded to a byte of a fixed range, so a sentence's verdict does not depend
+on what is read beside it, and all products are of integers, the same on every processor.
 """
 
 from __future__ import annotations
 
+import argparse
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from garble.deep.network import BLOCK, Network, block_scale, buckets
+from garble.deep.network import BLOCK, Network, block_scale, buckets, of_weights
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -71,14 +76,13 @@ class _Graph:
             self.constants.append(numpy_helper.from_array(value, self.known[key]))
         return self.known[key]
 
-    def add(self, kind: str, *inputs: str, domain: str = "", outputs: int = 1, name: str = "", **attributes: Any) -> str:
-        """The name of the first output of a new node."""
+    def add(self, kind: str, *inputs: str, domain: str = "", name: str = "", **attributes: Any) -> str:
+        """The name of the output of a new node."""
         from onnx import helper
 
-        first = name or f"n{len(self.nodes)}"
-        names = [first, *(f"{first}.{i}" for i in range(1, outputs))]
-        self.nodes.append(helper.make_node(kind, list(inputs), names, domain=domain, **attributes))
-        return first
+        output = name or f"n{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], domain=domain, **attributes))
+        return output
 
 
 def _linear(graph: _Graph, arrays: Arrays, name: str, byte: tuple[str, str, str]) -> str:
@@ -102,9 +106,10 @@ def _byte(graph: _Graph, arrays: Arrays, name: str, x: str) -> tuple[str, str, s
 
 
 def graph_of(arrays: Arrays) -> bytes:
-    """The network as an ONNX graph without its large weights. In: pieces (sentences, pieces) of int64 with borders, all of one length.
+    """The network as an ONNX graph without its large weights.
 
-    Out: wrong (sentences, pieces, HEADS) and sentence (sentences,), log-odds.
+    In: pieces (sentences, pieces) of int64 with borders, all of one length. Out: wrong (sentences, pieces, HEADS) and
+    sentence (sentences,), log-odds.
     """
     from onnx import TensorProto, helper
 
@@ -112,12 +117,12 @@ def graph_of(arrays: Arrays) -> bytes:
     layers, heads = arrays["shape"].tolist()
     bits, scale = arrays["pieces.weight.bits"], arrays["pieces.weight.scale"]
     width = 2 * bits.shape[1] * bits.shape[2]
-    found = [
+    own_bits, own_scale = (
         graph.add("Gather", graph.outside(f"pieces.{name}", some.dtype, some.shape), "pieces", axis=0)
         for name, some in (("bits", bits), ("scale", scale))
-    ]
+    )
     size = graph.add("Concat", graph.add("Shape", "pieces"), graph.constant(np.array([width])), axis=0)
-    words = _gathered(graph, *found, size)
+    words = _gathered(graph, own_bits, own_scale, size)
     length = graph.add("Squeeze", graph.add("Shape", "pieces", start=1, end=2))
     place = graph.add("Range", graph.constant(np.array(0)), length, graph.constant(np.array(1)))
     where = graph.add("Gather", graph.constant(arrays["positions.weight"]), place, axis=0)
@@ -140,7 +145,8 @@ def graph_of(arrays: Arrays) -> bytes:
     mean = graph.add("ReduceMean", x, graph.constant(np.array([1])), keepdims=0)
     first = graph.add("Gather", x, graph.constant(np.array(0)), axis=1)
     both = graph.add("Concat", first, mean, axis=-1)
-    odds = graph.add("Gemm", both, graph.constant(arrays["sentence.weight"]), graph.constant(arrays["sentence.bias"]), transB=1)  # fmt: skip
+    weight, bias = (graph.constant(arrays[f"sentence.{part}"]) for part in ("weight", "bias"))
+    odds = graph.add("Gemm", both, weight, bias, transB=1)
     graph.add("Squeeze", odds, graph.constant(np.array([1])), name="sentence")
     model = helper.make_model(
         helper.make_graph(
@@ -186,3 +192,30 @@ def _normalised(graph: _Graph, arrays: Arrays, name: str, x: str) -> str:
 def _added(graph: _Graph, arrays: Arrays, name: str, x: str, before: str) -> str:
     gain, shift = (graph.constant(arrays[f"{name}.{part}"]) for part in ("weight", "bias"))
     return graph.add("SkipLayerNormalization", x, before, gain, shift, domain="com.microsoft", epsilon=1e-5)
+
+
+def ship(work: Path, name: str, out: Path) -> None:
+    """Write the files of a model that hold a taught network. name: the stage of `training`."""
+    from safetensors.torch import load_file
+
+    arrays = packed(of_weights(load_file(work / f"{name}.safetensors")))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "network.onnx").write_bytes(graph_of(arrays))
+    # The graph holds the rest.
+    stored: dict[str, Any] = {key: value for key, value in arrays.items() if key.endswith((".bits", ".scale"))}
+    np.savez(out / "network.npz", **stored)
+    shutil.copyfile(work / "tokenizer.json", out / "tokenizer.json")
+
+
+def main() -> None:
+    """Write a network down for readers."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--name", required=True, help="a stage: large, small, or one of a fold")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args()
+    ship(given.work, given.name, given.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,10 +6,10 @@ WORK holds what `lessons` wrote; each stage writes WORK/NAME.safetensors and is 
 is stopped resumes at its last checkpoint, to the same weights. Runs on one GPU where there is one, else on CPU; both in
 bfloat16. Imports nothing of garble that reads text, so that a bare machine with PyTorch can run it.
 
-Stages: `guesser` learns to fill gaps, so that it can put plausible words in a sentence. `trunk` learns from made damage.
-`large` goes on from it with corrected machine translation, rounded as it will run. `small-trunk` and `small` are the
-student: half of the layers, taught the verdicts of `trunk` and `large`. `large-0`, `small-0` and so on are taught
-without some language pairs, so that a figure on those is one on a pair never seen.
+Stages: `guesser` learns to fill gaps, so that it can put plausible words in a sentence. `trunk` learns from made
+damage. `large` goes on from it with corrected machine translation, rounded as it will run. `small-trunk` and `small`
+are the student, every other layer and half of the units of each, taught the verdicts of `trunk` and `large`. `large-0`,
+`small-0` and so on are taught without some language pairs, so that a figure on those is one on a pair never seen.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,6 @@ _HIDDEN_SHARE = 0.15
 _GUESSER_LAYERS = 4
 # A guessed word fits better than damage does.
 _GUESS_SEVERITY = 0.7
-# Of a student: every other layer of its teacher, and so many units in each.
-_STUDENT_LAYERS, _STUDENT_INNER = (1, 3, 5, 7, 9, 11), 1536
 # Language pairs that the networks of each fold are not taught with.
 FOLDS: tuple[tuple[str, ...], ...] = (("et-en", "ru-en"), ("ro-en", "si-en"))
 # Share of corrected machine translation in the stages that have any.
@@ -54,7 +53,7 @@ _OBSERVED = 24
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Pieces a step, and steps of: guesser, trunk, large, small trunk, small, and of each fold's large and small."""
+    """Pieces a step, and steps of each stage; fold and small_fold are those of each fold's large and small."""
 
     pieces: int
     guesser: int
@@ -63,12 +62,13 @@ class Course:
     small_trunk: int
     small: int
     fold: int
+    small_fold: int
 
 
 COURSES = {
-    "tiny": Course(1024, 2, 3, 2, 2, 2, 2),
-    "cpu": Course(2048, 600, 12_000, 3_000, 6_000, 3_000, 1_500),
-    "gpu": Course(32_768, 400, 2_600, 800, 2_000, 700, 400),
+    "tiny": Course(1024, 2, 3, 2, 2, 2, 2, 2),
+    "cpu": Course(2048, 600, 12_000, 3_000, 6_000, 3_000, 1_500, 1_500),
+    "gpu": Course(32_768, 400, 1_649, 541, 1_402, 521, 242, 278),
 }
 
 
@@ -159,7 +159,7 @@ class Batch:
     translated: Tensor
 
 
-class Guesser(nn.Module):
+class Guesser(nn.Module):  # type: ignore[misc]  # without PyTorch, Module is Any
     """Fills gaps: the first layers of a network, and a head that shares its vectors of pieces."""
 
     def __init__(self, trunk: Network) -> None:
@@ -207,7 +207,7 @@ def taught_loss(states: list[Tensor], own: tuple[Tensor, Tensor], teacher: Netwo
     of_sentences = functional.mse_loss(own[1].float(), sentence.float())
     ratio = len(teacher.layers) // (len(states) - 1)
     of_states = sum(
-        (functional.mse_loss(mine.float()[there], theirs[ratio * place].float()[there]) for place, mine in enumerate(states)),
+        (functional.mse_loss(one.float()[there], theirs[ratio * i].float()[there]) for i, one in enumerate(states)),
         torch.zeros((), device=there.device),
     )
     return 2 * of_pieces + 0.2 * of_sentences + of_states / len(states)
@@ -216,7 +216,9 @@ def taught_loss(states: list[Tensor], own: tuple[Tensor, Tensor], teacher: Netwo
 class Stage:
     """One stage: a module, its optimizer, and how far it is."""
 
-    def __init__(self, name: str, module: nn.Module, steps: int, rate: float, last: float, work: Path, log: Log) -> None:
+    def __init__(
+        self, name: str, module: nn.Module, steps: int, rate: float, last: float, work: Path, log: Log
+    ) -> None:
         self.name, self.module, self.steps, self.rate, self.last = name, module, steps, rate, last
         self.path, self.part, self.log = work / f"{name}.safetensors", work / f"{name}.part.safetensors", log
         matrices = [p for p in module.parameters() if p.requires_grad and p.ndim > 1]
@@ -229,7 +231,7 @@ class Stage:
 
     def run(self, batches: Iterator[tuple[int, Callable[[], Tensor]]]) -> None:
         """Take the steps that are left, and write the weights."""
-        began, total = time.monotonic(), 0.0
+        began = time.monotonic()
         done = self._resumed()
         device = next(self.module.parameters()).device.type
         for step, loss in batches:
@@ -246,7 +248,8 @@ class Stage:
             nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
             self.optimizer.step()
             if step % _ENTRY == _ENTRY - 1:
-                self.log(f"{self.name} {step + 1}/{self.steps} loss {value.item():.4f} {time.monotonic() - began:.0f} s")
+                taken = f"{time.monotonic() - began:.0f} s"
+                self.log(f"{self.name} {step + 1}/{self.steps} loss {value.item():.4f} {taken}")
             if step % _CHECKPOINT == _CHECKPOINT - 1 and step + 1 < self.steps:
                 self._checkpoint(step + 1)
         save_file({name: tensor.contiguous() for name, tensor in self.module.state_dict().items()}, self.path)
@@ -293,17 +296,15 @@ class Room:
         found = network.from_mpnet(load_file(self.published), kept)
         # Distances are known well; leaving them as they are makes attention cheaper to teach.
         found.relative.requires_grad_(False)
-        return found.to(self.device)
+        found.to(self.device)
+        return found
 
-    def taught(self, name: str, student: bool = False) -> Network:
+    def taught(self, name: str) -> Network:
         """The network that a stage wrote."""
-        state = load_file(self.work / f"{name}.safetensors")
-        layers, inner = (len(_STUDENT_LAYERS), _STUDENT_INNER) if student else (12, 3072)
-        pieces, width = state["pieces.weight"].shape
-        found = Network(network.Shape(pieces, width, layers, inner=inner))
+        found = network.of_weights(load_file(self.work / f"{name}.safetensors"))
         found.relative.requires_grad_(False)
-        found.load_state_dict(state)
-        return found.to(self.device)
+        found.to(self.device)
+        return found
 
     def guesser(self) -> Guesser:
         """What fills gaps; taught first where it is not yet."""
@@ -328,14 +329,25 @@ class Room:
             self._guesser = guesser
         return self._guesser
 
-    def teach(self, name: str, module: Network, steps: int, rate: float, last: float,
-              translated: tuple[str, ...] = (), teacher: Network | None = None, rounds: bool = False) -> None:  # fmt: skip
+    def teach(
+        self,
+        name: str,
+        module: Network,
+        steps: int,
+        rate: float,
+        last: float,
+        translated: tuple[str, ...] = (),
+        teacher: Network | None = None,
+        rounds: bool = False,
+    ) -> None:
         """One stage of a network, skipped where it is done."""
         stage = Stage(name, module, steps, rate, last, self.work, self.log)
         if stage.path.exists():
             return
         guess = self.guesser().guess
         if rounds:
+            # The guesser draws words here too, and a stage that starts anew must draw the same.
+            torch.manual_seed(self.seed)
             module.observe(True)
             with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
                 for chosen in self.pairs.order(_OBSERVED, self.course.pieces, translated, self.seed + 1):
@@ -353,8 +365,13 @@ class Room:
         stage.run(self._steps(steps, translated, guess, loss))
         module.round(False)
 
-    def _steps(self, steps: int, translated: tuple[str, ...], guess: Callable[[Tensor, Tensor], Tensor] | None,
-               loss: Callable[[Batch], Tensor]) -> Iterator[tuple[int, Callable[[], Tensor]]]:  # fmt: skip
+    def _steps(
+        self,
+        steps: int,
+        translated: tuple[str, ...],
+        guess: Callable[[Tensor, Tensor], Tensor] | None,
+        loss: Callable[[Batch], Tensor],
+    ) -> Iterator[tuple[int, Callable[[], Tensor]]]:
         for step, chosen in enumerate(self.pairs.order(steps, self.course.pieces, translated, self.seed)):
             yield step, lambda chosen=chosen: loss(self.pairs.batch(chosen, guess))  # type: ignore[misc]
 
@@ -363,7 +380,8 @@ class Room:
         chosen = next(self.pairs.order(1, self.course.pieces, (), self.seed))
         batch = self.pairs.batch(chosen, None)
         strengths = network.unit_strengths(teacher, batch.pieces, batch.there)
-        found = network.student_of(teacher, _STUDENT_LAYERS, _STUDENT_INNER, strengths)
+        layers = range(1, teacher.shape.layers, 2)
+        found = network.student_of(teacher, layers, teacher.shape.inner // 2, strengths)
         found.relative.requires_grad_(False)
         return found
 
@@ -371,7 +389,10 @@ class Room:
 def teach(room: Room, only: tuple[str, ...] = ()) -> None:
     """All stages in order, or some of them."""
     course = room.course
-    wanted = lambda name: not only or name in only  # noqa: E731
+
+    def wanted(name: str) -> bool:
+        return not only or name in only
+
     if wanted("trunk"):
         room.teach("trunk", room.published_network(), course.trunk, 1e-4, 0.2)
     if wanted("large"):
@@ -380,16 +401,16 @@ def teach(room: Room, only: tuple[str, ...] = ()) -> None:
         trunk = room.taught("trunk")
         room.teach("small-trunk", room.student(trunk), course.small_trunk, 3e-4, 0.2, teacher=trunk)
     if wanted("small"):
-        small, large = room.taught("small-trunk", student=True), rounded(room.taught("large"))
+        small, large = room.taught("small-trunk"), rounded(room.taught("large"))
         room.teach("small", small, course.small, 1e-4, 0.0, PAIRS, large, rounds=True)
     for number, left_out in enumerate(FOLDS):
         seen = tuple(pair for pair in PAIRS if pair not in left_out)
         if wanted(f"large-{number}"):
             room.teach(f"large-{number}", room.taught("trunk"), course.fold, 4e-5, 0.0, seen, rounds=True)
         if wanted(f"small-{number}"):
-            small = room.taught("small-trunk", student=True)
+            small = room.taught("small-trunk")
             large = rounded(room.taught(f"large-{number}"))
-            room.teach(f"small-{number}", small, course.fold, 1e-4, 0.0, seen, large, rounds=True)
+            room.teach(f"small-{number}", small, course.small_fold, 1e-4, 0.0, seen, large, rounds=True)
 
 
 def rounded(module: Network) -> Network:
@@ -433,7 +454,7 @@ def main() -> None:
     parser.add_argument("--stages", default="", help="some of the stages, with commas between")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    log = lambda line: print(line, flush=True)  # noqa: E731
+    log = partial(print, flush=True)
     room = Room(given.work, given.published, COURSES[given.course], given.seed, log)
     teach(room, tuple(stage for stage in given.stages.split(",") if stage))
 
