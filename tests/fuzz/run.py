@@ -75,7 +75,7 @@ def by_hypothesis(function: Callable[[bytes], None], seconds: float, first: int)
 
 
 def by_atheris(function: Callable[[bytes], None], seconds: float) -> None:
-    """libFuzzer's loop, which ends the process."""
+    """LibFuzzer's loop, which ends the process."""
     import atheris
 
     atheris.Setup([sys.argv[0], f"-max_total_time={int(seconds)}", f"-timeout={HANG}"], guarded(function))
