@@ -61,15 +61,19 @@ class Runs:
 
 
 class Opinion(NamedTuple):
-    """What a network that has read the sentences says of them, in standard deviations from clean text: 0 is usual.
+    """A network's verdicts on the sentences, in standard deviations from clean text: 0 is usual.
 
-    misplaced, mistranslated: (tokens,) how likely the word was put in another's place, and would be corrected.
-    rank: (sentences,) how far it ranks below clean text.
+    unlikely, mistranslated: (tokens,) how likely the word is wrong here, and would be corrected.
+    unnatural: (sentences,) how bad the sentence is as a whole.
     """
 
-    misplaced: Floats
+    unlikely: Floats
     mistranslated: Floats
-    rank: Floats
+    unnatural: Floats
+
+    def plus(self, other: Opinion | None) -> Opinion:
+        """The verdicts of both, which are on different sentences."""
+        return self if other is None else Opinion(*(one + more for one, more in zip(self, other, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)

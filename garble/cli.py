@@ -47,11 +47,30 @@ if TYPE_CHECKING:
     from garble.signals.base import Signal
 
 
-def scoring(command: Command) -> Command:
-    """The options that say how to score, for all commands that do."""
-    for option in reversed(_SCORING):
-        command = option(command)
-    return command
+def scoring(model: str) -> Callable[[Command], Command]:
+    """The options that say how to score, for all commands that do. model: the default."""
+
+    def add(command: Command) -> Command:
+        chosen = click.option(
+            "--model", default=model, show_default=True, metavar="NAME|PATH", help="The model that scores."
+        )
+        for option in (*reversed(_SCORING), chosen):
+            command = option(command)
+        return command
+
+    return add
+
+
+def reading(usual: str) -> Callable[[Command], Command]:
+    """The option that says which sentences the network reads. usual: the default."""
+    return click.option(
+        "--reader",
+        type=click.Choice(["all", "unsure", "off"]),
+        default=usual,
+        show_default=True,
+        help="Which sentences the model's network reads: all, those of documents that the scorecard is unsure of, or "
+        "none.",
+    )
 
 
 _SCORING = (
@@ -63,7 +82,6 @@ _SCORING = (
         help="The score from which a sentence is flagged. Of human sentences strict flags at most 0.1 %, "
         "balanced 1 %, loose 5 %.",
     ),
-    click.option("--model", default="en", show_default=True, metavar="NAME|PATH", help="The model that scores."),
     click.option(
         "--without",
         multiple=True,
@@ -145,16 +163,10 @@ def main(context: click.Context) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write to this file, which appears when it is whole.",
 )
-@click.option(
-    "--read",
-    type=click.Choice(["unsure", "all"]),
-    default="unsure",
-    show_default=True,
-    help="Which sentences a model's network reads, if it has one: those the scorecard is unsure of, or all.",
-)
 @_OVERWRITE
 @_ENCODING
-@scoring
+@scoring("en-large")
+@reading("all")
 @click.option("--stats", is_flag=True, help="Add readability figures (text, json and jsonl).")
 @click.option("--all", "every", is_flag=True, help="In text: show every sentence, not only those flagged.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was flagged.")
@@ -166,7 +178,7 @@ def score(
     output: Path | None,
     threshold: str,
     model: str,
-    read: str,
+    reader: str,
     overwrite: bool,
     encoding: str | None,
     without: tuple[str, ...],
@@ -190,7 +202,7 @@ def score(
 
     try:
         check_encoding(encoding)
-        scorer = Scorer(model, threshold, without, read)
+        scorer = Scorer(model, threshold, without, reader)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     inputs = list(find_texts(files))
@@ -227,7 +239,8 @@ def score(
     show_default=True,
     help="Drop garbled documents whole, or cut garbled passages or sentences out and keep the rest.",
 )
-@scoring
+@scoring("en")
+@reading("unsure")
 @click.option("--workers", type=click.IntRange(1), help="Processes that score; by default as many as there are cores.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad record.")
 @click.option("--resume", is_flag=True, help="Go on where the same command was stopped, if it was.")
@@ -249,6 +262,7 @@ def filter_corpus(
     threshold: str,
     model: str,
     without: tuple[str, ...],
+    reader: str,
     workers: int | None,
     strict: bool,
     resume: bool,
@@ -286,6 +300,7 @@ def filter_corpus(
             threshold=threshold,
             model=model,
             without=without,
+            reader=reader,
             strict=strict,
         )
         with _output(None) if STDIN in (kept, rejected, errors) else nullcontext():
@@ -323,7 +338,7 @@ def filter_corpus(
 )
 @_OVERWRITE
 @_ENCODING
-@scoring
+@scoring("en")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was changed or is unresolved.")
 @click.pass_context
 def repair(
@@ -363,7 +378,8 @@ def repair(
 
     try:
         check_encoding(encoding)
-        scorer = Scorer(model, threshold, without)
+        # A repair mends what the scorecard sees, and is weighed many times over.
+        scorer = Scorer(model, threshold, without, reader="off")
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     unread = touched = 0
@@ -422,7 +438,7 @@ def signals(form: str, measured: bool) -> None:
         from garble.cost import costs
         from garble.scorer import Scorer
 
-        found = costs(Scorer().lm)
+        found = costs(Scorer(reader="off").lm)
         with _output(None) as stream:
             plain = json.dumps([cost._asdict() for cost in found], indent=2) + "\n"
             stream.write(plain if form == "json" else costs_table(found, stream))
@@ -474,11 +490,12 @@ def explain(name: str) -> None:
     "--network",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder with network.onnx and tokenizer.json: the English model then reads with that network.",
+    help="A folder with network.onnx, network.npz and tokenizer.json: the model of --base then reads with that network.",
 )
+@click.option("--base", default="en", show_default=True, help="With --network: the model that gets the network.")
 @click.option("--seed", default=0, show_default=True, help="Same data and same seed, same model.")
 @_OVERWRITE
-def train(data: Path, out: Path, network: Path | None, seed: int, overwrite: bool) -> None:
+def train(data: Path, out: Path, network: Path | None, base: str, seed: int, overwrite: bool) -> None:
     """Train a model on your own labels, or the English model anew.
 
     A FILE holds one JSON object a line: "text", "label" (1 garbled, 0 clean) and, if you have them, "doc" (the
@@ -489,7 +506,7 @@ def train(data: Path, out: Path, network: Path | None, seed: int, overwrite: boo
     Then garble score --model DIR uses it.
     """
     from garble.own import train_own
-    from garble.train import train_deep, train_en
+    from garble.train import train_en, train_reader
 
     def log(line: str) -> None:
         print(line, file=sys.stderr)
@@ -500,7 +517,7 @@ def train(data: Path, out: Path, network: Path | None, seed: int, overwrite: boo
         raise click.ClickException(f"{out}: holds a model; --overwrite replaces it")
     try:
         if network:
-            train_deep(data, network, out, seed, log)
+            train_reader(data, network, out, base, seed, log)
         else:
             (train_en if data.is_dir() else train_own)(data, out, seed, log)
     except OSError as error:

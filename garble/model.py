@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from itertools import pairwise
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 FORMAT = "garble-scorecard/1"
 # The files of a model that are read beside its scorecard, where they are there.
-FILES = ("lm.npz", "network.onnx", "tokenizer.json")
+FILES = ("lm.npz", "network.npz", "network.onnx", "tokenizer.json")
 
 # Limits of a scorecard: bytes of the file, features, knots a feature, and the size of any number in it.
 _LARGEST, _MOST_FEATURES, _MOST_KNOTS, _HIGHEST = 4 << 20, 1000, 1000, 1e9
@@ -53,8 +53,19 @@ class Pooling:
 
     def excess(self, scores: Floats) -> float:
         """The mean log-odds in deviations of human documents of this length: a long clean one is no more suspicious."""
-        error = np.sqrt(self.deviation**2 / len(scores) + self.style**2)
-        return float((logit(np.clip(scores, 1e-6, 1 - 1e-6)).mean() - self.mean) / error)
+        return float(self.excess_of(logit(np.clip(scores, 1e-6, 1 - 1e-6)).mean(), np.array(len(scores))))
+
+    def excess_of(self, means: Floats, counts: Floats) -> Floats:
+        """The same from mean log-odds and numbers of sentences."""
+        return np.asarray((means - self.mean) / self._error(counts))
+
+    def mean_at(self, score: float, counts: Floats) -> Floats:
+        """The mean log-odds at which documents of so many sentences have this score."""
+        excess = (logit(np.clip(score, 1e-6, 1 - 1e-6)) - self.offset) / self.slope
+        return np.asarray(self.mean + excess * self._error(counts))
+
+    def _error(self, counts: Floats) -> Floats:
+        return np.asarray(np.sqrt(self.deviation**2 / np.maximum(counts, 1) + self.style**2))
 
     def score(self, scores: Floats) -> float:
         """The document's score in 0..1 from those of its sentences."""
@@ -65,14 +76,18 @@ class Pooling:
 class Network:
     """The network that a scorecard's reading signals come from.
 
-    base: the model whose language model is used. sha256: of network.onnx. unsure: the score without the network
-    from which it is asked. usual: mean and deviation of its three verdicts on clean text.
+    base: the model whose language model is used; empty for the model's own. usual: mean and deviation of the network's
+    three verdicts on clean text. scale, intercept: of a sentence that is read, what the log-odds of all other signals
+    are multiplied by, and what is added. unsure: see `Pooling.excess`; from there on a document is worth reading.
+    pooling: of documents that are read.
     """
 
     base: str
-    sha256: str
-    unsure: float
     usual: tuple[tuple[float, float], ...]
+    scale: float = 1.0
+    intercept: float = 0.0
+    unsure: float = 0.0
+    pooling: Pooling | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,7 +234,7 @@ def _scorecard(record: dict[str, Any]) -> Scorecard:
         weights=np.array(weights),
         thresholds={_matching(n, _NAME, "thresholds"): _number(x, f"thresholds.{n}", 0, 1) for n, x in thresholds},
         pooling=_pooling(record["pooling"]) if record.get("pooling") is not None else None,
-        network=_network(**record["network"]) if "network" in record else None,
+        network=_network(record["network"]) if "network" in record else None,
         files={_matching(n, _FILE, "files"): _matching(x, _SHA256, f"files.{n}") for n, x in files},
     )
 
@@ -231,8 +246,20 @@ def _pooling(record: dict[str, Any]) -> Pooling:
     return Pooling(**{k: _number(x, f"pooling.{k}", lowest.get(k, -_HIGHEST)) for k, x in asdict(found).items()})
 
 
-def _network(base: str, sha256: str, unsure: float, usual: Sequence[Sequence[float]]) -> Network:
-    return Network(base, sha256, float(unsure), tuple((mean, deviation) for mean, deviation in usual))
+def _network(record: dict[str, Any]) -> Network:
+    usual = [_numbers(pair, "network.usual") for pair in _listed(record["usual"], "network.usual", 3)]
+    if [len(pair) for pair in usual] != [2, 2, 2] or any(deviation <= 0 for _, deviation in usual):
+        raise ValueError("network.usual: not three pairs of a mean and a deviation above 0")
+    if record["base"]:
+        _matching(record["base"], _NAME, "network.base")
+    return Network(
+        base=record["base"],
+        usual=tuple((mean, deviation) for mean, deviation in usual),
+        scale=_number(record["scale"], "network.scale", 0),
+        intercept=_number(record["intercept"], "network.intercept"),
+        unsure=_number(record["unsure"], "network.unsure"),
+        pooling=_pooling(record["pooling"]) if record.get("pooling") is not None else None,
+    )
 
 
 def _listed(value: Any, what: str, most: int) -> list[Any]:

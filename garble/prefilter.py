@@ -104,7 +104,7 @@ class Statistics:
 class Prefilter:
     """Decides what of each document stays.
 
-    threshold, model, without: as in `garble.Scorer`. unit: what goes when it is garbled. "document" drops whole
+    threshold, model, without, reader: as in `garble.Scorer`. unit: what goes when it is garbled. "document" drops whole
     documents, those whose score reaches the threshold; "passage" and "sentence" cut the garbled ones out and keep the
     rest, or drop the document when no sentence of prose would be left. The two cut alike, but count and list
     differently: a passage is a run of garbled sentences.
@@ -118,10 +118,11 @@ class Prefilter:
         unit: Unit = "document",
         model: str | Path = "en",
         without: Collection[str] = (),
+        reader: str = "unsure",
     ) -> None:
         if unit not in UNITS:
             raise UsageError(f"no unit {unit!r}: {', '.join(UNITS)}")
-        self.scorer = Scorer(model, threshold, without)
+        self.scorer = Scorer(model, threshold, without, reader)
         self.unit = unit
 
     def decide(self, texts: Iterable[str]) -> list[Decision]:

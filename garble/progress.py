@@ -63,7 +63,7 @@ def record(plan: Plan, progress: Progress) -> dict[str, Any]:
 
 
 def _scorer(plan: Plan) -> Scorer:
-    return Scorer(plan.model, plan.threshold, plan.without)
+    return Scorer(plan.model, plan.threshold, plan.without, plan.reader)
 
 
 def summary(plan: Plan, progress: Progress) -> str:

@@ -16,12 +16,26 @@ from numpy.typing import NDArray
 
 import garble
 from garble import language, lm, model
-from garble.batch import Batch, Floats, Ints, Mask, offsets, packets, row_sums
+from garble.alphabet import hash_runs
+from garble.batch import Batch, Floats, Ints, Mask, Opinion, offsets, packets, row_sums
 from garble.errors import InputError, ModelError, UsageError, checked_text, checked_texts
 from garble.lm import LanguageModel, blocks
-from garble.model import Pooling, Scorecard, sigmoid
+from garble.model import Scorecard, logit, sigmoid
+from garble.periodic import looped_share, loops_of
 from garble.report import Finding, Passage, Report, ScoredSentence
-from garble.signals import EVERY, PLACES, READING, SIGNALS, Extraction, ask, chosen, extract, heard, judge
+from garble.signals import (
+    EVERY,
+    FEATURES_READ,
+    PLACES,
+    READING,
+    SIGNALS,
+    Extraction,
+    ask,
+    chosen,
+    extract,
+    heard,
+    judge,
+)
 from garble.signals.base import Signal, Values
 from garble.text import FURNITURE, KINDS, PROSE, VERSE, Document, segment
 
@@ -44,6 +58,15 @@ _LEAST_CONTRIBUTION = 0.25
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
 _FEW_WORDS = 8
 _WITHOUT = "without {}: every score lacks their part, and what the thresholds promise holds with it"
+# Which sentences a network reads.
+READERS = ("all", "unsure", "off")
+# Of a document that is worth reading so many sentences are read at first, then twice as many, and so on.
+_FIRST_READ = 8
+# One in so many documents is read whatever the scorecard says.
+_ONE_IN = 50
+# Standard errors by which a sample must lie on the clean side: wrong for one document in two hundred, if its sentences
+# were independent.
+_SURE = 2.6
 # Characters of the text that a reason quotes.
 _QUOTED = 60
 
@@ -53,13 +76,11 @@ class Scorer:
 
     model: a name ("en") or the path of a folder with scorecard.json and lm.npz. threshold: "strict", "balanced",
     "loose", or a score between 0 and 1. without: names of signals, or of families of them, that are not asked: their
-    part is missing from every score, and the thresholds promise what they did with it. read: where the model has a
-    network, which sentences that reads: "all", or those that are "unsure", which the scorecard alone does not take for
-    sound.
-    card, lm, reader: the model's scorecard, without those signals, its language model, and its network if it has one.
-    notes: what every report says.
-    Raises ValueError, in one line, for a model, threshold, signal or way to read that does not exist, and for a model
-    with a network where the extra `deep` is not installed.
+    part is missing from every score, and the thresholds promise what they did with it. reader: which sentences the
+    model's network reads, if it has one: "all"; "unsure", in documents that the scorecard does not find sound; "off".
+    card, lm, network: the model's scorecard, without those signals, its language model, and its network where it is
+    used. notes: what every report says.
+    Raises ValueError, in one line, for a model, threshold, signal or reader that does not exist.
     """
 
     def __init__(
@@ -67,25 +88,27 @@ class Scorer:
         model: str | Path = "en",
         threshold: str | float = "balanced",
         without: Collection[str] = (),
-        read: str = "unsure",
+        reader: str = "all",
     ) -> None:
         loaded = _loaded(folder_of(model))
-        card, self.lm, self.reader = loaded.card, loaded.lm, loaded.reader
         without = tuple(checked_texts(without, "without"))
         silent = chosen(without)
-        self.card = card.without([feature for signal in silent for feature in signal.features])
+        self.lm, self.reader = loaded.lm, _checked_reader(reader) if loaded.card.network else "off"
+        card = loaded.card.without([feature for signal in silent for feature in signal.features])
+        self.card = card if self.reader != "off" else card.without(FEATURES_READ)
+        self.network = _network(loaded.folder, loaded.state) if self.reader != "off" else None
         self.threshold = _threshold(threshold, self.card)
-        self._mind = _Mind(self.card, _asked(self.card), self.lm, self.reader, _asked_from(read, self.card))
+        self._mind = _Mind(self.card, _asked(self.card), self.lm, self.network, self.reader, self.threshold)
         self.without = tuple(sorted(set(without)))
         self.notes = (_WITHOUT.format(", ".join(self.without)),) if silent else ()
         self.signature = "|".join(
             [
                 f"garble|v:{garble.__version__}|d:{loaded.digest[:8]}|m:{self.card.name}|t:{threshold}",
                 *([f"w:{','.join(self.without)}"] if silent else []),
-                *([f"r:{read}"] if self.reader else []),
+                *([f"r:{self.reader}"] if loaded.card.network else []),
             ]
         )
-        self._arguments = model, threshold, self.without, read
+        self._arguments = model, threshold, self.without, reader
 
     def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float, tuple[str, ...], str]]:
         # A scorer that travels to another process finds its model there, loaded once a process.
@@ -119,21 +142,27 @@ class Scorer:
         for some in packets(checked_texts(sentences, "sentences"), _PACKET, len):
             batch = Batch.alone(some, self.lm)
             silent = np.zeros((len(batch), len(self.card.features)), bool)
-            scores.append(_weigh(batch, extract(batch, signals=self._mind.signals), silent, self._mind)[2])
+            scores.append(_weigh(batch, extract(batch, signals=self._mind.signals), silent, self._mind).scores)
         return np.concatenate(scores)
 
     def _reports(self, documents: list[Document]) -> Iterator[Report]:
         languages, scored = _score(documents, self._mind)
         said: list[list[ScoredSentence]] = [[] for _ in documents]
+        read: list[list[bool]] = [[] for _ in documents]
         # By map, as a loop's variable would keep what was measured on one packet while the next is measured.
         for parts in map(self._sentences, scored):
-            for sentences, part in zip(said, parts, strict=True):
-                sentences += part
-        for document, code, sentences in zip(documents, languages, said, strict=True):
-            yield self._report(document.text, code, tuple(sentences))
+            for sentences, flags, (some, which) in zip(said, read, parts, strict=True):
+                sentences += some
+                flags += which
+        loops = loops_of([document.text for document in documents])
+        for document, code, sentences, flags, found in zip(documents, languages, said, read, loops, strict=True):
+            score = document_score(sentences, self.card, flags)
+            looped = looped_share(found, len(document.text))
+            yield self._report(document.text, code, tuple(sentences), score, looped)
 
-    def _report(self, text: str, code: str, sentences: tuple[ScoredSentence, ...]) -> Report:
-        score = document_score(sentences, self.card.pooling, self.card.thresholds.get("loose", 0.0))
+    def _report(
+        self, text: str, code: str, sentences: tuple[ScoredSentence, ...], score: float, looped: float
+    ) -> Report:
         note = f"written in {code}, not {self.card.language}: only language-blind signals were read"
         return Report(
             score=score,
@@ -144,10 +173,11 @@ class Scorer:
             passages=_passages(text, sentences),
             notes=self.notes if code == self.card.language else (note, *self.notes),
             signature=self.signature,
+            looped=looped,
         )
 
-    def _sentences(self, scored: _Scored) -> list[list[ScoredSentence]]:
-        """Those of each document of a packet."""
+    def _sentences(self, scored: _Scored) -> list[tuple[list[ScoredSentence], list[bool]]]:
+        """Those of each document of a packet, and which of them the network has read."""
         flagged = np.flatnonzero(scored.scores >= self.threshold)
         findings = _findings(scored, self.card, flagged) if len(flagged) else {}
 
@@ -159,8 +189,11 @@ class Scorer:
                 text = document.text[start:end]
                 yield ScoredSentence(start, end, text, score, i in findings, KINDS[kind], findings.get(i, ()))
 
-        firsts = scored.batch.documents[:-1].tolist()
-        return [list(rows(document, first)) for document, first in zip(scored.documents, firsts, strict=True)]
+        firsts = scored.batch.documents.tolist()
+        return [
+            (list(rows(document, first)), scored.read[first:last].tolist())
+            for document, (first, last) in zip(scored.documents, pairwise(firsts), strict=True)
+        ]
 
 
 def _segmented(text: str) -> Document:
@@ -175,13 +208,26 @@ def _segmented(text: str) -> Document:
 
 
 class _Mind(NamedTuple):
-    """What scores. signals: those the card has a feature of. asked_from: the score from which the network is asked."""
+    """What scores. signals: those the card has a feature of. reader: "all", "unsure" or "off"."""
 
     card: Scorecard
     signals: tuple[Signal, ...]
     lm: LanguageModel
-    reader: Reader | None
-    asked_from: float
+    network: Reader | None
+    reader: str
+    threshold: float
+
+
+class _Weighed(NamedTuple):
+    """extraction: with the network's signals where it was asked. contributions: (sentences, features of the card).
+
+    scores: (sentences,). read: (sentences,) which the network has read.
+    """
+
+    extraction: Extraction
+    contributions: Floats
+    scores: Floats
+    read: Mask
 
 
 class _Scored(NamedTuple):
@@ -195,29 +241,35 @@ class _Scored(NamedTuple):
     extraction: Extraction
     contributions: Floats
     scores: Floats
+    read: Mask
 
 
-def document_score(sentences: Iterable[ScoredSentence], pooling: Pooling | None = None, least: float = 0.0) -> float:
+def document_score(sentences: Sequence[ScoredSentence], card: Scorecard, read: Sequence[bool]) -> float:
     """The larger of what its worst sentences reach and what all its sentences come to together.
 
     The worst: the score that a tenth of the document's prose reaches, counted in characters, and two of its sentences
     where there are more than three. So a single loop in a long article makes a garbled passage only. Together: see
     `model.Pooling`; a text that is translated badly throughout is garbled though few of its sentences cross the
-    threshold. Worst sentences below `least` say nothing of a document that can be pooled. Headings, verse and page
-    furniture do not count; a document without prose scores 0.
+    threshold. Of a document that was read, those that were read are pooled. Worst sentences below the loose threshold
+    say nothing of a document that can be pooled. Headings, verse and page furniture do not count; a document without
+    prose scores 0. read: (sentences,) which the network has read.
     """
-    prose = [sentence for sentence in sentences if sentence.kind == KINDS[PROSE]]
-    if not prose:
+    is_prose = np.array([sentence.kind == KINDS[PROSE] for sentence in sentences], bool)
+    if not is_prose.any():
         return 0.0
-    several = len(prose) >= _SEVERAL
-    scores, sizes = np.array([s.score for s in prose]), np.array([s.end - s.start for s in prose])
+    sizes = np.array([s.end - s.start for s in sentences])[is_prose]
+    scores = np.array([s.score for s in sentences])[is_prose]
+    pooled, pooling = scores, card.pooling
+    if card.network is not None and (which := np.array(read, bool)[is_prose]).any():
+        pooled, pooling = scores[which], card.network.pooling
+    several = len(scores) >= _SEVERAL
     worse_first = np.argsort(-scores, kind="stable")
     scores, reached = scores[worse_first], np.cumsum(sizes[worse_first])
     place = max(int(np.searchsorted(reached, _WORST_SHARE * reached[-1])), int(several))
     worst = float(scores[place])
     if pooling is None or not several:
         return worst
-    return max(pooling.score(scores), worst if worst >= least else 0.0)
+    return max(pooling.score(pooled), worst if worst >= card.thresholds.get("loose", 0.0) else 0.0)
 
 
 def _score(documents: list[Document], mind: _Mind) -> tuple[list[str], Iterator[_Scored]]:
@@ -264,24 +316,82 @@ def _measure(
     return _Scored(documents, batch, *_weigh(batch, extract(batch, verdicts, mind.signals), silent, mind))
 
 
-def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> tuple[Extraction, Floats, Floats]:
-    """The extraction, what each feature contributes, and the scores; the network is asked where it is to be.
+def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> _Weighed:
+    """What each feature contributes, and the scores; the network reads what it is to read.
 
     silent: (sentences, features of the card) what is not to speak.
     """
-    reading = _of(mind.card, lambda signal: signal in READING)
-    if mind.reader is None or not reading.any():
-        return extraction, *_weighed(extraction, silent, mind.card)
+    card = mind.card
+    reading = _of(card, lambda signal: signal in READING)
+    none = np.zeros(len(batch), bool)
+    if mind.network is None or card.network is None or not reading.any():
+        contributions = np.where(silent, 0, card.contributions(_columns(extraction, card)))
+        return _Weighed(extraction, contributions, sigmoid(card.intercept + contributions.sum(axis=1)), none)
     extraction = heard(extraction, batch, None)
-    _, first = _weighed(extraction, silent | reading, mind.card)
-    asked = (first >= mind.asked_from) & ~silent[:, reading].any(axis=1)
-    extraction = heard(extraction, batch, mind.reader.read(batch, asked))
-    return extraction, *_weighed(extraction, silent | (reading & ~asked[:, None]), mind.card)
+    plain = np.where(silent | reading, 0, card.contributions(_columns(extraction, card)))
+    first = card.intercept + plain.sum(axis=1)
+    speaks = np.asarray(~silent[:, reading].any(axis=1))
+    if mind.reader == "all":
+        return _read(batch, extraction, plain, speaks, mind, mind.network.read(batch, speaks))
+    # Where the scorecard is unsure of a document, a growing sample of it is read until the verdict is sure.
+    order, wanted = _sampled(batch, speaks), _worth_reading(batch, first, speaks, card)
+    opinion, read, size = None, none, _FIRST_READ
+    while (asked := speaks & wanted[batch.document] & (order < size) & ~read).any():
+        opinion = mind.network.read(batch, asked).plus(opinion)
+        read = read | asked
+        found = _read(batch, extraction, plain, read, mind, opinion)
+        wanted &= ~_surely_clean(batch, found, speaks, mind)
+        size *= 2
+    return found if opinion is not None else _Weighed(extraction, plain, sigmoid(first), none)
 
 
-def _weighed(extraction: Extraction, silent: Mask, card: Scorecard) -> tuple[Floats, Floats]:
-    contributions = np.where(silent, 0, card.contributions(_columns(extraction, card)))
-    return contributions, sigmoid(card.intercept + contributions.sum(axis=1))
+def _read(batch: Batch, extraction: Extraction, plain: Floats, read: Mask, mind: _Mind, opinion: Opinion) -> _Weighed:
+    """What `_weigh` returns where some sentences have been read. plain: the contributions without the network."""
+    card = mind.card
+    assert card.network is not None
+    extraction = heard(extraction, batch, opinion)
+    reading = _of(card, lambda signal: signal in READING)
+    own = np.where(read[:, None] & reading, card.contributions(_columns(extraction, card)), 0)
+    contributions = np.where(read[:, None], card.network.scale * plain, plain) + own
+    intercept = np.where(read, card.network.scale * card.intercept + card.network.intercept, card.intercept)
+    return _Weighed(extraction, contributions, sigmoid(intercept + contributions.sum(axis=1)), read)
+
+
+def _sampled(batch: Batch, speaks: Mask) -> Ints:
+    """(sentences,) the place of each in the order in which its document is read: by chance, but always the same."""
+    chance = hash_runs(batch.folded, batch.chars[:-1], batch.chars[1:])
+    order = np.lexsort((chance, ~speaks, batch.document))
+    place = np.empty(len(batch), np.int64)
+    place[order] = np.arange(len(batch)) - batch.documents[batch.document[order]]
+    return place
+
+
+def _worth_reading(batch: Batch, odds: Floats, speaks: Mask, card: Scorecard) -> Mask:
+    """(documents,) those whose sentences together are less sound than most, and a few of the others."""
+    assert card.network is not None
+    count = row_sums(speaks, batch.documents)
+    mean = row_sums(np.where(speaks, odds, 0.0), batch.documents) / np.maximum(count, 1)
+    excess = card.pooling.excess_of(mean, count) if card.pooling else mean
+    edges, filled = batch.chars[batch.documents], np.flatnonzero(count)
+    drawn = np.zeros(len(count), bool)
+    drawn[filled] = hash_runs(batch.folded, edges[filled], edges[filled + 1]) % np.uint64(_ONE_IN) == 0
+    return np.asarray((count > 0) & ((excess >= card.network.unsure) | drawn))
+
+
+def _surely_clean(batch: Batch, found: _Weighed, speaks: Mask, mind: _Mind) -> Mask:
+    """(documents,) those that would hardly come out as garbled if all their sentences were read.
+
+    A sequential test: the mean so far lies `_SURE` standard errors below the mean at which a document is garbled.
+    """
+    assert mind.card.network is not None
+    pooling = mind.card.network.pooling
+    count, whole = row_sums(found.read, batch.documents), row_sums(speaks, batch.documents)
+    if pooling is None:
+        return np.zeros(len(count), bool)
+    odds = logit(np.clip(found.scores, 1e-6, 1 - 1e-6))
+    mean = row_sums(np.where(found.read, odds, 0.0), batch.documents) / np.maximum(count, 1)
+    error = pooling.deviation * np.sqrt(np.maximum(1 - count / np.maximum(whole, 1), 0) / np.maximum(count, 1))
+    return np.asarray((count > 0) & (mean + _SURE * error < pooling.mean_at(mind.threshold, whole)))
 
 
 def _columns(extraction: Extraction, card: Scorecard) -> Floats:
@@ -387,12 +497,13 @@ _KEPT = 31 << 20
 
 
 class _Loaded(NamedTuple):
-    """A model as it was read; digest: of all its files, those of its base among them."""
+    """A model as it was read, but for its network. digest: of all its files, its base's language model among them."""
 
     card: Scorecard
     lm: LanguageModel
-    reader: Reader | None
     digest: str
+    folder: Path
+    state: tuple[object, ...]
 
 
 def _loaded(folder: Path) -> _Loaded:
@@ -402,8 +513,8 @@ def _loaded(folder: Path) -> _Loaded:
 
 def _state(folder: Path) -> tuple[object, ...]:
     """What tells whether the files of a model, or of the model that it is based on, were written anew."""
-    network = None if os.path.isfile(folder / "lm.npz") else model.load(folder / "scorecard.json").network
-    folders = [folder, folder_of(network.base)] if network else [folder]
+    base = None if os.path.isfile(folder / "lm.npz") else model.load(folder / "scorecard.json").network
+    folders = [folder, folder_of(base.base)] if base else [folder]
     paths = [place / name for place in folders for name in ("scorecard.json", *model.FILES)]
     stats = [(str(path), os.stat(path)) for path in paths if os.path.isfile(path)]
     return tuple((path, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in stats)
@@ -418,29 +529,26 @@ def _load(folder: Path, state: tuple[object, ...]) -> _Loaded:
     if strange := set(card.features) - set(PLACES):
         raise ModelError(f"{folder}: needs signals this garble does not have: {', '.join(sorted(strange))}")
     model.check_files(folder, card)
-    digest = model.digest_of(folder)
-    if card.network is None:
-        return _Loaded(card, lm.load(folder / "lm.npz"), None, digest)
+    digest, base = model.digest_of(folder), folder
+    if card.network is not None and card.network.base:
+        base = folder_of(card.network.base)
+        model.check_files(base, model.load(base / "scorecard.json"))
+        digest = sha256(f"{digest} {model.digest(base / 'lm.npz')}".encode()).hexdigest()
+    return _Loaded(card, lm.load(base / "lm.npz"), digest, folder, state)
+
+
+@lru_cache(maxsize=4)
+def _network(folder: Path, state: tuple[object, ...]) -> Reader:
+    """The network of a model. Only who reads with it waits for it."""
     from garble.deep import reader
 
-    base = _base(folder, card.network.base)
-    read = reader.load(folder, card.network)
-    return _Loaded(card, base.lm, read, sha256(f"{digest} {base.digest}".encode()).hexdigest())
+    return reader.load(folder, model.load(folder / "scorecard.json"))
 
 
-def _base(folder: Path, name: str) -> _Loaded:
-    """The model whose language model another uses. Raises ModelError for one that has a network itself."""
-    base = folder_of(name)
-    if model.load(base / "scorecard.json").network is not None:
-        raise ModelError(f"{folder / 'scorecard.json'}: not a scorecard (network.base: {_quoted(name)} has a network)")
-    return _loaded(base)
-
-
-def _asked_from(read: str, card: Scorecard) -> float:
-    """The score without the network from which it is asked."""
-    if read not in ("unsure", "all"):
-        raise UsageError(f"no way to read {read!r}: unsure, or all")
-    return card.network.unsure if card.network and read == "unsure" else 0.0
+def _checked_reader(reader: str) -> str:
+    if reader not in READERS:
+        raise UsageError(f"no reader {_quoted(reader)}: {', '.join(READERS)}")
+    return reader
 
 
 def _threshold(threshold: str | float, card: Scorecard) -> float:

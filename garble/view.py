@@ -156,7 +156,7 @@ def render(
         listed=listed,
         whole=sum(size < CHARACTERS for size in before) if listed else 0,
         histogram=[histogram[step] for step in range(BINS)],
-        thresholds=thresholds or Scorer().card.thresholds,
+        thresholds=thresholds or Scorer(reader="off").card.thresholds,
         verdicts=Counter(document.report.verdict for document in documents),
         reasons=Counter(document.reason for document in documents if document.reason).most_common(),
     )

@@ -19,7 +19,7 @@ FLOORS = [
     {"prefilter", "mending", "view"},
     {"scorer", "train", "own", "cost"},
     {"signals", "deep"},
-    {"batch", "model", "report", "corrupt", "estimation", "lm"},
+    {"batch", "model", "report", "corrupt", "estimation", "lm", "periodic"},
     {"text", "io", "data", "lexicon", "alphabet", "language", "stats", "errors"},
 ]
 FLOOR = {name: len(FLOORS) - number for number, names in enumerate(FLOORS) for name in names}

@@ -44,7 +44,7 @@ def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = Fa
     strict plan; and for an output that cannot be written, but OSError when that is standard output. ValueError for a
     threshold, unit or model that does not exist.
     """
-    settings = {"signature": Scorer(plan.model, plan.threshold, plan.without).signature}
+    settings = {"signature": Scorer(plan.model, plan.threshold, plan.without, plan.reader).signature}
     check(plan)
     if not overwrite:
         check_free(plan, resume)

@@ -212,7 +212,7 @@ def _attributes(rows: Rows, i: int, name: str, model: str, decision: Decision) -
 
 def _prefilter(plan: Plan, signature: str) -> Prefilter:
     """What decides. Raises ModelError where it would not score as the run began."""
-    prefilter = Prefilter(plan.threshold, plan.unit, plan.model, plan.without)
+    prefilter = Prefilter(plan.threshold, plan.unit, plan.model, plan.without, plan.reader)
     if prefilter.scorer.signature != signature:
         raise ModelError(f"model {plan.model}: changed while the run was going")
     return prefilter

@@ -59,7 +59,7 @@ SIGNALS: tuple[Signal, ...] = (
     coherence.off_topic,
 )
 # These speak only where a model brings a network that has read the text.
-READING: tuple[Signal, ...] = (fluency.misplaced, fluency.mistranslated, fluency.ill_made)
+READING: tuple[Signal, ...] = (fluency.unlikely_word, fluency.mistranslated, fluency.unnatural)
 # All of them, family by family.
 _FAMILIES = dict.fromkeys(signal.family for signal in SIGNALS)
 EVERY = tuple(signal for family in _FAMILIES for signal in SIGNALS + READING if signal.family == family)
