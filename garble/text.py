@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import sentencex
@@ -212,7 +213,7 @@ def _window(plain: str, start: int) -> int:
     """How many characters are parted at a time from there on."""
     if len(plain) - start <= _MOST_OPENING:
         return _WINDOW
-    marks = sum(1 for _ in _OPENING.finditer(plain, start, start + _WINDOW))
+    marks = sum(1 for _ in islice(_OPENING.finditer(plain, start, start + _WINDOW), _MOST_OPENING + 1))
     return _SHORT_WINDOW if marks > _MOST_OPENING else _WINDOW
 
 
