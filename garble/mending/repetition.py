@@ -36,7 +36,7 @@ _CRIES = frozenset("!?")
 _STOPS = frozenset(".!?")
 _BREAKS_OFF = frozenset(".-–—…")
 # Words of which two may follow each other in a sound sentence: "I told you you may", "we do do that".
-_TWO_IN_A_ROW = frozenset(["do", "did", "what", "who", "that", "had", "her", "so", "you", "it", "there"])
+_TWO_IN_A_ROW = frozenset(["do", "what", "that", "you", "it", "there"])
 # "The room he came in in May", but not "the rise in in May".
 _PARTICLES, _DETERMINERS = (
     frozenset(["in", "on"]),
