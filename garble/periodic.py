@@ -519,7 +519,7 @@ def _fewest(periods: Ints, words: Floats, letters: Floats) -> Floats:
         ],
         [
             np.select([letters == 0, letters <= 3], [4.0, 6.0], 5.0),
-            np.where(letters <= 5, 12.0, 5.0),
+            np.where(letters <= 5, 7.0, 5.0),
             np.where(letters <= 5, 8.0, 4.0),
             2.5,
             3.0,
@@ -533,7 +533,9 @@ _READ = 2000
 _STOPS = re.compile(r"[.。．…]")
 _ENDS = re.compile(r"[.!?。！？…:\"”»)\]♪]\s*\n")
 # Signs of tables, blanks to fill in, formulas and paths: people write no prose in which every fourth word has one.
-_SIGNS = re.compile(r"[|\t\\{}=&☐□]| (?:[+%^<]|[<>!=]=|<<|\*\*|//) |_{3}|\.{4}|\[ ?\]|\d{4}-\d\d-\d\d|\s/\w|\w\[\d+\]:")
+_SIGNS = re.compile(
+    r"[\t\\{}=&☐□]|(?<!<)\|(?!>)| (?:[+%^<]|[<>!=]=|<<|\*\*|//) |_{3}|\.{4}|\[ ?\]|\d{4}-\d\d-\d\d|\s/\w|\w\[\d+\]:"
+)
 _SIGNS_A_WORD = 0.25
 # Records of a log.
 _RECORD = re.compile(
@@ -556,8 +558,13 @@ def _least(
         return np.inf
     if not letters:
         return np.inf
+    if words <= 4 and _is_marker(text, begin, int(tokens.ends[first + period - 1])):
+        return min(least, 6.0)
     if words <= 4 and _is_sound(text, tokens, first, first + period):
         return _MANY
+    if words <= 2 and letters <= 5 and not turn.replace(" ", "").isalpha():
+        # Mm-hmm.
+        least = 12.0
     stopped = bool(_STOPS.search(turn))
     if words == 2 == period and not stopped and tokens.letters[first : first + period].min() <= 3:
         # Over and over and over.
@@ -578,7 +585,7 @@ def _least_of_word(text: str, tokens: Tokens, first: int, last: int, letters: fl
     begin, end = int(tokens.starts[first]), int(tokens.ends[first])
     word, shown = text[begin:end], min(last - first, 12)
     stretch = text[begin : int(tokens.ends[first + shown - 1])]
-    if text[max(begin - 1, 0) : begin] in ("[", "<") and text[end : end + 1] in ("]", ">"):
+    if _is_marker(text, begin, end):
         return 6.0 if letters and word.isalpha() else 4.0
     if not letters or len(_SIGNS.findall(stretch)) >= shown - 1:
         return np.inf
@@ -598,9 +605,14 @@ def _least_of_word(text: str, tokens: Tokens, first: int, last: int, letters: fl
         return 12.0
     if any("\n" in gap for gap in gaps):
         return 12.0
-    if all(gap == " " for gap in gaps):
+    if all(gap in (" ", "-") for gap in gaps):
         return 5.0 if letters >= 5 else 7.0
     return 10.0
+
+
+def _is_marker(text: str, begin: int, end: int) -> bool:
+    """What stands between brackets: [2], <unused32>, <|im_end|>."""
+    return text[begin - 1] in "[<|" and text[end] in "]>|"
 
 
 def _is_sound(text: str, tokens: Tokens, first: int, last: int) -> bool:
@@ -696,8 +708,9 @@ def _least_of_mark(text: str, begin: int, end: int) -> float:
         return (8 if sign.isupper() else 40) if whole else 60
     if sign.isspace() or sign.isdigit() or sign in _RULERS or not sign.isprintable():
         return np.inf
-    # What stands by itself on a line, or after a word, is a remark.
-    return 7 if before == " " or text.startswith(_BORDER, begin - len(_BORDER)) else 30
+    # What stands by itself on a line, or after a word, is a remark; pictures always are.
+    opens = before == " " or text.startswith(_BORDER, begin - len(_BORDER))
+    return 7 if sign in "!?,;@%&" and opens else 30
 
 
 def _least_of_spaced(text: str, begin: int, end: int) -> float:

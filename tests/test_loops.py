@@ -65,6 +65,9 @@ FOUND = [
     ("and so . . . . . . on", ".", 1, 6),
     ("<unused32>" * 6, "unused32", 1, 6),
     ("A WhiteWhiteWhiteWhite house.", "White", 5, 4),
+    ("<|im_end|>" * 8, "im_end", 2, 8),
+    ("one million-thousand-thousand-thousand-thousand-thousand years", "thousand", 1, 5),
+    ("of the of the of the of the of the of the of the of the", "of the", 2, 8),
 ]  # fmt: skip
 
 # What people repeat on purpose, and what is no prose.
@@ -98,6 +101,8 @@ CLEAN = {
     "numbers": "0 0 0 0 0 0 0 0 0 1 1 1 1 1 1 1\n1\n1\n1\n1\n",
     "drawn out": "Nooooooooooooo! Aaaaaaaaaaargh! Shhhhhhhhhh. Really????????? Great!!!!!!!!!!",
     "quotes": "> > > > > > he wrote\n>>>>>>>>>>\n",
+    "pictures": "lol 😂😂😂😂😂😂😂😂😂 🎉🎉🎉🎉🎉🎉🎉🎉",
+    "listening": "Mm-hmm. Mm-hmm. Mm-hmm. Mm-hmm. Mm-hmm. Mm-hmm. Mm-hmm.",
     "laughter in Chinese": "哈哈哈哈哈哈哈哈！",
 }  # fmt: skip
 
