@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import pairwise, starmap
+from itertools import pairwise, repeat, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 import garble
 from garble import language, lm, model
 from garble.batch import Batch, Floats, Ints, Mask, offsets, packets, row_sums
+from garble.layout import CUE, HEADING, KINDS, LIST, MARKUPS, PROSE, SPOKEN, UNREAD, VERSE, counts
 from garble.lm import LanguageModel, blocks
 from garble.model import Pooling, Scorecard, sigmoid
 from garble.report import Finding, Passage, Report, ScoredSentence
 from garble.signals import EVERY, PLACES, READING, SIGNALS, Extraction, ask, chosen, extract, heard, judge
 from garble.signals.base import Signal, Values
-from garble.text import FURNITURE, KINDS, PROSE, VERSE, Document, segment
+from garble.text import Document, segment
 
 if TYPE_CHECKING:
     from garble.deep.reader import Reader
@@ -48,7 +49,8 @@ class Scorer:
     "loose", or a score between 0 and 1. without: names of signals, or of families of them, that are not asked: their
     part is missing from every score, and the thresholds promise what they did with it. read: where the model has a
     network, which sentences that reads: "all", or those that are "unsure", which the scorecard alone does not take for
-    sound.
+    sound. markup: how texts are read: "text", "markdown", "html", "srt", "vtt"; "auto" looks what each text is, and
+    "none" takes every line for a paragraph of prose.
     card, lm, reader: the model's scorecard, without those signals, its language model, and its network if it has one.
     notes: what every report says.
     Raises ValueError, in one line, for a model, threshold, signal or way to read that does not exist, and for a model
@@ -61,11 +63,13 @@ class Scorer:
         threshold: str | float = "balanced",
         without: Collection[str] = (),
         read: str = "unsure",
+        markup: str = "auto",
     ) -> None:
         card, self.lm, self.reader = _load(folder_of(model))
         silent = chosen(without)
         self.card = card.without([feature for signal in silent for feature in signal.features])
         self.threshold = _threshold(threshold, self.card)
+        self.markup = _known(markup)
         self._mind = _Mind(self.card, _asked(self.card), self.lm, self.reader, _asked_from(read, self.card))
         self.without = tuple(sorted(set(without)))
         self.notes = (_WITHOUT.format(", ".join(self.without)),) if silent else ()
@@ -76,23 +80,28 @@ class Scorer:
                 *([f"r:{read}"] if self.reader else []),
             ]
         )
-        self._arguments = model, threshold, self.without, read
+        self._arguments = model, threshold, self.without, read, markup
 
-    def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float, tuple[str, ...], str]]:
+    def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float, tuple[str, ...], str, str]]:
         # A scorer that travels to another process finds its model there, loaded once a process.
         return Scorer, self._arguments
 
-    def score(self, text: str) -> Report:
-        """What is garbled in one text."""
-        return next(self.score_many([text]))
+    def score(self, text: str, markup: str | None = None) -> Report:
+        """What is garbled in one text, read as `markup`, or as the scorer reads all."""
+        return next(self.score_many([text], [markup]))
 
-    def score_many(self, texts: Iterable[str]) -> Iterator[Report]:
-        """One report a text, in order; read and scored in packets, so any number of texts may come."""
-        for some in packets(texts, _PACKET, len):
+    def score_many(self, texts: Iterable[str], markups: Iterable[str | None] | None = None) -> Iterator[Report]:
+        """One report a text, in order; read and scored in packets, so any number of texts may come.
+
+        markups: for each text what it is read as, None for what the scorer reads all as.
+        """
+        named = zip(texts, repeat(None) if markups is None else markups, strict=False)
+        for some in packets(named, _PACKET, lambda one: len(one[0])):
             # Only the last can be long: a packet is full then.
-            cut = len(some) - (len(some[-1]) > _LONG)
-            for documents in ([segment(text) for text in part] for part in (some[:cut], some[cut:]) if part):
-                yield from self._reports(documents)
+            cut = len(some) - (len(some[-1][0]) > _LONG)
+            for part in (some[:cut], some[cut:]):
+                if part:
+                    yield from self._reports([segment(text, _known(markup or self.markup)) for text, markup in part])
 
     def score_sentences(self, sentences: Sequence[str]) -> NDArray[np.float64]:
         """(sentences,) scores, each string taken as one sentence of its own in the model's language."""
@@ -104,14 +113,34 @@ class Scorer:
         return np.concatenate(scores)
 
     def _reports(self, documents: list[Document]) -> Iterator[Report]:
+        # What is no prose is scored apart from it, and so changes nothing there.
+        voices = [_voices(document) for document in documents]
+        main, aside = ([document.only(heard) for document, heard in zip(documents, some, strict=True)]
+                       for some in zip(*voices, strict=True))  # fmt: skip
+        languages, spoken = self._said(main)
+        besides = self._said(aside)[1] if any(len(document.sentences) for document in aside) else [[]] * len(aside)
+        for document, code, *parts in zip(documents, languages, spoken, besides, strict=True):
+            said = parts[0] + parts[1]
+            if len(said) < len(document.sentences) or parts[1]:
+                said = sorted([*said, *self._unread(document)], key=lambda sentence: sentence.start)
+            yield self._report(document.text, code, tuple(said))
+
+    def _said(self, documents: list[Document]) -> tuple[list[str], list[list[ScoredSentence]]]:
+        """The languages of documents, and their scored sentences."""
         languages, scored = _score(documents, self._mind)
         said: list[list[ScoredSentence]] = [[] for _ in documents]
         # By map, as a loop's variable would keep what was measured on one packet while the next is measured.
         for parts in map(self._sentences, scored):
             for sentences, part in zip(said, parts, strict=True):
                 sentences += part
-        for document, code, sentences in zip(documents, languages, said, strict=True):
-            yield self._report(document.text, code, tuple(sentences))
+        return languages, said
+
+    def _unread(self, document: Document) -> Iterator[ScoredSentence]:
+        """What nothing is asked of: it scores 0."""
+        for i in np.flatnonzero(np.isin(document.kind, list(UNREAD))).tolist():
+            start, end = document.sentences[i].tolist()
+            text, kind = document.text[start:end], KINDS[document.kind[i]]
+            yield ScoredSentence(start, end, text, 0.0, self.threshold == 0, kind)
 
     def _report(self, text: str, code: str, sentences: tuple[ScoredSentence, ...]) -> Report:
         score = document_score(sentences, self.card.pooling, self.card.thresholds.get("loose", 0.0))
@@ -173,10 +202,10 @@ def document_score(sentences: Iterable[ScoredSentence], pooling: Pooling | None 
     The worst: the score that a tenth of the document's prose reaches, counted in characters, and two of its sentences
     where there are more than three. So a single loop in a long article makes a garbled passage only. Together: see
     `model.Pooling`; a text that is translated badly throughout is garbled though few of its sentences cross the
-    threshold. Worst sentences below `least` say nothing of a document that can be pooled. Headings, verse and page
-    furniture do not count; a document without prose scores 0.
+    threshold. Worst sentences below `least` say nothing of a document that can be pooled. What `layout.counts`
+    says no to (headings, verse, tables, ...) does not count; a document without prose scores 0.
     """
-    prose = [sentence for sentence in sentences if sentence.kind == KINDS[PROSE]]
+    prose = [sentence for sentence in sentences if counts(sentence.kind, sentence.text)]
     if not prose:
         return 0.0
     several = len(prose) >= _SEVERAL
@@ -188,6 +217,16 @@ def document_score(sentences: Iterable[ScoredSentence], pooling: Pooling | None 
     if pooling is None or not several:
         return worst
     return max(pooling.score(scores), worst if worst >= least else 0.0)
+
+
+def _voices(document: Document) -> tuple[Mask, Mask]:
+    """(sentences,) what is scored together, and what apart: items and cues that are no sentences."""
+    heard = ~np.isin(document.kind, list(UNREAD))
+    aside = np.zeros(len(heard), bool)
+    if (some := np.flatnonzero(np.isin(document.kind, list(SPOKEN)))).size:
+        pieces = document.slices()
+        aside[some] = [not counts(int(document.kind[i]), pieces[i]) for i in some]
+    return heard & ~aside, aside
 
 
 def _score(documents: list[Document], mind: _Mind) -> tuple[list[str], Iterator[_Scored]]:
@@ -224,14 +263,36 @@ def _measure(
     documents: list[Document], batch: Batch, verdicts: dict[str, Values], languages: list[str], mind: _Mind
 ) -> _Scored:
     card = mind.card
-    # In another language, and in headings, only language-blind signals speak; verse may say things again; of page
-    # furniture nothing is asked.
     foreign = np.array([code != card.language for code in languages], bool)[batch.document]
+    kinds = _as_read(batch)
     silent = np.zeros((len(batch), len(card.features)), bool)
-    silent[np.ix_(foreign | (batch.kind != PROSE), _of(card, lambda signal: signal.language != "any"))] = True
-    silent[np.ix_(batch.kind == VERSE, _of(card, lambda signal: signal.family == "repetition"))] = True
-    silent[batch.kind == FURNITURE] = True
+    silent[np.ix_(foreign, _of(card, _knows))] = True
+    for kind, deaf_to in _DEAF.items():
+        silent[np.ix_(kinds == kind, _of(card, deaf_to))] = True
     return _Scored(documents, batch, *_weigh(batch, extract(batch, verdicts, mind.signals), silent, mind))
+
+
+def _as_read(batch: Batch) -> Ints:
+    """(sentences,) their kinds; items and cues that are sentences are read as prose."""
+    kinds = batch.kind.copy()
+    for i in np.flatnonzero(np.isin(kinds, list(SPOKEN))).tolist():
+        if counts(int(kinds[i]), batch.text[batch.chars[i] : batch.chars[i + 1] - 1]):
+            kinds[i] = PROSE
+    return kinds
+
+
+def _knows(signal: Signal) -> bool:
+    return signal.language != "any"
+
+
+# What is not asked of a kind: of all that is no prose what needs to know the language; verse may say things again. Of
+# prose everything is asked, of the kinds in layout.UNREAD nothing.
+_DEAF: dict[int, Callable[[Signal], bool]] = {
+    HEADING: _knows,
+    LIST: _knows,
+    CUE: _knows,
+    VERSE: lambda signal: _knows(signal) or signal.family == "repetition",
+}
 
 
 def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> tuple[Extraction, Floats, Floats]:
@@ -305,12 +366,12 @@ def _findings(scored: _Scored, card: Scorecard, flagged: Ints) -> dict[int, tupl
         return dict.fromkeys(flagged.tolist(), ())
     findings: dict[int, list[Finding]] = {i: [] for i in flagged.tolist()}
     order = np.lexsort((columns[2], -columns[1], columns[0]))
-    # Where each sentence stood in its document, from where it stands in the batch.
-    shift = np.concatenate([document.sentences[:, 0] for document in scored.documents]) - batch.chars[:-1]
     for i, _, number, begin, end, value, part in zip(*(column[order].tolist() for column in columns), strict=True):
-        signal, away = EVERY[number], int(shift[i])
-        reason = _reason(signal, batch.text[begin:end])
-        findings[i].append(Finding(signal.name, begin + away, end + away, value, part, reason))
+        held_by, first = int(batch.document[i]), int(batch.chars[i])
+        document, sentence = scored.documents[held_by], i - int(batch.documents[held_by])
+        place = document.place(sentence, begin - first, end - first)
+        reason = _reason(EVERY[number], batch.text[begin:end])
+        findings[i].append(Finding(EVERY[number].name, *place, value, part, reason))
     return {i: tuple(some) for i, some in findings.items()}
 
 
@@ -366,6 +427,12 @@ def _asked_from(read: str, card: Scorecard) -> float:
     if read not in ("unsure", "all"):
         raise ValueError(f"no way to read {read!r}: unsure, or all")
     return card.network.unsure if card.network and read == "unsure" else 0.0
+
+
+def _known(markup: str) -> str:
+    if markup not in MARKUPS:
+        raise ValueError(f"no markup {markup!r}: {', '.join(MARKUPS)}")
+    return markup
 
 
 def _threshold(threshold: str | float, card: Scorecard) -> float:

@@ -22,11 +22,12 @@ from garble.corrupt import corrupt
 from garble.data import Record, by_document, clean_texts, post_edited, read_records
 from garble.deep.reader import Reader
 from garble.deep.reader import load as load_reader
+from garble.layout import KINDS, PROSE
 from garble.lm import LanguageModel
 from garble.model import Network, Pooling, Scorecard, logit, sigmoid
 from garble.scorer import Scorer
 from garble.signals import FEATURES, FEATURES_READ, PLACES, SIGNALS, extract, heard
-from garble.text import KINDS, PROSE, Document, segment, whole
+from garble.text import Document, segment, whole
 
 Log = Callable[[str], None]
 
