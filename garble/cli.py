@@ -21,7 +21,18 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 import click
 
 from garble import __version__
-from garble.io import STDIN, InputError, decode, encode, find_texts, name_of, problem_of, read_bytes, read_texts
+from garble.io import (
+    STDIN,
+    InputError,
+    decode,
+    encode,
+    find_texts,
+    name_of,
+    passed_over,
+    problem_of,
+    read_bytes,
+    read_texts,
+)
 from garble.terminal import Scored, Tally, complain, costs_table, formatted, gallery, many, table, with_bar
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -130,6 +141,13 @@ def main(context: click.Context) -> None:
     help="Which sentences a model's network reads, if it has one: those the scorecard is unsure of, or all.",
 )
 @scoring
+@click.option(
+    "--markup",
+    type=click.Choice(["auto", "none", "text", "markdown", "html", "srt", "vtt"]),
+    default="auto",
+    show_default=True,
+    help="How the texts are read; auto goes by the file's name, and takes a look where that says nothing.",
+)
 @click.option("--stats", is_flag=True, help="Add readability figures (text, json and jsonl).")
 @click.option("--all", "every", is_flag=True, help="In text: show every sentence, not only those flagged.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was flagged.")
@@ -143,6 +161,7 @@ def score(
     model: str,
     read: str,
     without: tuple[str, ...],
+    markup: str,
     stats: bool,
     every: bool,
     exit_code: bool,
@@ -152,7 +171,7 @@ def score(
     Scores run from 0 to 1, and 1 means garbled.
 
     FILE is a text file in UTF-8 (or UTF-16 with a byte order mark), a folder, which stands for the
-    .txt, .text and .md files in it, or - for standard input.
+    text, Markdown, HTML, SRT and VTT files in it, or - for standard input.
 
     Exit code: 0 done; 1 done and something was flagged, only with --exit-code; 2 wrong usage, or an
     input that could not be read (the others are scored all the same).
@@ -162,10 +181,12 @@ def score(
     from garble.scorer import Scorer
 
     try:
-        scorer = Scorer(model, threshold, without, read)
+        scorer = Scorer(model, threshold, without, read, markup)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     inputs = list(find_texts(files))
+    for line in passed_over(files):
+        complain(line)
     tally = Tally()
     with _output(output) as stream:
         scored = with_bar(_score(scorer, inputs, tally), tally, len(inputs), stream)
@@ -469,6 +490,8 @@ def train(data: Path, out: Path, network: Path | None, seed: int) -> None:
 
 def _score(scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally) -> Iterator[Scored]:
     """What can be read, scored, in order; what cannot is complained of. The scorer may read ahead."""
+    from garble.layout import markup_of
+
     waiting: deque[tuple[str, str]] = deque()
 
     def texts() -> Iterator[str]:
@@ -480,7 +503,12 @@ def _score(scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally) -> 
                 waiting.append(found)
                 yield found[1]
 
-    for report in scorer.score_many(texts()):
+    def markups() -> Iterator[str | None]:
+        while True:
+            # The text that was read last is the one asked about.
+            yield markup_of(waiting[-1][0]) if scorer.markup == "auto" else None
+
+    for report in scorer.score_many(texts(), markups()):
         tally.add(report)
         yield Scored(*waiting.popleft(), report)
 

@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 STDIN = "-"
-SUFFIXES = (".txt", ".text", ".md")
+SUFFIXES = (".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".srt", ".vtt")
+# Files that hold text which is not read here, and what makes text of them.
+_PANDOC = "pandoc -t markdown"
+_PASSED_OVER = {".docx": _PANDOC, ".odt": _PANDOC, ".epub": _PANDOC, ".pdf": "pdftotext"}
 
 # A byte order mark, the encoding it announces, and the name people know that by.
 _ENCODINGS = (
@@ -33,7 +36,7 @@ class InputError(ValueError):
 def find_texts(paths: Iterable[str]) -> Iterator[str | InputError]:
     """The inputs that the paths stand for, in order; a folder stands for the texts in it.
 
-    Those are its .txt, .text and .md files at any depth, sorted, hidden files and folders left out.
+    Those are its files with one of SUFFIXES at any depth, sorted, hidden files and folders left out.
     What is wrong with a folder comes as an InputError in its place.
     """
     for path in paths:
@@ -123,6 +126,16 @@ def files_inside(folder: str, wanted: Callable[[str], bool], what: str) -> list[
 
 def _encoding_of(raw: bytes) -> tuple[bytes, str, str]:
     return next(row for row in _ENCODINGS if raw.startswith(row[0]))
+
+
+def passed_over(paths: Iterable[str]) -> Iterator[str]:
+    """A line for each file in the folders among the paths that holds text and is not read: what makes text of it."""
+    for folder in paths:
+        if folder == STDIN or not os.path.isdir(folder):
+            continue
+        for file in files_inside(folder, lambda name: Path(name.lower()).suffix in _PASSED_OVER, "other texts"):
+            if isinstance(file, str):
+                yield f"{file}: passed over; make text of it first: {_PASSED_OVER[Path(file.lower()).suffix]}"
 
 
 def _is_text(name: str) -> bool:

@@ -88,7 +88,7 @@ _CODE = re.compile(
     r"|return\s[\w.\[\]()\"' +*/-]{1,60}$|return$|pass$|break;?$|continue;?$|try:$|else:$|end$"
     r"|[\w.\[\]\"'*&$:<> ]{1,60}\s?(?:[-+*/|&:]?=|=>|->|<-|\+\+|<<|==)\s?\S.{0,200}$"
     r"|[\w.$:>-]{1,60}\([^()]{0,120}\)[;,{:]?(?:\s*\{)?$|[\w.$]{1,60}\(.{0,200}\);?$|[\w.]{1,60}\($"
-    r"|[)}\]]+[;,]?(?:\s*else\s*\{)?$|\{$|.{0,160}[;{]\s*$(?<=[)}\]\w\"'][;{])|@\w+(?:\(|$)"
+    r"|[)}\]]+[;,]?(?:\s*else\s*\{)?$|\{$|.{0,160}[)}\]\w\"'] ?[;{]\s*$|@\w+(?:\(|$)"
     r"|(?:\$|>>>|%|C:\\>|\w+@\w+[:~].{0,40}[$#])\s\S|\"[\w-]{1,40}\"\s?:\s|</?\w[^<>]{0,200}>$"
 )
 # What a verse line ends in, and a line of C does not follow with a sign of code.
@@ -160,7 +160,7 @@ def blocks(text: str, markup: str = "text") -> list[Block]:
         return html.blocks(text)
     if markup == "none":
         return [_block(PROSE, [Line(*span, False, span[0])]) for span in _bare_lines(text)]
-    return _text_blocks(text, markup)
+    return _text_blocks(text)
 
 
 def guess(text: str) -> str:
@@ -218,9 +218,9 @@ def _is_markdown(text: str) -> bool:
 # Plain text.
 
 
-def _text_blocks(text: str, markup: str) -> list[Block]:
+def _text_blocks(text: str) -> list[Block]:
     lines = _unquoted(text, _all_lines(text))
-    timed = _cues(text, lines, markup)
+    timed = _cues(text, lines)
     if timed is not None:
         return timed
     lines = _uncommented(text, lines)
@@ -566,7 +566,7 @@ def _is_like_stanza(text: str, group: list[Line]) -> bool:
 # Subtitles.
 
 
-def _cues(text: str, lines: list[Line], markup: str) -> list[Block] | None:
+def _cues(text: str, lines: list[Line]) -> list[Block] | None:
     """The blocks of a text whose lines are timed; None where they are not."""
     timing = {i for i, line in enumerate(lines) if _TIMING.match(text, line.start, line.end)}
     if not timing:
@@ -579,7 +579,7 @@ def _cues(text: str, lines: list[Line], markup: str) -> list[Block] | None:
             cues.append([])
             is_cue, is_aside = True, False
             continue
-        if i + 1 in timing and (_NUMBER.match(text, line.start, line.end) or line.apart or markup == "vtt"):
+        if i + 1 in timing and (_NUMBER.match(text, line.start, line.end) or line.apart):
             is_cue = False
             continue
         if line.apart:
@@ -658,7 +658,7 @@ def within(text: str, start: int, end: int) -> list[Block]:
         lines = tuple(tuple((a + start, b + start, said) for a, b, said in line) for line in block.lines)
         return Block(block.start + start, block.end + start, block.kind, lines)
 
-    return [moved(block) for block in _text_blocks(text[start:end], "text")]
+    return [moved(block) for block in _text_blocks(text[start:end])]
 
 
 def stand_in(text: str, start: int, end: int) -> list[Run]:

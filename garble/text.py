@@ -242,7 +242,8 @@ def _kinds(text: str, sentences: list[Span], owner: Numbers, blocks: list[Block]
     alone = np.bincount(owner, minlength=len(blocks)) == 1
     for i, (number, kind) in enumerate(zip(owner.tolist(), kinds.tolist(), strict=True)):
         if alone[number] and kind in (PROSE, LIST) and not is_sentence(layout.says(text, blocks[number])):
-            kinds[i] = PROSE if not prose else HEADING if kind == PROSE else LIST
+            heads_list = kind == PROSE and number + 1 < len(blocks) and blocks[number + 1].kind == LIST
+            kinds[i] = HEADING if heads_list or (prose and kind == PROSE) else LIST if prose else PROSE
     return kinds
 
 
