@@ -30,12 +30,13 @@ from peers import PEERS, Peer
 from garble import lm, model, train
 from garble.batch import Batch, Floats, Ints, Mask, packets, row_means
 from garble.data import Record, by_document, read_records
+from garble.layout import PROSE, UNREAD, VERSE
 from garble.lm import LanguageModel
 from garble.model import Scorecard, logit, sigmoid
 from garble.report import Report
 from garble.scorer import Scorer
 from garble.signals import EVERY, FEATURES, SIGNALS
-from garble.text import FURNITURE, PROSE, VERSE, Document, segment, whole
+from garble.text import Document, segment, whole
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "quality.json"
@@ -255,12 +256,12 @@ class Sentences:
         return hashed(self.texts)
 
     def silent(self, names: Sequence[str]) -> Mask:
-        """(sentences, features) what does not speak: the scorer's rules for headings, verse and page furniture."""
+        """(sentences, features) what does not speak: the scorer's rules for headings, verse and what is not read."""
         foreign = np.zeros(len(self.kind), bool) if self.foreign is None else self.foreign
         knows = np.array([_SIGNAL_OF[name].language != "any" for name in names])
         repeats = np.array([_SIGNAL_OF[name].family == "repetition" for name in names])
         still = np.outer(foreign | (self.kind != PROSE), knows) | np.outer(self.kind == VERSE, repeats)
-        return still | (self.kind == FURNITURE)[:, None]
+        return still | np.isin(self.kind, list(UNREAD))[:, None]
 
 
 _SIGNAL_OF = {name: signal for signal in EVERY for name in signal.features}

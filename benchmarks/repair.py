@@ -26,9 +26,10 @@ import numpy as np
 from quality import SEED, WORKERS, clean_sentences, joined, publish, resample, summary, table
 
 from garble.data import Record, by_document, read_records
+from garble.layout import PROSE
 from garble.mending import Edit, repair
 from garble.scorer import Scorer
-from garble.text import PROSE, segment
+from garble.text import segment
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "repair.json"

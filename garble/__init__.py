@@ -35,11 +35,11 @@ __all__ = [
 ]
 
 
-def score(text: str) -> Report:
-    """What is garbled in `text`, by the English model at the balanced threshold."""
+def score(text: str, markup: str = "auto") -> Report:
+    """What is garbled in `text`, by the English model at the balanced threshold; `markup` as in `Scorer`."""
     from garble.scorer import Scorer
 
-    return Scorer().score(text)
+    return Scorer(markup=markup).score(text)
 
 
 def repair(text: str) -> Repair:

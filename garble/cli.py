@@ -33,6 +33,7 @@ from garble.io import (
     find_texts,
     is_empty,
     name_of,
+    passed_over,
     problem_of,
     read_bytes,
     read_texts,
@@ -167,6 +168,13 @@ def main(context: click.Context) -> None:
 @_ENCODING
 @scoring("en-large")
 @reading("all")
+@click.option(
+    "--markup",
+    type=click.Choice(["auto", "none", "text", "markdown", "html", "srt", "vtt"]),
+    default="auto",
+    show_default=True,
+    help="How the texts are read; auto goes by the file's name, and takes a look where that says nothing.",
+)
 @click.option("--stats", is_flag=True, help="Add readability figures (text, json and jsonl).")
 @click.option("--all", "every", is_flag=True, help="In text: show every sentence, not only those flagged.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was flagged.")
@@ -182,6 +190,7 @@ def score(
     overwrite: bool,
     encoding: str | None,
     without: tuple[str, ...],
+    markup: str,
     stats: bool,
     every: bool,
     exit_code: bool,
@@ -190,8 +199,8 @@ def score(
 
     Scores run from 0 to 1, and 1 means garbled.
 
-    FILE is a text file in UTF-8 (or UTF-16 or UTF-32 with a byte order mark, or as --encoding says), a
-    folder, which stands for the .txt, .text and .md files in it, or - for standard input.
+    FILE is a text file in UTF-8 (or UTF-16 or UTF-32 with a byte order mark, or as --encoding says), a folder, which
+    stands for the text, Markdown, HTML, SRT and VTT files in it, or - for standard input.
 
     Exit code: 0 done; 1 done and something was flagged, only with --exit-code; 2 wrong usage, or an
     input that could not be read (the others are scored all the same).
@@ -202,10 +211,12 @@ def score(
 
     try:
         check_encoding(encoding)
-        scorer = Scorer(model, threshold, without, reader)
+        scorer = Scorer(model, threshold, without, reader, markup)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     inputs = list(find_texts(files))
+    for line in passed_over(files):
+        complain(line)
     tally = Tally()
     with _output(output, overwrite) as stream:
         scored = with_bar(_score(scorer, inputs, tally, encoding), tally, len(inputs), stream)
@@ -490,7 +501,7 @@ def explain(name: str) -> None:
     "--network",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder with network.onnx, network.npz and tokenizer.json: the model of --base then reads with that network.",
+    help="A folder with network.onnx, network.npz and tokenizer.json: the model of --base then reads with it.",
 )
 @click.option("--base", default="en", show_default=True, help="With --network: the model that gets the network.")
 @click.option("--seed", default=0, show_default=True, help="Same data and same seed, same model.")
@@ -530,6 +541,8 @@ def _score(
     scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally, encoding: str | None = None
 ) -> Iterator[Scored]:
     """What can be read, scored, in order; what cannot is complained of. The scorer may read ahead."""
+    from garble.layout import markup_of
+
     waiting: deque[tuple[str, str]] = deque()
 
     def texts() -> Iterator[str]:
@@ -543,7 +556,12 @@ def _score(
                 waiting.append(found)
                 yield found[1]
 
-    for report in scorer.score_many(texts()):
+    def markups() -> Iterator[str | None]:
+        while True:
+            # The text that was read last is the one asked about.
+            yield markup_of(waiting[-1][0]) if scorer.markup == "auto" else None
+
+    for report in scorer.score_many(texts(), markups()):
         tally.add(report)
         yield Scored(*waiting.popleft(), report)
 

@@ -16,7 +16,10 @@ from textwrap import shorten
 from garble.errors import InputError, UsageError
 
 STDIN = "-"
-SUFFIXES = (".txt", ".text", ".md")
+SUFFIXES = (".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".srt", ".vtt")
+# Files that hold text which is not read here, and what makes text of them.
+_PANDOC = "pandoc -t markdown"
+_PASSED_OVER = {".docx": _PANDOC, ".odt": _PANDOC, ".epub": _PANDOC, ".pdf": "pdftotext"}
 
 # A text of more bytes than this is not read: what never ends would fill the memory.
 LARGEST = 256 << 20
@@ -35,7 +38,7 @@ _ENCODINGS = (
 def find_texts(paths: Iterable[str]) -> Iterator[str | InputError]:
     """The inputs that the paths stand for, in order; a folder stands for the texts in it.
 
-    Those are its .txt, .text and .md files at any depth, sorted, hidden files and folders left out; each is `Inside`.
+    Those are its files with one of SUFFIXES at any depth, sorted, hidden files and folders left out. Each is `Inside`.
     What is wrong with a folder comes as an InputError in its place.
     """
     for path in paths:
@@ -194,6 +197,16 @@ def _guessed(raw: bytes) -> str:
 
 # Bytes that an encoding is guessed from.
 _GUESSED_FROM = 1 << 20
+
+
+def passed_over(paths: Iterable[str]) -> Iterator[str]:
+    """A line for each file in the folders among the paths that holds text and is not read: what makes text of it."""
+    for folder in paths:
+        if folder == STDIN or not os.path.isdir(folder):
+            continue
+        for file in files_inside(folder, lambda name: Path(name.lower()).suffix in _PASSED_OVER, "other texts"):
+            if isinstance(file, str):
+                yield f"{file}: passed over; make text of it first: {_PASSED_OVER[Path(file.lower()).suffix]}"
 
 
 def _is_text(name: str) -> bool:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from garble.errors import UsageError
+from garble.layout import KINDS, PROSE
 from garble.report import Report, ScoredSentence
 from garble.scorer import Scorer
-from garble.text import KINDS, PROSE
 
 Unit = Literal["document", "passage", "sentence"]
 UNITS: tuple[Unit, ...] = get_args(Unit)

@@ -30,7 +30,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ScoredSentence:
-    """A sentence of the text with its score; `kind` is prose, heading, furniture (of the page) or verse."""
+    """A sentence of the text with its score; `kind` is one of `garble.layout.KINDS`."""
 
     start: int
     end: int

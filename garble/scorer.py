@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from itertools import pairwise, starmap
+from itertools import pairwise, repeat, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +19,7 @@ from garble import language, lm, model
 from garble.alphabet import hash_runs
 from garble.batch import Batch, Floats, Ints, Mask, Opinion, offsets, packets, row_sums
 from garble.errors import InputError, ModelError, UsageError, checked_text, checked_texts
+from garble.layout import CUE, HEADING, KINDS, LIST, MARKUPS, PROSE, SPOKEN, UNREAD, VERSE, counts
 from garble.lm import LanguageModel, blocks
 from garble.model import Scorecard, logit, sigmoid
 from garble.periodic import looped_share, loops_of
@@ -37,7 +38,7 @@ from garble.signals import (
     judge,
 )
 from garble.signals.base import Signal, Values
-from garble.text import FURNITURE, KINDS, PROSE, VERSE, Document, segment
+from garble.text import Document, segment
 
 if TYPE_CHECKING:
     from garble.deep.reader import Reader
@@ -79,8 +80,9 @@ class Scorer:
     part is missing from every score, and the thresholds promise what they did with it. reader: which sentences the
     model's network reads, if it has one: "all"; "unsure", in documents that the scorecard does not find sound; "off".
     card, lm, network: the model's scorecard, without those signals, its language model, and its network where it is
-    used. notes: what every report says.
-    Raises ValueError, in one line, for a model, threshold, signal or reader that does not exist.
+    used. markup: how texts are read: "text", "markdown", "html", "srt", "vtt"; "auto" looks what each text is, and
+    "none" takes every line for a paragraph of prose. notes: what every report says.
+    Raises ValueError, in one line, for a model, threshold, signal, reader or markup that does not exist.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Scorer:
         threshold: str | float = "balanced",
         without: Collection[str] = (),
         reader: str = "all",
+        markup: str = "auto",
     ) -> None:
         loaded = _loaded(folder_of(model))
         without = tuple(checked_texts(without, "without"))
@@ -98,6 +101,7 @@ class Scorer:
         self.card = card if self.reader != "off" else card.without(FEATURES_READ)
         self.network = _network(loaded.folder, loaded.state) if self.reader != "off" else None
         self.threshold = _threshold(threshold, self.card)
+        self.markup = _known(markup)
         self._mind = _Mind(self.card, _asked(self.card), self.lm, self.network, self.reader, self.threshold)
         self.without = tuple(sorted(set(without)))
         self.notes = (_WITHOUT.format(", ".join(self.without)),) if silent else ()
@@ -108,30 +112,33 @@ class Scorer:
                 *([f"r:{self.reader}"] if loaded.card.network else []),
             ]
         )
-        self._arguments = model, threshold, self.without, reader
+        self._arguments = model, threshold, self.without, reader, markup
 
-    def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float, tuple[str, ...], str]]:
+    def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float, tuple[str, ...], str, str]]:
         # A scorer that travels to another process finds its model there, loaded once a process.
         return Scorer, self._arguments
 
-    def score(self, text: str) -> Report:
-        """What is garbled in one text."""
-        return next(self.score_many([checked_text(text)]))
+    def score(self, text: str, markup: str | None = None) -> Report:
+        """What is garbled in one text, read as `markup`, or as the scorer reads all."""
+        return next(self.score_many([checked_text(text)], [markup]))
 
-    def score_many(self, texts: Iterable[str]) -> Iterator[Report]:
+    def score_many(self, texts: Iterable[str], markups: Iterable[str | None] | None = None) -> Iterator[Report]:
         """One report a text, in order; read and scored in packets, so any number of texts may come.
 
-        Raises UsageError at once for a single string, and InputError when it comes to an item that is no string, with
-        its index, or to a text of more than MOST_SENTENCES sentences.
+        markups: for each text what it is read as, None for what the scorer reads all as. Raises UsageError at once for
+        a single string, and InputError when it comes to an item that is no string, with its index, or to a text of more
+        than MOST_SENTENCES sentences.
         """
-        return self._score_many(checked_texts(texts))
+        return self._score_many(checked_texts(texts), markups)
 
-    def _score_many(self, texts: Iterable[str]) -> Iterator[Report]:
-        for some in packets(texts, _PACKET, len):
+    def _score_many(self, texts: Iterable[str], markups: Iterable[str | None] | None) -> Iterator[Report]:
+        named = zip(texts, repeat(None) if markups is None else markups, strict=False)
+        for some in packets(named, _PACKET, lambda one: len(one[0])):
             # Only the last can be long: a packet is full then.
-            cut = len(some) - (len(some[-1]) > _LONG)
-            for documents in ([_segmented(text) for text in part] for part in (some[:cut], some[cut:]) if part):
-                yield from self._reports(documents)
+            cut = len(some) - (len(some[-1][0]) > _LONG)
+            for part in (some[:cut], some[cut:]):
+                if part:
+                    yield from self._reports([_segmented(text, _known(markup or self.markup)) for text, markup in part])
 
     def score_sentences(self, sentences: Sequence[str]) -> NDArray[np.float64]:
         """(sentences,) scores, each string taken as one sentence of its own in the model's language.
@@ -146,19 +153,39 @@ class Scorer:
         return np.concatenate(scores)
 
     def _reports(self, documents: list[Document]) -> Iterator[Report]:
+        # What is no prose is scored apart from it, and so changes nothing there.
+        voices = [_voices(document) for document in documents]
+        main, aside = ([document.only(heard) for document, heard in zip(documents, some, strict=True)]
+                       for some in zip(*voices, strict=True))  # fmt: skip
+        languages, spoken, read = self._said(main)
+        besides = self._said(aside)[1] if any(len(document.sentences) for document in aside) else [[]] * len(aside)
+        loops = loops_of([document.text for document in documents])
+        parts = zip(documents, languages, read, loops, spoken, besides, strict=True)
+        for document, code, starts, found, prose, others in parts:
+            said = prose + others
+            if len(said) < len(document.sentences) or others:
+                said = sorted([*said, *self._unread(document)], key=lambda sentence: sentence.start)
+            score = document_score(said, self.card, [sentence.start in starts for sentence in said])
+            yield self._report(document.text, code, tuple(said), score, looped_share(found, len(document.text)))
+
+    def _said(self, documents: list[Document]) -> tuple[list[str], list[list[ScoredSentence]], list[set[int]]]:
+        """The languages of documents, their scored sentences, and where those begin that the network has read."""
         languages, scored = _score(documents, self._mind)
         said: list[list[ScoredSentence]] = [[] for _ in documents]
-        read: list[list[bool]] = [[] for _ in documents]
+        read: list[set[int]] = [set() for _ in documents]
         # By map, as a loop's variable would keep what was measured on one packet while the next is measured.
         for parts in map(self._sentences, scored):
-            for sentences, flags, (some, which) in zip(said, read, parts, strict=True):
+            for sentences, starts, (some, which) in zip(said, read, parts, strict=True):
                 sentences += some
-                flags += which
-        loops = loops_of([document.text for document in documents])
-        for document, code, sentences, flags, found in zip(documents, languages, said, read, loops, strict=True):
-            score = document_score(sentences, self.card, flags)
-            looped = looped_share(found, len(document.text))
-            yield self._report(document.text, code, tuple(sentences), score, looped)
+                starts.update(s.start for s, is_read in zip(some, which, strict=True) if is_read)
+        return languages, said, read
+
+    def _unread(self, document: Document) -> Iterator[ScoredSentence]:
+        """What nothing is asked of: it scores 0."""
+        for i in np.flatnonzero(np.isin(document.kind, list(UNREAD))).tolist():
+            start, end = document.sentences[i].tolist()
+            text, kind = document.text[start:end], KINDS[document.kind[i]]
+            yield ScoredSentence(start, end, text, 0.0, self.threshold == 0, kind)
 
     def _report(
         self, text: str, code: str, sentences: tuple[ScoredSentence, ...], score: float, looped: float
@@ -196,12 +223,12 @@ class Scorer:
         ]
 
 
-def _segmented(text: str) -> Document:
+def _segmented(text: str, markup: str) -> Document:
     """The parts of a text. Raises InputError for more sentences than memory is promised for."""
     # Lines are counted beforehand, since to part them takes memory too; of wrapped ones several make a sentence.
     if text.count("\n") > _MOST_LINES and sum(1 for _ in _FILLED_LINE.finditer(text)) > _MOST_LINES:
         raise InputError("text", f"more than {_MOST_LINES:,} lines; split it")
-    document = segment(text)
+    document = segment(text, markup)
     if len(document.sentences) > MOST_SENTENCES:
         raise InputError("text", f"{len(document.sentences):,} sentences, and at most {MOST_SENTENCES:,}; split it")
     return document
@@ -251,10 +278,10 @@ def document_score(sentences: Sequence[ScoredSentence], card: Scorecard, read: S
     where there are more than three. So a single loop in a long article makes a garbled passage only. Together: see
     `model.Pooling`; a text that is translated badly throughout is garbled though few of its sentences cross the
     threshold. Of a document that was read, those that were read are pooled. Worst sentences below the loose threshold
-    say nothing of a document that can be pooled. Headings, verse and page furniture do not count; a document without
-    prose scores 0. read: (sentences,) which the network has read.
+    say nothing of a document that can be pooled. What `layout.counts` says no to (headings, verse, tables, ...) does
+    not count; a document without prose scores 0. read: (sentences,) which the network has read.
     """
-    is_prose = np.array([sentence.kind == KINDS[PROSE] for sentence in sentences], bool)
+    is_prose = np.array([counts(sentence.kind, sentence.text) for sentence in sentences], bool)
     if not is_prose.any():
         return 0.0
     sizes = np.array([s.end - s.start for s in sentences])[is_prose]
@@ -270,6 +297,16 @@ def document_score(sentences: Sequence[ScoredSentence], card: Scorecard, read: S
     if pooling is None or not several:
         return worst
     return max(pooling.score(pooled), worst if worst >= card.thresholds.get("loose", 0.0) else 0.0)
+
+
+def _voices(document: Document) -> tuple[Mask, Mask]:
+    """(sentences,) what is scored together, and what apart: items and cues that are no sentences."""
+    heard = ~np.isin(document.kind, list(UNREAD))
+    aside = np.zeros(len(heard), bool)
+    if (some := np.flatnonzero(np.isin(document.kind, list(SPOKEN)))).size:
+        pieces = document.slices()
+        aside[some] = [not counts(int(document.kind[i]), pieces[i]) for i in some]
+    return heard & ~aside, aside
 
 
 def _score(documents: list[Document], mind: _Mind) -> tuple[list[str], Iterator[_Scored]]:
@@ -306,14 +343,36 @@ def _measure(
     documents: list[Document], batch: Batch, verdicts: dict[str, Values], languages: list[str], mind: _Mind
 ) -> _Scored:
     card = mind.card
-    # In another language, and in headings, only language-blind signals speak; verse may say things again; of page
-    # furniture nothing is asked.
     foreign = np.array([code != card.language for code in languages], bool)[batch.document]
+    kinds = _as_read(batch)
     silent = np.zeros((len(batch), len(card.features)), bool)
-    silent[np.ix_(foreign | (batch.kind != PROSE), _of(card, lambda signal: signal.language != "any"))] = True
-    silent[np.ix_(batch.kind == VERSE, _of(card, lambda signal: signal.family == "repetition"))] = True
-    silent[batch.kind == FURNITURE] = True
+    silent[np.ix_(foreign, _of(card, _knows))] = True
+    for kind, deaf_to in _DEAF.items():
+        silent[np.ix_(kinds == kind, _of(card, deaf_to))] = True
     return _Scored(documents, batch, *_weigh(batch, extract(batch, verdicts, mind.signals), silent, mind))
+
+
+def _as_read(batch: Batch) -> Ints:
+    """(sentences,) their kinds; items and cues that are sentences are read as prose."""
+    kinds = batch.kind.copy()
+    for i in np.flatnonzero(np.isin(kinds, list(SPOKEN))).tolist():
+        if counts(int(kinds[i]), batch.text[batch.chars[i] : batch.chars[i + 1] - 1]):
+            kinds[i] = PROSE
+    return kinds
+
+
+def _knows(signal: Signal) -> bool:
+    return signal.language != "any"
+
+
+# What is not asked of a kind: of all that is no prose what needs to know the language; verse may say things again. Of
+# prose everything is asked, of the kinds in layout.UNREAD nothing.
+_DEAF: dict[int, Callable[[Signal], bool]] = {
+    HEADING: _knows,
+    LIST: _knows,
+    CUE: _knows,
+    VERSE: lambda signal: _knows(signal) or signal.family == "repetition",
+}
 
 
 def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> _Weighed:
@@ -334,7 +393,8 @@ def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> _
     if mind.reader == "all":
         return _read(batch, extraction, plain, speaks, mind, mind.network.read(batch, speaks))
     # Where the scorecard is unsure of a document, a growing sample of it is read until the verdict is sure.
-    order, wanted = _sampled(batch, speaks), _worth_reading(batch, first, speaks, card)
+    suspect = speaks & (sigmoid(first) >= mind.threshold)
+    order, wanted = _sampled(batch, speaks, suspect), _worth_reading(batch, first, speaks, suspect, card)
     opinion, read, size = None, none, _FIRST_READ
     while (asked := speaks & wanted[batch.document] & (order < size) & ~read).any():
         opinion = mind.network.read(batch, asked).plus(opinion)
@@ -357,17 +417,20 @@ def _read(batch: Batch, extraction: Extraction, plain: Floats, read: Mask, mind:
     return _Weighed(extraction, contributions, sigmoid(intercept + contributions.sum(axis=1)), read)
 
 
-def _sampled(batch: Batch, speaks: Mask) -> Ints:
-    """(sentences,) the place of each in the order in which its document is read: by chance, but always the same."""
+def _sampled(batch: Batch, speaks: Mask, suspect: Mask) -> Ints:
+    """(sentences,) the place of each in the order in which its document is read.
+
+    Those that the scorecard alone flags come first, then the others by chance, but always the same.
+    """
     chance = hash_runs(batch.folded, batch.chars[:-1], batch.chars[1:])
-    order = np.lexsort((chance, ~speaks, batch.document))
+    order = np.lexsort((chance, ~suspect, ~speaks, batch.document))
     place = np.empty(len(batch), np.int64)
     place[order] = np.arange(len(batch)) - batch.documents[batch.document[order]]
     return place
 
 
-def _worth_reading(batch: Batch, odds: Floats, speaks: Mask, card: Scorecard) -> Mask:
-    """(documents,) those whose sentences together are less sound than most, and a few of the others."""
+def _worth_reading(batch: Batch, odds: Floats, speaks: Mask, suspect: Mask, card: Scorecard) -> Mask:
+    """(documents,) those with a flagged sentence, those less sound than most together, and a few of the others."""
     assert card.network is not None
     count = row_sums(speaks, batch.documents)
     mean = row_sums(np.where(speaks, odds, 0.0), batch.documents) / np.maximum(count, 1)
@@ -375,7 +438,8 @@ def _worth_reading(batch: Batch, odds: Floats, speaks: Mask, card: Scorecard) ->
     edges, filled = batch.chars[batch.documents], np.flatnonzero(count)
     drawn = np.zeros(len(count), bool)
     drawn[filled] = hash_runs(batch.folded, edges[filled], edges[filled + 1]) % np.uint64(_ONE_IN) == 0
-    return np.asarray((count > 0) & ((excess >= card.network.unsure) | drawn))
+    flagged = row_sums(suspect, batch.documents) > 0
+    return np.asarray((count > 0) & (flagged | (excess >= card.network.unsure) | drawn))
 
 
 def _surely_clean(batch: Batch, found: _Weighed, speaks: Mask, mind: _Mind) -> Mask:
@@ -445,12 +509,12 @@ def _findings(scored: _Scored, card: Scorecard, flagged: Ints) -> dict[int, tupl
         return dict.fromkeys(flagged.tolist(), ())
     findings: dict[int, list[Finding]] = {i: [] for i in flagged.tolist()}
     order = np.lexsort((columns[2], -columns[1], columns[0]))
-    # Where each sentence stood in its document, from where it stands in the batch.
-    shift = np.concatenate([document.sentences[:, 0] for document in scored.documents]) - batch.chars[:-1]
     for i, _, number, begin, end, value, part in zip(*(column[order].tolist() for column in columns), strict=True):
-        signal, away = EVERY[number], int(shift[i])
-        reason = _reason(signal, batch.text[begin:end])
-        findings[i].append(Finding(signal.name, begin + away, end + away, value, part, reason))
+        held_by, first = int(batch.document[i]), int(batch.chars[i])
+        document, sentence = scored.documents[held_by], i - int(batch.documents[held_by])
+        place = document.place(sentence, begin - first, end - first)
+        reason = _reason(EVERY[number], batch.text[begin:end])
+        findings[i].append(Finding(EVERY[number].name, *place, value, part, reason))
     return {i: tuple(some) for i, some in findings.items()}
 
 
@@ -549,6 +613,12 @@ def _checked_reader(reader: str) -> str:
     if reader not in READERS:
         raise UsageError(f"no reader {_quoted(reader)}: {', '.join(READERS)}")
     return reader
+
+
+def _known(markup: str) -> str:
+    if markup not in MARKUPS:
+        raise UsageError(f"no markup {_quoted(markup)}: {', '.join(MARKUPS)}")
+    return markup
 
 
 def _threshold(threshold: str | float, card: Scorecard) -> float:

@@ -1,44 +1,30 @@
 """Where a text's paragraphs, sentences and tokens stand, in characters of the text that was given.
 
-Nothing is cleaned: `text[start:end]` of every span is what the author wrote. Sentences are found by sentencex,
-paragraph by paragraph; what real pages need besides (lines, list bullets, headings, page furniture) is here.
+Nothing is cleaned: `text[start:end]` of every span is what the author wrote. The blocks of a text are those of
+`garble.layout`; their sentences are found by sentencex, block by block.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import sentencex
 from numpy.typing import NDArray
 
-from garble import lexicon
+from garble import layout
 from garble.alphabet import DIGIT, FOLD, KIND, LETTER, MARK, PUNCTUATION, SPACE, WORD, Codes
+from garble.layout import CUE, HEADING, LIST, PROSE, UNREAD, Block, Span, is_sentence, stops, strip
 
 Ints = NDArray[np.int64]
 # What a long text has one of a sentence, for as long as it is scored.
 Numbers = NDArray[np.int32]
-# First character, one past the last.
-Span = tuple[int, int]
 
-KINDS = ("prose", "heading", "furniture", "verse")
-PROSE, HEADING, FURNITURE, VERSE = range(len(KINDS))
-
-# A heading says its piece in a line; twelve words is about the longest headline news agencies allow.
-_HEADING_WORDS = 12
-# Editors and mailers wrap lines between these widths.
-_WRAP = range(45, 101)
-
-_LINE_ENDS = r"\r\n\v\f\x85\u2028\u2029"
 _UNSAID = re.compile("[\ud800-\udfff]")
-_LINE = re.compile(f"[^{_LINE_ENDS}]+")
-_LINE_END = re.compile(f"[{_LINE_ENDS}]")
-_BREAK = rf"(?>\r\n|[{_LINE_ENDS}])"
-_BLANK = re.compile(rf"{_BREAK}[^\S\r\n]*{_BREAK}")
-_BULLET = re.compile(r"\s*(?:[-*+•‣▪◦·–—]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+")
 _ABBREVIATION = re.compile(r"\b(?:vs|cf|e\.g|i\.e|approx|ca|Nos?)\.$")
 _RUN_TOGETHER = re.compile(r"[a-z][.!?][A-Z]")
 # Characters that are parted at a time; a sentence longer than that is cut.
@@ -53,12 +39,17 @@ _WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
 _QUOTES = '"“”'
 _QUOTE = re.compile(f"[{_QUOTES}]")
 _NO_QUOTES = str.maketrans(_QUOTES, "   ")
-_AFTER_COMMA = re.compile(r"[,;]['\"’”)]*\s+(?!I\b)(\w+)")
-# Lines of verse, of songs and of lists are short and seldom end in a stop; three make a stanza.
-_VERSE_WIDTH, _FEWEST_LINES = 60, 3
-# Share of a text's sentences in recognised stanzas from which the rest is taken for verse too.
-_POEM = 0.2
-_STOP = re.compile(r"[.!?…。！？:;]['\"’”»)\]]*$")
+
+
+class Reading(NamedTuple):
+    """What a sentence says where that is not its own characters: without marks before lines and without markup.
+
+    starts, ends: (characters of text,) where each stands in the document.
+    """
+
+    text: str
+    starts: Numbers
+    ends: Numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +59,7 @@ class Document:
     sentences, paragraphs: (n, 2) character offsets. paragraph: (n,) the paragraph each sentence stands in.
     kind: (n,) index into KINDS. neighbours: (n,) how many sentences its paragraph holds in all.
     total: sentences of the whole document, of which this may be a part.
+    readings: by the number of a sentence, what it says where that is not `text[start:end]`.
     """
 
     text: str
@@ -77,16 +69,37 @@ class Document:
     kind: Numbers
     neighbours: Numbers
     total: int
+    readings: Mapping[int, Reading] = field(default_factory=dict)
 
     def slices(self) -> list[str]:
-        """The sentences' own characters."""
-        return [self.text[start:end] for start, end in self.sentences.tolist()]
+        """What the sentences say: their own characters, but for marks before lines and markup."""
+        said = [self.text[start:end] for start, end in self.sentences.tolist()]
+        for i, reading in self.readings.items():
+            said[i] = reading.text
+        return said
 
     def part(self, first: int, last: int) -> Document:
         """The sentences from `first` to `last`, `last` left out, as a document that knows it is a part."""
         some = slice(first, last)
         columns = self.paragraph[some], self.kind[some], self.neighbours[some]
-        return Document(self.text, self.sentences[some], self.paragraphs, *columns, self.total)
+        readings = {i - first: reading for i, reading in self.readings.items() if first <= i < last}
+        return Document(self.text, self.sentences[some], self.paragraphs, *columns, self.total, readings)
+
+    def only(self, wanted: NDArray[np.bool_]) -> Document:
+        """The wanted sentences as a document of their own; this one where all are wanted."""
+        if wanted.all():
+            return self
+        places = np.cumsum(wanted) - 1
+        columns = self.paragraph[wanted], self.kind[wanted], self.neighbours[wanted]
+        readings = {int(places[i]): reading for i, reading in self.readings.items() if wanted[i]}
+        return Document(self.text, self.sentences[wanted], self.paragraphs, *columns, int(wanted.sum()), readings)
+
+    def place(self, sentence: int, start: int, end: int) -> Span:
+        """Where characters `start` to `end` of what a sentence says stand in the text."""
+        if reading := self.readings.get(sentence):
+            return int(reading.starts[start]), int(reading.ends[max(end - 1, start)])
+        first = int(self.sentences[sentence, 0])
+        return first + start, first + end
 
     def touched(self, spans: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
         """(n,) which sentences share a character with any of the spans [start, end)."""
@@ -105,90 +118,73 @@ def whole(text: str) -> Document:
     return Document(text, span, span, _FIRST, _FIRST, _ALONE, 1)
 
 
-def segment(text: str) -> Document:
-    """The paragraphs and sentences of `text`, and which of them are headings or page furniture."""
-    blocks = list(_blocks(text))
-    paragraphs = [paragraph for block in blocks for paragraph in _unwrapped(text, block)]
+def segment(text: str, markup: str = "auto") -> Document:
+    """The paragraphs and sentences of `text`, read as `markup` (see `garble.layout`), each with its kind."""
+    blocks = layout.blocks(text, markup)
     sentences: list[Span] = []
     owner: list[int] = []
-    for number, (start, end) in enumerate(paragraphs):
-        found = _sentences(text, start, end)
+    readings: dict[int, Reading] = {}
+    for number, block in enumerate(blocks):
+        reading = _reading(text, block)
+        if reading is None:
+            start, end, _ = block.lines[0][0]
+            found = [(start + first, start + last) for first, last in _sentences(text[start:end], block.kind)]
+        else:
+            found = []
+            for first, last in _sentences(reading.text, block.kind):
+                part = Reading(reading.text[first:last], reading.starts[first:last], reading.ends[first:last])
+                span = int(part.starts[0]), int(part.ends[-1])
+                if text[span[0] : span[1]] != part.text:
+                    readings[len(sentences) + len(found)] = part
+                found.append(span)
         sentences += found
         owner += [number] * len(found)
     paragraph = np.array(owner, np.int32)
     return Document(
         text,
         np.array(sentences, np.int64).reshape(-1, 2),
-        np.array(paragraphs, np.int64).reshape(-1, 2),
+        np.array([block[:2] for block in blocks], np.int64).reshape(-1, 2),
         paragraph,
-        _kinds(text, sentences, owner, paragraphs, blocks),
+        _kinds(text, sentences, paragraph, blocks),
         np.bincount(paragraph).astype(np.int32)[paragraph],
         len(sentences),
+        readings,
     )
 
 
-def _lines(text: str) -> Iterator[Span]:
-    """The lines that hold anything, without the spaces around it."""
-    for line in _LINE.finditer(text):
-        start, end = _strip(text, *line.span())
-        if start < end:
-            yield start, end
+def _reading(text: str, block: Block) -> Reading | None:
+    """What a block says and where that stands; None where it is one run of its own characters."""
+    if len(block.lines) == 1 and len(block.lines[0]) == 1 and block.lines[0][0][2] is None:
+        return None
+    said: list[str] = []
+    starts: list[Numbers] = []
+    ends: list[Numbers] = []
+    for line in block.lines:
+        if said:
+            # The line end, and what stands before the next line, is one space.
+            said.append(" ")
+            starts.append(ends[-1][-1:])
+            ends.append(starts[-1] + 1)
+        for start, end, meant in line:
+            said.append(text[start:end] if meant is None else meant)
+            places = np.arange(start, end, dtype=np.int32)
+            starts.append(places if meant is None else np.full(len(meant), start, np.int32))
+            ends.append(places + 1 if meant is None else np.full(len(meant), end, np.int32))
+    return Reading("".join(said), np.concatenate(starts), np.concatenate(ends))
 
 
-def _blocks(text: str) -> Iterator[list[Span]]:
-    """The lines of `text`, as blank ones between them group them."""
-    block: list[Span] = []
-    for line in _lines(text):
-        if block and _BLANK.search(text, block[-1][1], line[0]):
-            yield block
-            block = []
-        block.append(line)
-    if block:
-        yield block
-
-
-def _unwrapped(text: str, block: list[Span]) -> list[Span]:
-    """The lines of a block; a full one that ends in mid-sentence goes on in the next."""
-    width = max((end - start for start, end in block), default=0)
-    joined: list[Span] = []
-    above = 0
-    for start, end in block:
-        full = width in _WRAP and above >= 0.7 * width
-        if joined and full and not _BULLET.match(text, start) and _goes_on(text, joined[-1][1], start):
-            joined[-1] = (joined[-1][0], end)
-        else:
-            joined.append((start, end))
-        above = end - start
-    return joined
-
-
-def _goes_on(text: str, end: int, start: int) -> bool:
-    return text[start].islower() or text[end - 1] not in '.!?…:"”'
-
-
-def _strip(text: str, start: int, end: int) -> Span:
-    piece = text[start:end]
-    filled = piece.strip()
-    if len(filled) == len(piece):
-        return start, end
-    start = end - len(piece.lstrip())
-    return start, start + len(filled)
-
-
-def _sentences(text: str, start: int, end: int) -> list[Span]:
-    """The sentences of one paragraph; a list bullet is no part of its sentence."""
-    if bullet := _BULLET.match(text, start, end):
-        start = bullet.end()
-    # Rust strings hold no lone surrogates, and a wrapped line is one line: same length, same offsets.
-    plain = text[start:end]
-    if not plain.isprintable():
-        plain = _UNSAID.sub("\ufffd", _LINE_END.sub(" ", plain))
+def _sentences(line: str, kind: int) -> list[Span]:
+    """The sentences of what a block says; what is not read is not parted."""
+    if kind in UNREAD:
+        return [(0, len(line))]
+    # Rust strings hold no lone surrogates: same length, same offsets.
+    plain = line if line.isprintable() else _UNSAID.sub("\ufffd", line)
     spans: list[Span] = []
     for first, last in _boundaries(plain):
-        span = _strip(text, start + first, start + last)
+        span = strip(line, first, last)
         if span[0] >= span[1]:
             continue
-        if spans and span[1] - spans[-1][0] <= _WINDOW and _clings(text, spans[-1], span):
+        if spans and span[1] - spans[-1][0] <= _WINDOW and _clings(line, spans[-1], span):
             span = (spans.pop()[0], span[1])
         spans.append(span)
     return spans
@@ -257,48 +253,23 @@ def _clings(text: str, before: Span, span: Span) -> bool:
     return bool(_ABBREVIATION.search(text, max(before[0], before[1] - 12), before[1]))
 
 
-def _kinds(
-    text: str, sentences: list[Span], owner: list[int], paragraphs: list[Span], blocks: list[list[Span]]
-) -> Numbers:
-    """Furniture by its words; headings by their shape, in texts that have prose beside them; verse by its lines."""
-    kinds = np.zeros(len(sentences), np.int32)
-    prose = any(_stops(text, sentence) for sentence in sentences)
-    for i, (start, end) in enumerate(sentences):
-        alone = (start, end) == paragraphs[owner[i]]
-        if not alone or end - start > 120:
-            continue
-        line = text[start:end]
-        if line.strip(" .!:…»›→").lower() in lexicon.words("furniture"):
-            kinds[i] = FURNITURE
-        elif prose and len(line.split()) <= _HEADING_WORDS and not _stops(text, (start, end)):
-            kinds[i] = HEADING
-    stanzas = [(block[0][0], block[-1][1]) for block in blocks if _is_stanza(text[block[0][0] : block[-1][1]])]
-    if not stanzas:
-        return kinds
-    place = np.array([start for start, _ in sentences], np.int64)
-    for first, last in stanzas:
-        kinds[(place >= first) & (place < last) & (kinds != FURNITURE)] = VERSE
-    # A poem has stanzas that do not show it.
-    verse, rest = kinds == VERSE, kinds == PROSE
-    if verse.sum() >= _POEM * (verse.sum() + rest.sum()):
-        kinds[rest] = VERSE
+def _kinds(text: str, sentences: list[Span], owner: Numbers, blocks: list[Block]) -> Numbers:
+    """Those of the blocks; and in texts that have prose, lines of it that are no sentences are headings.
+
+    In a text that has no sentence at all, lines and items are its prose.
+    """
+    kinds = np.array([block.kind for block in blocks], np.int32)[owner]
+    prose = any(
+        stops(text[max(start, end - 4) : end])
+        for (start, end), kind in zip(sentences, kinds.tolist(), strict=True)
+        if kind in (PROSE, LIST, CUE)
+    )
+    alone = np.bincount(owner, minlength=len(blocks)) == 1
+    for i, (number, kind) in enumerate(zip(owner.tolist(), kinds.tolist(), strict=True)):
+        if alone[number] and kind in (PROSE, LIST) and not is_sentence(layout.says(text, blocks[number])):
+            heads_list = kind == PROSE and number + 1 < len(blocks) and blocks[number + 1].kind == LIST
+            kinds[i] = HEADING if heads_list or (prose and kind == PROSE) else LIST if prose else PROSE
     return kinds
-
-
-def _stops(text: str, sentence: Span) -> bool:
-    return bool(_STOP.search(text[max(sentence[0], sentence[1] - 4) : sentence[1]]))
-
-
-def _is_stanza(block: str) -> bool:
-    lines = [line.strip() for line in block.splitlines() if line.strip()]
-    short = sum(len(line) <= _VERSE_WIDTH for line in lines)
-    open_ended = sum(line[-1] not in ".!?…" for line in lines)
-    if len(lines) >= _FEWEST_LINES and short == len(lines) and 2 * open_ended >= len(lines):
-        return True
-    # "..., And all the": a small word with a capital after a comma, every fourth time and twice at the least.
-    words = _AFTER_COMMA.findall(block)
-    turns = sum(word.istitle() and word.lower() in lexicon.words("function_words") for word in words)
-    return bool(turns >= 2 and turns >= len(words) / 4)
 
 
 def tokenize(codes: Codes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

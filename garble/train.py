@@ -22,11 +22,12 @@ from garble.data import Record, by_document, clean_texts, post_edited, read_reco
 from garble.deep.reader import FILES as READER_FILES
 from garble.deep.reader import Reader
 from garble.deep.reader import load as load_reader
+from garble.layout import KINDS, PROSE
 from garble.lm import LanguageModel
 from garble.model import Network, Pooling, Scorecard, logit, sigmoid
 from garble.scorer import Scorer, folder_of
 from garble.signals import FEATURES, FEATURES_READ, PLACES, SIGNALS, extract, heard
-from garble.text import KINDS, PROSE, Document, segment, whole
+from garble.text import Document, segment, whole
 
 Log = Callable[[str], None]
 
@@ -118,7 +119,8 @@ _CHARACTERS_READ, _CHARACTERS_OF_PANEL = 120_000, 200_000
 # Share of human documents that a network reads where the scorecard is unsure.
 _READ = 0.1
 
-_LICENSED = ("poetry", "dialect fiction")
+# Kinds that may cost twice as much: they break the rules of English on purpose, or for want of practice.
+_LICENSED = ("poetry", "dialect fiction", "learner sentence")
 
 # Shares of human sentences that each threshold may flag.
 COSTS = {"strict": 0.001, "balanced": 0.01, "loose": 0.05}
@@ -334,7 +336,7 @@ def first_odds(card: Scorecard, x: Floats) -> Floats:
 def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
     """For each named threshold the lowest score that no kind of human text reaches more often than it may.
 
-    panel: for each kind the scores of its sentences. Verse and dialect may cost twice as much as the others.
+    panel: for each kind the scores of its sentences. Those of `_LICENSED` may cost twice as much as the others.
     """
     return {
         name: max(_reached_by(scores, share * (2 if kind in _LICENSED else 1)) for kind, scores in panel.items())
@@ -403,9 +405,7 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         card = extended(card, x, y, FEATURES_READ, pairs).sealed(part)
         card.save(part / "scorecard.json")
         log("reading the panels")
-        panel = panel_of(data)
-        off, read = (panel_scores(Scorer(part, 1.0, reader=mode), panel) for mode in ("off", "all"))
-        card = aligned(card, read, thresholds_of(off))
+        card = aligned(card, panel_scores(Scorer(part, 1.0), panel_of(data)), plain.card.thresholds)
         card.save(part / "scorecard.json")
         log("pooling documents")
         pooling = fit_pooling(Scorer(part, 1.0), data, Random(seed), _CHARACTERS_READ)

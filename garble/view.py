@@ -23,11 +23,11 @@ from itertools import accumulate, groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 from garble.errors import UsageError
+from garble.layout import KINDS, PROSE
 from garble.prefilter import BINS, reason
 from garble.report import Finding, Report, ScoredSentence
 from garble.scorer import Scorer
 from garble.signals import SIGNALS
-from garble.text import KINDS, PROSE
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -1,4 +1,4 @@
-"""How the network is taught: the pairs it learns from, that rounding while taught is rounding when read, and resuming."""
+"""How the network is taught: from which pairs, rounded as when it reads, and resumed where it was stopped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import lzma
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,13 +23,13 @@ pytest.importorskip("safetensors")
 pytest.importorskip("rapidfuzz")
 pytest.importorskip("lemminflect")
 
-import torch  # noqa: E402
-from safetensors.torch import load_file, save_file  # noqa: E402
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers  # noqa: E402
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from garble.data import by_document  # noqa: E402
-from garble.deep import contrasts, lessons, network, pieces, shipping, training, weights  # noqa: E402
-from garble.deep.reader import session  # noqa: E402
+from garble.data import by_document
+from garble.deep import contrasts, lessons, network, pieces, shipping, training, weights
+from garble.deep.reader import session
 
 WIDTH, LAYERS, HEADS, INNER = 64, 2, 4, 128
 CLEAN = "The minister said the plan was good."
@@ -87,6 +88,15 @@ def published_encoder(vocabulary: int) -> dict[str, torch.Tensor]:
     return found
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """So small a network is taught fastest by one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a stage starts from: lessons, tokenizer, rows and the published encoder."""
@@ -96,7 +106,8 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     published_tokenizer(work / "published.json")
     vocabulary = pieces.load(work / "published.json").get_vocab_size()
     save_file(published_encoder(vocabulary), work / "published.safetensors")
-    tokenizer, rows = pieces.pruned(work / "published.json", [pair["clean"] for pair in PAIRS] * 3 + [DAMAGED] * 3, 3)
+    texts = [pair[side] for pair in PAIRS for side in ("clean", "damaged")]
+    tokenizer, rows = pieces.pruned(work / "published.json", texts * 3, 3)
     tokenizer.save(str(work / "tokenizer.json"))
     np.save(work / "rows.npy", rows)
     lessons.pack(work / "contrasts.jsonl.xz", tokenizer).save(work / "lessons.npz.xz")
@@ -288,7 +299,7 @@ def test_pairs_are_packed_with_what_is_wrong_in_them(material: Path) -> None:
     packed = lessons.load(material / "lessons.npz.xz")
     tokenizer = pieces.load(material / "tokenizer.json")
     assert packed.kind.tolist() == [lessons.MADE, lessons.GUESS, 2 + lessons.PAIRS.index("et-en")]
-    sentences = [packed.ids[a:b].tolist() for a, b in zip(packed.rows[:-1], packed.rows[1:], strict=True)]
+    sentences = [packed.ids[a:b].tolist() for a, b in pairwise(packed.rows)]
     texts = [pair[side] for pair in PAIRS for side in ("clean", "damaged")]
     assert sentences == [ids for ids, _ in pieces.encode(texts, tokenizer)]
     wrong = [tokenizer.id_to_token(i) for i in packed.ids[packed.wrong]]
@@ -471,7 +482,7 @@ def test_a_stage_that_is_done_is_skipped(taught: training.Room, monkeypatch: pyt
     assert {path: path.read_bytes() for path in taught.work.glob("*.safetensors")} == before
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Somebody stops the program."""
 
 
@@ -486,10 +497,10 @@ def test_what_was_stopped_ends_with_the_same_weights(
     def stop(line: str) -> None:
         told.append(line)
         if line.startswith(last):
-            raise Stopped
+            raise StoppedError
 
     stages = ("trunk", "large", "small-trunk", "small")
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         training.teach(room_in(material, tmp_path, stop), stages)
     stopped_in = last.split()[0]
     assert not (tmp_path / f"{stopped_in}.safetensors").exists()
@@ -526,7 +537,7 @@ def test_a_batch_of_one_sentence_or_many_is_read_alike(taught: training.Room) ->
     ids = rng.integers(4, module.shape.pieces, lengths.sum()).astype(np.uint16)
     rows = np.concatenate([[0], np.cumsum(lengths)])
     odds, wholes = training.read(module, ids, rows, size=256)
-    for i, (begin, end) in enumerate(zip(rows[:-1], rows[1:], strict=True)):
+    for i, (begin, end) in enumerate(pairwise(rows)):
         alone, whole = training.read(module, ids[begin:end], np.array([0, end - begin]))
         assert odds[begin:end] == pytest.approx(alone, abs=0.05)
         assert wholes[i] == pytest.approx(whole[0], abs=0.05)

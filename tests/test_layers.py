@@ -20,7 +20,7 @@ FLOORS = [
     {"scorer", "train", "own", "cost"},
     {"signals", "deep"},
     {"batch", "model", "report", "corrupt", "estimation", "lm", "periodic"},
-    {"text", "io", "data", "lexicon", "alphabet", "language", "stats", "errors"},
+    {"text", "io", "data", "lexicon", "alphabet", "language", "stats", "errors", "layout"},
 ]
 FLOOR = {name: len(FLOORS) - number for number, names in enumerate(FLOORS) for name in names}
 
@@ -37,7 +37,13 @@ NEIGHBOURS = {
     ("estimation", "lm"),
     ("io", "errors"),
     ("text", "alphabet"),
-    ("text", "lexicon"),
+    ("text", "layout"),
+    ("layout", "lexicon"),
+    ("layout", "html"),
+    ("layout", "markdown"),
+    ("html", "layout"),
+    ("markdown", "html"),
+    ("markdown", "layout"),
     ("lexicon", "alphabet"),
     ("stats", "alphabet"),
 }
@@ -46,6 +52,7 @@ NEIGHBOURS = {
 UPWARD = {("report", "view")}
 
 HEAVY = {"jinja2", "markupsafe", "sklearn", "scipy", "langdetect", "textstat", "rich", "backports", "compression"}
+HEAVY |= {"markdown_it"}
 HEAVY |= {"datasets", "datatrove", "pandas", "polars", "pyarrow", "pyspark", "ray"}
 HEAVY |= {"onnx", "onnxruntime", "tokenizers", "torch"}
 # What a module is for is no burden to it: whoever imports the integration has the library.

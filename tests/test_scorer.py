@@ -221,7 +221,7 @@ def test_headings_and_furniture_do_not_make_a_document_garbled(scorer: Scorer) -
     lines = [heading, *ARTICLE[:4], "Read more", heading, *ARTICLE[4:8], "Advertisement"]
     report = scorer.score("\n\n".join(lines))
     kinds = [sentence.kind for sentence in report.sentences]
-    assert kinds == ["heading", *["prose"] * 4, "furniture", "heading", *["prose"] * 4, "furniture"]
+    assert kinds == ["heading", *["prose"] * 4, "boilerplate", "heading", *["prose"] * 4, "boilerplate"]
     headings = [sentence.score for sentence in report.sentences if sentence.kind == "heading"]
     assert report.score == pytest.approx(scorer.score("\n\n".join(ARTICLE[:8])).score, abs=0.02)
     assert report.score < min(headings)
@@ -230,13 +230,13 @@ def test_headings_and_furniture_do_not_make_a_document_garbled(scorer: Scorer) -
 
 def test_a_page_of_furniture_alone_scores_nothing(scorer: Scorer) -> None:
     report = scorer.score("Home\n\nRead more\n\nRead more\n\nRead more")
-    assert {sentence.kind for sentence in report.sentences} == {"furniture"}
+    assert {sentence.kind for sentence in report.sentences} == {"boilerplate"}
     assert report.score == 0
 
 
 def test_nothing_is_found_in_furniture(harsh: Scorer) -> None:
     report = harsh.score("He came home, and she left.\n\nRead more :\n\nHome :")
-    assert [sentence.kind for sentence in report.sentences] == ["prose", "furniture", "furniture"]
+    assert [sentence.kind for sentence in report.sentences] == ["prose", "boilerplate", "boilerplate"]
     assert [sentence.findings for sentence in report.sentences[1:]] == [(), ()]
 
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from garble.alphabet import encode
-from garble.text import KINDS, segment, tokenize, whole
+from garble.layout import KINDS
+from garble.text import segment, tokenize, whole
 
-BULLET = re.compile(r"[-*+•‣▪◦·–—]|\(?\d{1,3}[.)]|\(?[a-z][.)]")
+MARKS = re.compile(r"(?:[-*+•‣▪◦·–—>#;%/]|\(?\d{1,3}[.)]|\(?[a-z][.)])*")
 
 
 def fails(reason: str) -> pytest.MarkDecorator:
@@ -31,11 +32,15 @@ LONG = {
 
 
 def check_sentences(text: str) -> None:
-    document = segment(text)
+    document = segment(text, "text")
     paragraphs, sentences = document.paragraphs.tolist(), document.sentences.tolist()
     assert document.text == text
-    assert document.slices() == [text[start:end] for start, end in sentences]
-    assert len(sentences) == len(document.paragraph) == len(document.kind)
+    assert len(document.slices()) == len(sentences) == len(document.paragraph) == len(document.kind)
+    for i, ((start, end), said) in enumerate(zip(sentences, document.slices(), strict=True)):
+        for place, char in enumerate(said):
+            first, last = document.place(i, place, place + 1)
+            assert start <= first < last <= end
+            assert char in (text[first:last], " ")
     for spans in (paragraphs, sentences):
         edges = [edge for span in spans for edge in span]
         assert edges == sorted(edges)
@@ -43,11 +48,9 @@ def check_sentences(text: str) -> None:
     for (start, end), owner in zip(sentences, document.paragraph.tolist(), strict=True):
         assert paragraphs[owner][0] <= start
         assert end <= paragraphs[owner][1]
-    # What stands in no paragraph is space; what stands in a paragraph and no sentence is its bullet.
-    assert not uncovered(text, paragraphs, 0, len(text))
-    for start, end in paragraphs:
-        left = uncovered(text, sentences, start, end)
-        assert not left or (BULLET.fullmatch(left) and text.startswith(left, start))
+    # What stands in no sentence is space, or a mark before a line.
+    left = uncovered(text, sentences, 0, len(text))
+    assert MARKS.fullmatch(left)
 
 
 def uncovered(text: str, spans: list[list[int]], start: int, end: int) -> str:
@@ -180,7 +183,8 @@ def test_token_examples(text: str, expected: str) -> None:
 )
 def test_sentence_examples(marked: str) -> None:
     expected = [sentence.strip() for sentence in marked.split("|")]
-    assert segment(marked.replace("|", "")).slices() == expected
+    # A line end within a sentence reads as a space.
+    assert segment(marked.replace("|", "")).slices() == [" ".join(sentence.split()) for sentence in expected]
 
 
 @pytest.mark.parametrize("bullet", ["-", "*", "•", "–", "1.", "12)", "(3)", "(a)", "b)"])
@@ -194,16 +198,16 @@ def kinds(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("line", ["Read more", "READ MORE »", "Advertisement", "Skip to main content"])
-def test_lines_of_the_page_are_furniture(line: str) -> None:
+def test_lines_of_the_page_are_boilerplate(line: str) -> None:
     assert kinds(f"He came home. He slept.\n\n{line}\n\nShe left.") == [
         "prose",
         "prose",
-        "furniture",
+        "boilerplate",
         "prose",
     ]
 
 
-def test_furniture_words_inside_a_paragraph_are_prose() -> None:
+def test_boilerplate_words_inside_a_paragraph_are_prose() -> None:
     assert kinds("He was at home. Home. She came home.") == ["prose"] * 3
 
 

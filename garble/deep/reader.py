@@ -39,7 +39,8 @@ class Reader:
         chosen = np.flatnonzero(asked & (np.diff(batch.tokens) > 0))
         spans = zip(batch.chars[chosen].tolist(), (batch.chars[chosen + 1] - 1).tolist(), strict=True)
         texts = [batch.text[start:end] for start, end in spans]
-        for sentence, (token, verdicts, whole) in zip(chosen.tolist(), self.verdicts(batch, chosen, texts), strict=True):
+        found_in = self.verdicts(batch, chosen, texts)
+        for sentence, (token, verdicts, whole) in zip(chosen.tolist(), found_in, strict=True):
             # A word is as wrong as the worst of its pieces.
             first, last = batch.tokens[sentence], batch.tokens[sentence + 1]
             if len(token):
@@ -111,7 +112,8 @@ def load(folder: Path, card: Scorecard) -> Reader:
         found = session(raw["network.onnx"], raw["network.npz"])
     # onnxruntime has exceptions of its own for each of its ten ways to fail.
     except Exception as error:
-        raise ModelError(f"{folder}: network.onnx and network.npz are no network ({' '.join(str(error).split())[:200]})") from error
+        problem = " ".join(str(error).split())[:200]
+        raise ModelError(f"{folder}: network.onnx and network.npz are no network ({problem})") from error
     return Reader(found, tokenizer, np.array(card.network.usual))
 
 

@@ -95,7 +95,8 @@ class GarbleAnnotator(PipelineStep):  # type: ignore[misc]
         """The documents as they come, annotated."""
         for batch in batched(data, self.batch_size):
             with self.track_time("batch"):
-                reports = list(Scorer(self.model, self.threshold, reader="unsure").score_many(doc.text for doc in batch))
+                scorer = Scorer(self.model, self.threshold, reader="unsure")
+                reports = list(scorer.score_many(doc.text for doc in batch))
             for doc, report in zip(batch, reports, strict=True):
                 found = doc.metadata["garble"] = annotation(report)
                 self.stat_update(StatHints.total)
