@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from itertools import pairwise, repeat, starmap
@@ -59,6 +60,8 @@ _LEAST_CONTRIBUTION = 0.25
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
 _FEW_WORDS = 8
 _WITHOUT = "without {}: every score lacks their part, and what the thresholds promise holds with it"
+# Share of a document in loops beyond their first turn, and the score that comes to.
+_LOOPED, _LOOPED_SCORE = (0.1, 0.2), (0.0, 0.999)
 # Which sentences a network reads.
 READERS = ("all", "unsure", "off")
 # Of a document that is worth reading so many sentences are read at first, then twice as many, and so on.
@@ -153,20 +156,22 @@ class Scorer:
         return np.concatenate(scores)
 
     def _reports(self, documents: list[Document]) -> Iterator[Report]:
+        found = loops_of([document.text for document in documents])
+        documents = [replace(document, loops=loops) for document, loops in zip(documents, found, strict=True)]
         # What is no prose is scored apart from it, and so changes nothing there.
         voices = [_voices(document) for document in documents]
         main, aside = ([document.only(heard) for document, heard in zip(documents, some, strict=True)]
                        for some in zip(*voices, strict=True))  # fmt: skip
         languages, spoken, read = self._said(main)
         besides = self._said(aside)[1] if any(len(document.sentences) for document in aside) else [[]] * len(aside)
-        loops = loops_of([document.text for document in documents])
-        parts = zip(documents, languages, read, loops, spoken, besides, strict=True)
-        for document, code, starts, found, prose, others in parts:
+        parts = zip(documents, languages, read, spoken, besides, strict=True)
+        for document, code, starts, prose, others in parts:
             said = prose + others
             if len(said) < len(document.sentences) or others:
                 said = sorted([*said, *self._unread(document)], key=lambda sentence: sentence.start)
-            score = document_score(said, self.card, [sentence.start in starts for sentence in said])
-            yield self._report(document.text, code, tuple(said), score, looped_share(found, len(document.text)))
+            looped = looped_share(document.loops or (), len(document.text))
+            score = document_score(said, self.card, [sentence.start in starts for sentence in said], looped)
+            yield self._report(document.text, code, tuple(said), score, looped)
 
     def _said(self, documents: list[Document]) -> tuple[list[str], list[list[ScoredSentence]], list[set[int]]]:
         """The languages of documents, their scored sentences, and where those begin that the network has read."""
@@ -271,8 +276,12 @@ class _Scored(NamedTuple):
     read: Mask
 
 
-def document_score(sentences: Sequence[ScoredSentence], card: Scorecard, read: Sequence[bool]) -> float:
-    """The larger of what its worst sentences reach and what all its sentences come to together.
+def document_score(
+    sentences: Sequence[ScoredSentence], card: Scorecard, read: Sequence[bool], looped: float = 0.0
+) -> float:
+    """The largest of what its loops, its worst sentences, and all its sentences together come to.
+
+    Loops: a document of which a fifth stands in loops beyond their first turn is garbled at every threshold.
 
     The worst: the score that a tenth of the document's prose reaches, counted in characters, and two of its sentences
     where there are more than three. So a single loop in a long article makes a garbled passage only. Together: see
@@ -282,8 +291,9 @@ def document_score(sentences: Sequence[ScoredSentence], card: Scorecard, read: S
     not count; a document without prose scores 0. read: (sentences,) which the network has read.
     """
     is_prose = np.array([counts(sentence.kind, sentence.text) for sentence in sentences], bool)
+    by_loops = float(np.interp(looped, _LOOPED, _LOOPED_SCORE))
     if not is_prose.any():
-        return 0.0
+        return by_loops
     sizes = np.array([s.end - s.start for s in sentences])[is_prose]
     scores = np.array([s.score for s in sentences])[is_prose]
     pooled, pooling = scores, card.pooling
@@ -295,8 +305,8 @@ def document_score(sentences: Sequence[ScoredSentence], card: Scorecard, read: S
     place = max(int(np.searchsorted(reached, _WORST_SHARE * reached[-1])), int(several))
     worst = float(scores[place])
     if pooling is None or not several:
-        return worst
-    return max(pooling.score(pooled), worst if worst >= card.thresholds.get("loose", 0.0) else 0.0)
+        return max(by_loops, worst)
+    return max(by_loops, pooling.score(pooled), worst if worst >= card.thresholds.get("loose", 0.0) else 0.0)
 
 
 def _voices(document: Document) -> tuple[Mask, Mask]:

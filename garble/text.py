@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from garble import layout
 from garble.alphabet import DIGIT, FOLD, KIND, LETTER, MARK, PUNCTUATION, SPACE, WORD, Codes
 from garble.layout import CUE, HEADING, LIST, PROSE, UNREAD, Block, Span, is_sentence, stops, strip
+from garble.periodic import Loop
 
 Ints = NDArray[np.int64]
 # What a long text has one of a sentence, for as long as it is scored.
@@ -60,6 +61,7 @@ class Document:
     kind: (n,) index into KINDS. neighbours: (n,) how many sentences its paragraph holds in all.
     total: sentences of the whole document, of which this may be a part.
     readings: by the number of a sentence, what it says where that is not `text[start:end]`.
+    loops: those of the whole text, or None where nobody has looked for them yet.
     """
 
     text: str
@@ -70,6 +72,7 @@ class Document:
     neighbours: Numbers
     total: int
     readings: Mapping[int, Reading] = field(default_factory=dict)
+    loops: tuple[Loop, ...] | None = None
 
     def slices(self) -> list[str]:
         """What the sentences say: their own characters, but for marks before lines and markup."""
@@ -83,7 +86,7 @@ class Document:
         some = slice(first, last)
         columns = self.paragraph[some], self.kind[some], self.neighbours[some]
         readings = {i - first: reading for i, reading in self.readings.items() if first <= i < last}
-        return Document(self.text, self.sentences[some], self.paragraphs, *columns, self.total, readings)
+        return Document(self.text, self.sentences[some], self.paragraphs, *columns, self.total, readings, self.loops)
 
     def only(self, wanted: NDArray[np.bool_]) -> Document:
         """The wanted sentences as a document of their own; this one where all are wanted."""
@@ -92,7 +95,8 @@ class Document:
         places = np.cumsum(wanted) - 1
         columns = self.paragraph[wanted], self.kind[wanted], self.neighbours[wanted]
         readings = {int(places[i]): reading for i, reading in self.readings.items() if wanted[i]}
-        return Document(self.text, self.sentences[wanted], self.paragraphs, *columns, int(wanted.sum()), readings)
+        total = int(wanted.sum())
+        return Document(self.text, self.sentences[wanted], self.paragraphs, *columns, total, readings, self.loops)
 
     def place(self, sentence: int, start: int, end: int) -> Span:
         """Where characters `start` to `end` of what a sentence says stand in the text."""
@@ -100,6 +104,16 @@ class Document:
             return int(reading.starts[start]), int(reading.ends[max(end - 1, start)])
         first = int(self.sentences[sentence, 0])
         return first + start, first + end
+
+    def looped(self, loops: Sequence[Loop]) -> list[NDArray[np.bool_]]:
+        """For each of `slices` which of its characters stand in a loop beyond its first turn."""
+        again = np.zeros(len(self.text), bool)
+        for loop in loops:
+            again[loop.first_end : loop.end] = True
+        said = [again[start:end] for start, end in self.sentences.tolist()]
+        for i, reading in self.readings.items():
+            said[i] = again[reading.starts]
+        return said
 
     def touched(self, spans: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
         """(n,) which sentences share a character with any of the spans [start, end)."""

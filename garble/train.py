@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from garble.deep.reader import load as load_reader
 from garble.layout import KINDS, PROSE
 from garble.lm import LanguageModel
 from garble.model import Network, Pooling, Scorecard, logit, sigmoid
-from garble.scorer import Scorer, folder_of
+from garble.scorer import Scorer
 from garble.signals import FEATURES, FEATURES_READ, PLACES, SIGNALS, extract, heard
 from garble.text import Document, segment, whole
 
@@ -163,7 +163,9 @@ def features_of(documents: Iterable[Document], lm: LanguageModel, reader: Reader
     return np.concatenate(features), np.concatenate(prose)
 
 
-def labelled_documents(data: Path, rng: Random, without: str = "", deep: bool = False) -> tuple[list[Document], Mask]:
+def labelled_documents(
+    data: Path, rng: Random, without: str = "", deep: bool = False, characters: int = _CHARACTERS_A_KIND
+) -> tuple[list[Document], Mask]:
     """What the scorecard learns from: human documents partly corrupted, bad and sound machine translation.
 
     And which of all their sentences are garbled. without: a language pair ("ro-en") that is left out, so that a figure
@@ -172,7 +174,7 @@ def labelled_documents(data: Path, rng: Random, without: str = "", deep: bool = 
     """
     documents: list[Document] = []
     labels: list[Mask] = []
-    for text in human_texts(data, rng, _CHARACTERS_READ if deep else _CHARACTERS_A_KIND):
+    for text in human_texts(data, rng, characters):
         document, garbled = corrupted_document(text, rng)
         # Half of them sentence by sentence, so that standing alone is no mark of either class.
         documents += alone(document) if rng.random() < 0.5 else [document]
@@ -256,25 +258,32 @@ def fit_scorecard(
     return card, make_pipeline(spline, regression)
 
 
-def extended(
-    card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs: tuple[Floats, Floats]
-) -> Scorecard:
-    """A scorecard that also weighs a network's features; what it says of sentences that are not read stays.
+class Added(NamedTuple):
+    """What `fitted_on_top` found. knots, weights: (features, knots a feature). scale, shift: of the log-odds before."""
 
-    x: (sentences, features) in the order of an extraction, those of `names` last; pairs: likewise, as in
-    `fit_scorecard`. The card's own log-odds count as one more feature, with a factor of `_LEAST_SCALE` or more.
+    knots: Floats
+    weights: Floats
+    scale: float
+    shift: float
+
+
+def fitted_on_top(
+    odds: tuple[Floats, Floats, Floats], x: tuple[Floats, Floats, Floats], y: Mask, scales: tuple[float, float | None]
+) -> Added:
+    """What more features are worth on top of a scorecard: splines of degree 1 that never fall.
+
+    odds, x: of sentences (n,), (n, features), and of pairs of which the first side is to score above the second.
+    y: (n,) which sentences are garbled. scales: the least and the most that the odds may be multiplied by.
     """
     from scipy.optimize import minimize
     from sklearn.preprocessing import SplineTransformer
 
-    assert card.network is not None
-    more = [PLACES[name] for name in names]
-    knots = np.stack([knots_of(column) for column in x[:, more].T])
-    spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant").fit(x[:, more])
-    # A spline's values at its knots are sums of steps of 0 or more: what a network doubts more never counts less.
-    steps = np.kron(np.eye(len(names)), np.tril(np.ones((knots.shape[1], knots.shape[1]))))
+    knots = np.stack([knots_of(column) for column in x[0].T])
+    spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant").fit(x[0])
+    # A spline's values at its knots are sums of steps of 0 or more: what is doubted more never counts less.
+    steps = np.kron(np.eye(len(knots)), np.tril(np.ones((knots.shape[1], knots.shape[1]))))
     rows, worse, better = (
-        np.column_stack([first_odds(card, some), spline.transform(some[:, more]) @ steps]) for some in (x, *pairs)
+        np.column_stack([before, spline.transform(some) @ steps]) for before, some in zip(odds, x, strict=True)
     )
     # A sound sentence counts with its signs turned, so that all that is shown is to come out above 0.
     sign = np.concatenate([np.where(y, 1.0, -1.0), np.ones(len(worse))])
@@ -287,19 +296,49 @@ def extended(
         total = weight @ np.logaddexp(0, -odds) + weights[1:] @ weights[1:] / (2 * _STRENGTH)
         return float(total), shown.T @ slope + np.append(0.0, weights[1:]) / _STRENGTH
 
-    start = np.append(1.0, np.zeros(shown.shape[1] - 1))
+    start = np.append(max(scales[0], 1.0), np.zeros(shown.shape[1] - 1))
     free = np.arange(len(start) - 1) % knots.shape[1] == 0
-    bounds = [(_LEAST_SCALE, None), *((None, None) if at else (0.0, None) for at in free.tolist())]
+    bounds = [scales, *((None, None) if at else (0.0, None) for at in free.tolist())]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 3000}).x
     weights = (steps @ found[1:]).reshape(knots.shape)
-    # On a typical clean sentence each of them adds nothing.
-    usual = np.array([np.interp(0.0, knots[j], weights[j]) for j in range(len(names))])
+    # Where a feature is 0 it adds nothing.
+    usual = np.array([np.interp(0.0, row, values) for row, values in zip(knots, weights, strict=True)])
+    return Added(knots, weights - usual[:, None], float(found[0]), float(usual.sum()))
+
+
+def extended(
+    card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs: tuple[Floats, Floats]
+) -> Scorecard:
+    """A scorecard that also weighs a network's features; what it says of sentences that are not read stays.
+
+    x: (sentences, features) in the order of an extraction, those of `names` last; pairs: likewise, as in
+    `fit_scorecard`. The card's own log-odds are multiplied by `_LEAST_SCALE` or more.
+    """
+    assert card.network is not None
+    more = [PLACES[name] for name in names]
+    odds = first_odds(card, x), first_odds(card, pairs[0]), first_odds(card, pairs[1])
+    added = fitted_on_top(odds, (x[:, more], pairs[0][:, more], pairs[1][:, more]), y, (_LEAST_SCALE, None))
+    network = replace(card.network, scale=added.scale, intercept=added.shift)
+    return replace(_with(card, names, added), network=network)
+
+
+def with_signal(card: Scorecard, names: tuple[str, ...], data: Path, lm: LanguageModel, rng: Random) -> Scorecard:
+    """A scorecard that also weighs the features of new signals, on top of what it says, which stays as it is."""
+    documents, y = labelled_documents(data, rng, characters=_CHARACTERS_READ)
+    features, prose = features_of(documents, lm)
+    x, y = features[prose], y[prose]
+    more = [PLACES[name] for name in names]
+    none = np.zeros((0, len(more)))
+    added = fitted_on_top((first_odds(card, x), none[:, 0], none[:, 0]), (x[:, more], none, none), y, (1.0, 1.0))
+    return replace(_with(card, names, added), intercept=card.intercept + added.shift)
+
+
+def _with(card: Scorecard, names: tuple[str, ...], added: Added) -> Scorecard:
     return replace(
         card,
         features=card.features + names,
-        knots=np.concatenate([card.knots, knots]),
-        weights=np.concatenate([card.weights, weights - usual[:, None]]),
-        network=replace(card.network, scale=float(found[0]), intercept=float(usual.sum())),
+        knots=np.concatenate([card.knots, added.knots]),
+        weights=np.concatenate([card.weights, added.weights]),
     )
 
 
@@ -391,7 +430,7 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         plain = Scorer(base, reader="off")
         for file in READER_FILES:
             (part / file).write_bytes((network / file).read_bytes())
-        own = (out / "lm.npz").resolve() == (folder_of(base) / "lm.npz").resolve()
+        own = (out / "lm.npz").is_file()
         header = Network("" if own else base, ((0.0, 1.0),) * 3)
         card = replace(plain.card, name=out.resolve().name, network=header)
         if own:
@@ -420,7 +459,7 @@ def deep_rows(
     data: Path, lm: LanguageModel, reader: Reader, rng: Random, without: str = ""
 ) -> tuple[Floats, Mask, tuple[Floats, Floats]]:
     """Features, labels and contrasts for a scorecard with a network, from what that was not taught with."""
-    documents, garbled = labelled_documents(data, rng, without, deep=True)
+    documents, garbled = labelled_documents(data, rng, without, deep=True, characters=_CHARACTERS_READ)
     features, prose = features_of(documents, lm, reader)
     return features[prose], garbled[prose], contrasts(data, lm, without, reader)
 

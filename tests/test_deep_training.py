@@ -166,16 +166,16 @@ to drink, Booze|sip
 
 
 TABLE = {
-    "register": Counter({"record": 4, "enrol": 1}),
+    "register": Counter({"record": 4, "list": 1}),
     "vote": Counter({"tune": 1}),
     "cow": Counter({"cattle": 9}),
 }
-KNOWN = {"records", "recorded", "recording", "enrolled", "tune", "tunes", "tuned", "record"}
+KNOWN = {"records", "recorded", "recording", "listed", "tune", "tunes", "tuned", "record"}
 
 
 def test_a_substitute_has_the_inflection_of_the_word_and_the_root_of_its_count() -> None:
     substitutes = contrasts.Substitutes(TABLE, KNOWN)
-    assert substitutes.of("registered") == (["recorded", "enrolled"], [2.0, 1.0])
+    assert substitutes.of("registered") == (["recorded", "listed"], [2.0, 1.0])
     assert substitutes.of("votes") == (["tunes"], [1.0])
     # "cattle" is no word of the corpus, "minister" has no other.
     assert substitutes.of("cows")[0] == substitutes.of("minister")[0] == []
@@ -187,7 +187,7 @@ def test_substituting_changes_content_words_alone(seed: int) -> None:
     found = contrasts.substitute(sentence, Random(seed), contrasts.Substitutes(TABLE, KNOWN))
     assert found is not None
     changed = [(old, new) for old, new in zip(sentence.split(), found.split(), strict=True) if old != new]
-    allowed = {"Votes": {"Tunes"}, "registered": {"recorded", "enrolled"}, "vote.": {"tune."}}
+    allowed = {"Votes": {"Tunes"}, "registered": {"recorded", "listed"}, "vote.": {"tune."}}
     assert changed
     # A capital within a sentence is a name's.
     assert all(new in allowed[old] for old, new in changed)
@@ -504,11 +504,10 @@ def test_what_was_stopped_ends_with_the_same_weights(
         training.teach(room_in(material, tmp_path, stop), stages)
     stopped_in = last.split()[0]
     assert not (tmp_path / f"{stopped_in}.safetensors").exists()
-    # The entry is logged before the checkpoint of its step.
-    first = int(last.split()[1][0])
     told.clear()
     training.teach(room_in(material, tmp_path, told.append), stages)
-    assert told[0].startswith(f"{stopped_in} {max(first, 1)}/")
+    # The entry is logged before the checkpoint of its step, so that step is taken again, and none before it.
+    assert told[0].startswith(last)
     assert not list(tmp_path.glob("*.part.safetensors"))
     for name in stages:
         again, once = (load_file(work / f"{name}.safetensors") for work in (tmp_path, taught.work))

@@ -19,8 +19,8 @@ FLOORS = [
     {"prefilter", "mending", "view"},
     {"scorer", "train", "own", "cost"},
     {"signals", "deep"},
-    {"batch", "model", "report", "corrupt", "estimation", "lm", "periodic"},
-    {"text", "io", "data", "lexicon", "alphabet", "language", "stats", "errors", "layout"},
+    {"batch", "model", "report", "corrupt", "estimation", "lm"},
+    {"text", "io", "data", "lexicon", "alphabet", "language", "stats", "errors", "layout", "periodic"},
 ]
 FLOOR = {name: len(FLOORS) - number for number, names in enumerate(FLOORS) for name in names}
 

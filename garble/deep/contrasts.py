@@ -109,8 +109,8 @@ def round_trip(texts: Sequence[str], languages: Sequence[str]) -> list[str] | No
 def make_trips(clean: Sequence[str], out: Path, minutes: float, rng: Random, log: Log) -> None:
     """Append round trips to `out` until the time is over or every sentence has one."""
     names, weights = list(_TRIPS), [trip[2] for trip in _TRIPS.values()]
-    done = sum(1 for _ in out.open(encoding="utf-8")) if out.exists() else 0
-    last = max((int(line.split("\t", 1)[0]) for line in out.open(encoding="utf-8")), default=-1) if done else -1
+    done = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
+    last = int(done[-1].split("\t", 1)[0]) if done else -1
     deadline = time.monotonic() + 60 * minutes
     with out.open("a", encoding="utf-8") as lines:
         for first in range(last + 1, len(clean), _TRIP_BLOCK):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from garble.errors import ModelError
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
@@ -23,14 +25,14 @@ _LONE = re.compile("[\ud800-\udfff]")
 
 
 def load(path: Path) -> Tokenizer:
-    """Read a tokenizer. Raises ValueError, with the path, when the file is none."""
+    """Read a tokenizer. Raises ModelError, in one line with the path, when the file is none."""
     from tokenizers import Tokenizer
 
     try:
         return Tokenizer.from_str(path.read_text(encoding="utf-8"))
     # tokenizers raises Exception itself.
     except Exception as error:
-        raise ValueError(f"{path}: not a tokenizer ({error})") from error
+        raise ModelError(f"{path}: not a tokenizer ({' '.join(str(error).split())})") from error
 
 
 def encode(texts: Sequence[str], tokenizer: Tokenizer) -> list[tuple[list[int], list[tuple[int, int]]]]:

@@ -13,6 +13,7 @@ from garble.signals import artifacts, characters, coherence, fluency, repetition
 from garble.signals.base import Columns, Signal, Values
 
 SIGNALS: tuple[Signal, ...] = (
+    repetition.looped,
     repetition.loop,
     repetition.phrase_twice,
     repetition.doubled_word,

@@ -61,6 +61,19 @@ def _is_exclamation(words: Hashes) -> Mask:
     return lexicon.isin(words, lexicon.hashes("exclamations"))
 
 
+@marks("characters", "“{span}” comes round again")
+def looped(batch: Batch) -> Mask:
+    """Characters that stand in a loop of the document beyond its first turn, as `garble.loops` finds them.
+
+    Why it is garble: decoders get stuck on a word, a sentence or a paragraph, whatever the layout.
+    Known false alarms: pasted text, slogans said many times over.
+    Reference: Raunak et al. 2021, oscillatory hallucinations; Kolpakov and Kucherov 1999, maximal repetitions.
+    Garbled: Thank you. Thank you. Thank you. Thank you. Thank you. Thank you. Thank you. Thank you. Thank you.
+    Clean: Thank you. Thank you very much.
+    """
+    return batch.looped
+
+
 @marks("tokens", "“{span}” goes round in circles")
 def loop(batch: Batch) -> Mask:
     """Tokens inside a phrase that follows itself three times or more.
