@@ -263,6 +263,7 @@ LEFT_ALONE = [
     "| no | no | no | no | no |\n|----|----|----|----|----|\n| no | no | no | no | no |",
     "yes\tno\tno\tno\tno\tno\nyes\tno\tno\tno\tno\tno",
     '<p>Bread &amp; butter &amp; jam were sold.</p>\n<script>var x = "foo foo foo foo";</script>',
+    "# Food\n\nJohn ate bread &amp;, he said, all of the **other** rolls.",
     "<style>a { font: foo foo foo foo }</style>\n<p>Nobody came.</p>",
     "<pre>the the the the the the cat</pre>\n<p>Nobody came.</p>",
     "<!-- the the the the the the cat sat -->\n<p>Nobody came.</p>",
