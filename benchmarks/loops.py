@@ -89,6 +89,7 @@ def dolma_tagger() -> Any:
     return RepetitionsTagger()
 
 
+@cache
 def dolma_spans(text: str) -> Spans:
     """What dolma's tagger calls a repetition."""
     from dolma.core.data_types import Document
@@ -313,9 +314,9 @@ def run(data: Path) -> dict[str, Any]:
             "loops": on_loops(system, dev["loops"]),
             "twins": on_clean(system, twins),
             "panel2": on_clean(system, dev["panel2"]),
-            "human": on_clean(system, dev["human"]),
         }
-        print(name, found[name]["twins"], found[name]["panel2"], found[name]["human"], flush=True)
+        print(name, found[name]["twins"], found[name]["panel2"], flush=True)
+    found["garble.loops"]["human"] = on_clean(systems()["garble.loops"], dev["human"])
     panels = {
         kind: {**on_clean(systems()["garble.loops"], records), **sentences_flagged(records)}
         for kind, records in sorted(by_kind(dev["panel2"]).items())
@@ -360,6 +361,11 @@ def found_table(systems: Mapping[str, Any], sorts: Sequence[str], name: str = "g
     return table(rows)
 
 
+def flagged_share(found: Mapping[str, int] | None) -> str:
+    """The documents that were flagged."""
+    return "–" if found is None else f"{found['flagged'] / found['documents'] * 100:.2f} %"
+
+
 def systems_table(systems: Mapping[str, Any]) -> str:
     """All systems on all rows together."""
     rows = [
@@ -376,10 +382,7 @@ def systems_table(systems: Mapping[str, Any]) -> str:
     ]
     for name, found in systems.items():
         made, real = found["loops"]["made, all"], found["loops"]["real, all"]
-        costs = [
-            f"{found[key]['flagged'] / found[key]['documents']:.2%}".replace("%", " %")
-            for key in ("twins", "panel2", "human")
-        ]
+        costs = [flagged_share(found.get(key)) for key in ("twins", "panel2", "human")]
         rows.append(
             (
                 name,
