@@ -51,11 +51,15 @@ Mask = NDArray[np.bool_]
 
 
 class System(NamedTuple):
-    """verdict: whether a document is looped. spans: what it takes for a loop; None where it judges documents only."""
+    """verdict: whether a document is looped. spans: what it takes for a loop; None where it judges documents only.
+
+    slow: too slow for the long documents of the panel.
+    """
 
     note: str
     verdict: Callable[[str], bool]
     spans: Callable[[str], Spans] | None = None
+    slow: bool = False
 
 
 def garble_spans(text: str) -> Spans:
@@ -89,6 +93,7 @@ def dolma_tagger() -> Any:
     return RepetitionsTagger()
 
 
+@cache
 def dolma_spans(text: str) -> Spans:
     """What dolma's tagger calls a repetition."""
     from dolma.core.data_types import Document
@@ -121,7 +126,7 @@ def systems() -> dict[str, System]:
     }
     if find_spec("dolma"):
         note = "dolma's regular expression; a document where a tenth of it is repetition"
-        found["dolma repetitions"] = System(note, by_spans(dolma_spans, LOOPED), dolma_spans)
+        found["dolma repetitions"] = System(note, by_spans(dolma_spans, LOOPED), dolma_spans, slow=True)
     if (gopher := PEERS["datatrove Gopher repetition"]).installed and gopher.verdict:
         found["datatrove Gopher repetition"] = System("documents by its own verdict", gopher.verdict)
     if (opus := PEERS["OpusFilter repetition"]).installed:
@@ -210,7 +215,7 @@ def flagged(system: System, record: Record) -> bool:
 def on_clean(system: System, records: Sequence[Record]) -> dict[str, Any]:
     """Documents in which any loop is seen, and called looped."""
     flags = np.array([flagged(system, record) for record in records])
-    calls = np.array([system.verdict(record["text"]) for record in records])
+    calls = np.array([system.verdict(record["text"]) for record in records]) if system.spans else flags
     return {"documents": len(records), "flagged": int(flags.sum()), "called": int(calls.sum())}
 
 
@@ -312,10 +317,11 @@ def run(data: Path) -> dict[str, Any]:
             "note": system.note,
             "loops": on_loops(system, dev["loops"]),
             "twins": on_clean(system, twins),
-            "panel2": on_clean(system, dev["panel2"]),
-            "human": on_clean(system, dev["human"]),
         }
-        print(name, found[name]["twins"], found[name]["panel2"], found[name]["human"], flush=True)
+        if not system.slow:
+            found[name]["panel2"] = on_clean(system, dev["panel2"])
+        print(name, found[name]["twins"], found[name].get("panel2"), flush=True)
+    found["garble.loops"]["human"] = on_clean(systems()["garble.loops"], dev["human"])
     panels = {
         kind: {**on_clean(systems()["garble.loops"], records), **sentences_flagged(records)}
         for kind, records in sorted(by_kind(dev["panel2"]).items())
@@ -360,6 +366,11 @@ def found_table(systems: Mapping[str, Any], sorts: Sequence[str], name: str = "g
     return table(rows)
 
 
+def flagged_share(found: Mapping[str, int] | None) -> str:
+    """The documents that were flagged."""
+    return "–" if found is None else f"{found['flagged'] / found['documents'] * 100:.2f} %"
+
+
 def systems_table(systems: Mapping[str, Any]) -> str:
     """All systems on all rows together."""
     rows = [
@@ -376,10 +387,7 @@ def systems_table(systems: Mapping[str, Any]) -> str:
     ]
     for name, found in systems.items():
         made, real = found["loops"]["made, all"], found["loops"]["real, all"]
-        costs = [
-            f"{found[key]['flagged'] / found[key]['documents']:.2%}".replace("%", " %")
-            for key in ("twins", "panel2", "human")
-        ]
+        costs = [flagged_share(found.get(key)) for key in ("twins", "panel2", "human")]
         rows.append(
             (
                 name,

@@ -328,7 +328,8 @@ def with_signal(card: Scorecard, names: tuple[str, ...], data: Path, lm: Languag
     features, prose = features_of(documents, lm)
     x, y = features[prose], y[prose]
     more = [PLACES[name] for name in names]
-    none = np.zeros((0, len(more)))
+    # A pair of equals teaches nothing.
+    none = np.zeros((1, len(more)))
     added = fitted_on_top((first_odds(card, x), none[:, 0], none[:, 0]), (x[:, more], none, none), y, (1.0, 1.0))
     return replace(_with(card, names, added), intercept=card.intercept + added.shift)
 

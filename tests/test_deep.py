@@ -1,4 +1,4 @@
-"""The reader: what it says of a sentence is its own, whatever the company, and a model reads as much as it is told to."""
+"""The reader: what it says of a sentence is its own, whatever the company; a model reads as much as it is told to."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import json
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ANY_TEXT, MODEL
+from conftest import ANY_TEXT, MODEL, SEEDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -50,6 +51,16 @@ ODD = [
     "Nobody in the cheese knew why the old school had been sold of the foot.",
     "She opened the window and overheard to the cheese for a while of rain.",
 ]
+
+
+def clean_sentences() -> list[str]:
+    """Those of the clean seeds."""
+    texts = [json.loads(line)["text"] for line in (SEEDS / "clean.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [sentence for text in texts for sentence in segment(text).slices() if len(sentence.split()) > 7]
+
+
+SOUND = clean_sentences()
+CHEESY = [" ".join([*sentence.split()[:3], "cheese", *sentence.split()[4:]]) for sentence in SOUND]
 
 
 class Scripted:
@@ -154,7 +165,7 @@ def test_integers_are_the_nearest_that_the_step_of_their_output_allows(bits: np.
 
 def test_two_products_with_a_byte_fit_what_processors_without_vnni_add_in() -> None:
     # They add pairs of products of an unsigned and a signed byte in 16 bits, and saturate beyond.
-    assert 2 * 255 * weights.LARGEST_WEIGHT <= np.iinfo(np.int16).max
+    assert np.iinfo(np.int16).max >= 2 * 255 * weights.LARGEST_WEIGHT
 
 
 def test_what_is_stored_goes_to_the_names_that_the_graph_asks_for() -> None:
@@ -179,7 +190,7 @@ def test_windows_cover_every_piece_and_overlap(length: int) -> None:
         assert 0 < end - begin <= reading.WINDOW
         covered[begin:end] += 1
     assert (covered > 0).all()
-    assert all(later[0] < earlier[1] for earlier, later in zip(windows[:-1], windows[1:], strict=True))
+    assert all(later[0] < earlier[1] for earlier, later in pairwise(windows))
 
 
 def test_a_long_sentence_is_read_in_windows_and_the_worse_verdict_counts(scripted: reading.Reader) -> None:
@@ -285,7 +296,7 @@ def made(tmp_path: Path, scripted: reading.Reader, monkeypatch: pytest.MonkeyPat
     )
     monkeypatch.setattr(scorer, "_network", lambda folder, state: scripted)
 
-    def make(reader: str, unsure: float = 0.0, pooling: Pooling | None = POOLING, threshold: float = 0.7) -> Scorer:
+    def make(reader: str, unsure: float = 0.0, pooling: Pooling | None = POOLING, threshold: float = 0.5) -> Scorer:
         network = Network("en", ((0.0, 1.0),) * 3, unsure=unsure, pooling=pooling)
         replace(more, network=network, pooling=POOLING).save(tmp_path / "scorecard.json")
         return Scorer(tmp_path, threshold, reader=reader)
@@ -308,7 +319,7 @@ def test_all_reads_every_sentence_of_prose_in_its_language(made: Made, scripted:
     scores = every.score_sentences([*CLEAN, *ODD])
     assert scripted.session.seen == len(CLEAN) + len(ODD)
     assert (scores != plain_scores([*CLEAN, *ODD])).all()
-    assert min(scores[len(CLEAN) :]) > 0.7 > max(scores[: len(CLEAN)])
+    assert min(scores[len(CLEAN) :]) > every.threshold > max(scores[: len(CLEAN)])
     scripted.session.seen = 0
     every.score("Der Minister sagte am Montag, dass die Stadt die Rechnung nicht mehr bezahlen kann.")
     assert scripted.session.seen == 0
@@ -322,31 +333,26 @@ def test_unsure_reads_what_all_reads_where_every_document_is_worth_it(made: Made
         assert [s.score for s in one.sentences] == [s.score for s in other.sentences]
 
 
-def test_unsure_leaves_alone_what_the_scorecard_finds_sound(made: Made, scripted: reading.Reader) -> None:
-    texts = [" ".join([text, *CLEAN]) for text in CLEAN] * 3
-    scores = [report.score for report in made("unsure", unsure=1e6).score_many(texts)]
-    # Which documents are read all the same hangs on their characters.
-    assert scripted.session.seen < len(texts)
-    off = [report.score for report in made("off").score_many(texts)]
-    assert sum(one == other for one, other in zip(scores, off, strict=True)) >= len(texts) * 0.8
-
-
-def test_a_few_documents_are_read_however_sound_they_are(made: Made, scripted: reading.Reader) -> None:
+def test_unsure_leaves_alone_what_the_scorecard_finds_sound_but_for_a_few(made: Made, scripted: reading.Reader) -> None:
     texts = [f"{text} It was {year}." for text in CLEAN for year in range(1900, 1950)]
-    list(made("unsure", unsure=1e6).score_many(texts))
+    scores = [report.score for report in made("unsure", unsure=1e6).score_many(texts)]
+    sentences = scripted.session.seen
+    off = [report.score for report in made("off").score_many(texts)]
+    differ = sum(one != other for one, other in zip(scores, off, strict=True))
     # One in fifty of five hundred, of two sentences each.
-    assert 2 * 2 <= scripted.session.seen <= 2 * 30
+    assert 2 <= differ <= 30
+    assert sentences == 2 * differ
 
 
 def test_unsure_stops_where_more_would_not_change_the_verdict(made: Made, scripted: reading.Reader) -> None:
-    text = " ".join(CLEAN * 8)
-    report = made("unsure", unsure=-1e6).score(text)
+    report = made("unsure", unsure=-1e6).score(" ".join(SOUND))
     assert not report.garbled
     assert 8 <= scripted.session.seen < len(report.sentences) / 2
     scripted.session.seen = 0
-    report = made("unsure", unsure=-1e6).score(" ".join(ODD * 20))
+    report = made("unsure", unsure=-1e6).score(" ".join(CHEESY))
     assert report.garbled
-    assert scripted.session.seen == len(report.sentences)
+    # Long ones in several windows.
+    assert scripted.session.seen >= len(report.sentences)
 
 
 def test_unsure_says_of_a_document_the_same_in_any_company(made: Made) -> None:
@@ -359,7 +365,7 @@ def test_unsure_says_of_a_document_the_same_in_any_company(made: Made) -> None:
 
 
 def test_unsure_agrees_with_all_on_what_is_clearly_clean_or_garbled(made: Made) -> None:
-    texts = [" ".join(CLEAN * 3), " ".join(ODD * 5), " ".join(CLEAN), " ".join(ODD)]
+    texts = [" ".join(SOUND), " ".join(CHEESY), " ".join(CLEAN), " ".join(ODD)]
     found = [[report.garbled for report in made(reader, -1e6).score_many(texts)] for reader in ("unsure", "all")]
     assert found == [[False, True, False, True]] * 2
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import doctest
 import json
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import ANY_TEXT, SEEDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 import garble
 from garble import LoopGuard, periodic
 from garble.alphabet import mix
+from garble.cli import main
 from garble.periodic import Loop, looped_share, loops, loops_of
 from garble.scorer import Scorer
 
@@ -369,6 +372,35 @@ def test_the_face_has_it() -> None:
     assert garble.loops(text) == loops(text)
     assert garble.Loop is Loop
     assert garble.LoopGuard is LoopGuard
+
+
+def command(*arguments: str, stdin: str = "") -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["loops", *arguments], input=stdin)
+    return result.exit_code, result.output
+
+
+def test_the_command_says_where_loops_are_and_what_they_say(tmp_path: Path) -> None:
+    looped, sound = tmp_path / "looped.txt", tmp_path / "sound.txt"
+    looped.write_text(f"{ROUND}\nWell. {'Nobody came to help. ' * 6}\n", encoding="utf-8")
+    sound.write_text(ROUND, encoding="utf-8")
+    assert command(str(looped), str(sound)) == (0, f"{looped}:2:7: 6 times in 124 characters: “Nobody came to help”\n")
+    assert command("--exit-code", str(looped))[0] == 1
+    assert command("--exit-code", str(sound)) == (0, "")
+    _, told = command("--format", "jsonl", str(looped), str(sound))
+    text = looped.read_text(encoding="utf-8")
+    (loop,) = loops(text)
+    share = looped_share([loop], len(text))
+    assert [json.loads(line) for line in told.splitlines()] == [
+        {"file": str(looped), "looped": share, "loops": [asdict(loop)]},
+        {"file": str(sound), "looped": 0.0, "loops": []},
+    ]
+
+
+def test_the_command_goes_on_after_a_file_that_it_cannot_read() -> None:
+    code, told = command("no such file", "-", stdin="Thank you. " * 20)
+    assert code == 2
+    assert "no such file" in told
+    assert "20 times" in told
 
 
 def test_the_examples_of_the_module_hold() -> None:
