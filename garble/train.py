@@ -116,6 +116,8 @@ _MUCH_CORRECTED = 0.3
 
 # Where a network reads, it takes so much time that less text has to do; of the panels, too, a part.
 _CHARACTERS_READ, _CHARACTERS_OF_PANEL = 120_000, 200_000
+# Shares of a sentence in loops beyond their first turn, and what they add to the log-odds.
+_LOOPED_SHARES, _LOOPED_ODDS = (0.0, 0.1, 0.25, 0.4, 0.5, 0.75, 1.0), (0.0, 1.5, 4.0, 9.0, 14.0, 14.0, 14.0)
 # Share of human documents that a network reads where the scorecard is unsure.
 _READ = 0.1
 
@@ -322,16 +324,13 @@ def extended(
     return replace(_with(card, names, added), network=network)
 
 
-def with_signal(card: Scorecard, names: tuple[str, ...], data: Path, lm: LanguageModel, rng: Random) -> Scorecard:
-    """A scorecard that also weighs the features of new signals, on top of what it says, which stays as it is."""
-    documents, y = labelled_documents(data, rng, characters=_CHARACTERS_READ)
-    features, prose = features_of(documents, lm)
-    x, y = features[prose], y[prose]
-    more = [PLACES[name] for name in names]
-    # A pair of equals teaches nothing.
-    none = np.zeros((1, len(more)))
-    added = fitted_on_top((first_odds(card, x), none[:, 0], none[:, 0]), (x[:, more], none, none), y, (1.0, 1.0))
-    return replace(_with(card, names, added), intercept=card.intercept + added.shift)
+def with_loops(card: Scorecard) -> Scorecard:
+    """The card, for which a sentence of which half stands in a loop beyond its first turn is garbled.
+
+    Not fitted: what `garble.loops` finds is a loop, as benchmarks/loops.py measures.
+    """
+    added = Added(np.array([_LOOPED_SHARES]), np.array([_LOOPED_ODDS]), 1.0, 0.0)
+    return _with(card, ("repetition.looped",), added)
 
 
 def _with(card: Scorecard, names: tuple[str, ...], added: Added) -> Scorecard:
@@ -414,10 +413,13 @@ def train_en(data: Path, out: Path, seed: int, log: Log) -> None:
         log(f"{len(lm.class_of)} words, {sum(len(table.prints) for table in lm.words.longer)} places for n-grams")
         documents, garbled = labelled_documents(data, Random(seed))
         features, prose = features_of(documents, lm)
-        x, y = features[prose], garbled[prose]
+        names = tuple(name for name in FEATURES if name != "repetition.looped")
+        some = [PLACES[name] for name in names]
+        x, y = features[prose][:, some], garbled[prose]
         log(f"fitting {x.shape[1]} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
-        card, _ = fit_scorecard(x, y, FEATURES, np.median(x[~y], axis=0), contrasts(data, lm))
-        finish(replace(card, name="en-2"), part, data, seed, log)
+        worse, better = (side[:, some] for side in contrasts(data, lm))
+        card, _ = fit_scorecard(x, y, names, np.median(x[~y], axis=0), (worse, better))
+        finish(with_loops(replace(card, name="en-2")), part, data, seed, log)
 
 
 def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log: Log) -> None:
