@@ -20,7 +20,10 @@ FLOORS = [
     {"scorer", "train", "own", "cost"},
     {"signals", "deep"},
     {"batch", "model", "report", "corrupt", "estimation", "lm"},
-    {"text", "io", "data", "lexicon", "alphabet", "language", "stats", "errors", "layout", "periodic"},
+    {
+        *("text", "layout", "html", "markdown", "periodic", "io", "data", "lexicon", "alphabet", "language", "stats"),
+        "errors",
+    },
 ]
 FLOOR = {name: len(FLOORS) - number for number, names in enumerate(FLOORS) for name in names}
 
@@ -38,6 +41,8 @@ NEIGHBOURS = {
     ("io", "errors"),
     ("text", "alphabet"),
     ("text", "layout"),
+    ("text", "periodic"),
+    ("periodic", "alphabet"),
     ("layout", "lexicon"),
     ("layout", "html"),
     ("layout", "markdown"),
