@@ -244,10 +244,10 @@ def _candidates(
 
 
 def _is_allowed(site: Site, edit: Edit) -> bool:
-    """Whether an edit changes anything, reaches into no code, and into an entity only to write it as a character."""
+    """Whether an edit changes anything, reaches into no code, and meets an entity only to write it as a character."""
     untouched = site.once_a_text(Untouched)
     is_entity = edit.signal == "artifacts.leftover_markup"
-    is_free = is_entity or not untouched.entities.hold(edit.start, edit.end)
+    is_free = is_entity or not untouched.entities.hold(edit.start - 1, edit.end + 1)
     return edit.before != edit.after and is_free and not untouched.code.hold(edit.start, edit.end)
 
 
