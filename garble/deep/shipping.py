@@ -142,16 +142,12 @@ def graph_of(arrays: Arrays) -> bytes:
         x = _added(graph, arrays, f"{name}.after_narrow", _mapped(graph, arrays, f"{name}.narrow", inner), x)
     head = graph.add("MatMul", x, graph.constant(arrays["wrong.weight"].T.copy()))
     graph.add("Add", head, graph.constant(arrays["wrong.bias"]), name="wrong")
-    # Of a sentence its first piece and the mean of all count. Each piece is multiplied by both halves of the weight, as
-    # reckoning with one row a sentence rounds a single sentence otherwise than several.
-    halves = graph.constant(arrays["sentence.weight"].reshape(2, width).T.copy())
-    both = graph.add("Transpose", graph.add("MatMul", x, halves), perm=[0, 2, 1])
-    mean = graph.add("ReduceMean", both, graph.constant(np.array([2])), keepdims=0)
-    first = graph.add("Gather", both, graph.constant(np.array(0)), axis=2)
-    first = graph.add("Gather", first, graph.constant(np.array(0)), axis=1)
-    mean = graph.add("Gather", mean, graph.constant(np.array(1)), axis=1)
-    odds = graph.add("Add", first, mean)
-    graph.add("Add", odds, graph.constant(arrays["sentence.bias"]), name="sentence")
+    mean = graph.add("ReduceMean", x, graph.constant(np.array([1])), keepdims=0)
+    first = graph.add("Gather", x, graph.constant(np.array(0)), axis=1)
+    both = graph.add("Concat", first, mean, axis=-1)
+    weight, bias = (graph.constant(arrays[f"sentence.{part}"]) for part in ("weight", "bias"))
+    odds = graph.add("Gemm", both, weight, bias, transB=1)
+    graph.add("Squeeze", odds, graph.constant(np.array([1])), name="sentence")
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
