@@ -62,6 +62,9 @@ _FEW_WORDS = 8
 _WITHOUT = "without {}: every score lacks their part, and what the thresholds promise holds with it"
 # Share of a document in loops beyond their first turn, and the score that comes to.
 _LOOPED, _LOOPED_SCORE = (0.1, 0.2), (0.0, 0.999)
+# What a network takes back of a scorecard's log-odds at most, and how much faster those fall below the threshold where
+# the network has read a sentence.
+_VETO, _STEEPER = 1.0, 3.0
 # A document's own log-odds raise those of its sentences by no more than this.
 _MOST_RAISED = 4.0
 # Which sentences a network reads.
@@ -450,15 +453,25 @@ def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> _
 
 
 def _read(batch: Batch, extraction: Extraction, plain: Floats, read: Mask, mind: _Mind, opinion: Opinion) -> _Weighed:
-    """What `_weigh` returns where some sentences have been read. plain: the contributions without the network."""
+    """What `_weigh` returns where some sentences have been read. plain: the contributions without the network.
+
+    A sentence that is read scores what is larger: the scorecard, of which the network takes back `_VETO` at most, or
+    both together. Below the balanced threshold the scorecard alone counts less, as the network orders those better.
+    """
     card = mind.card
     assert card.network is not None
     extraction = heard(extraction, batch, opinion)
     reading = _of(card, lambda signal: signal in READING)
     own = np.where(read[:, None] & reading, card.contributions(_columns(extraction, card)), 0)
-    contributions = np.where(read[:, None], card.network.scale * plain, plain) + own
-    intercept = np.where(read, card.network.scale * card.intercept + card.network.intercept, card.intercept)
-    return _Weighed(extraction, contributions, sigmoid(intercept + contributions.sum(axis=1)), read)
+    doubt = own.sum(axis=1)
+    kept = np.divide(np.clip(doubt, -_VETO, 0), doubt, out=np.zeros(len(doubt)), where=doubt < 0)
+    alone = card.intercept + plain.sum(axis=1) + kept * doubt
+    limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
+    alone = np.where(read & (alone < limit), limit + _STEEPER * (alone - limit), alone)
+    together = card.network.scale * (card.intercept + plain.sum(axis=1)) + doubt + card.network.intercept
+    joint = (read & (together > alone))[:, None]
+    contributions = np.where(joint, card.network.scale * plain + own, plain + kept[:, None] * own)
+    return _Weighed(extraction, contributions, sigmoid(np.where(joint[:, 0], together, alone)), read)
 
 
 def _sampled(batch: Batch, speaks: Mask, suspect: Mask) -> Ints:
