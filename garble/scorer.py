@@ -373,7 +373,9 @@ def _measure(
     for kind, deaf_to in _DEAF.items():
         silent[np.ix_(kinds == kind, _of(card, deaf_to))] = True
     found = _weigh(batch, extract(batch, verdicts, mind.signals), silent, mind)
-    scores, raised = _in_context(batch, found, kinds, card)
+    # A part of a document does not know what all of it comes to.
+    is_whole = documents[0].total == len(documents[0].sentences)
+    scores, raised = _in_context(batch, found, kinds, card if is_whole else replace(card, network=None))
     return _Scored(documents, batch, found.extraction, found.contributions, scores, raised)
 
 
@@ -413,7 +415,7 @@ def _in_context(batch: Batch, found: _Weighed, kinds: Ints, card: Scorecard) -> 
         return found.scores, raised
     odds = logit(np.clip(found.scores, 1e-6, 1 - 1e-6))
     count = row_sums(counted, batch.documents)
-    mean = row_sums(np.where(counted, np.minimum(odds, _MOST_RAISED), 0.0), batch.documents) / np.maximum(count, 1)
+    mean = row_sums(np.where(counted, np.minimum(odds, 0.0), 0.0), batch.documents) / np.maximum(count, 1)
     together = pooling.slope * pooling.excess_of(mean, count) + pooling.offset
     added = np.where(count >= _SEVERAL, np.clip(together, 0, _MOST_RAISED), 0.0)[batch.document]
     some = np.flatnonzero(counted & (added > 0))
@@ -635,7 +637,7 @@ def _loaded(folder: Path) -> _Loaded:
 def _state(folder: Path) -> tuple[object, ...]:
     """What tells whether the files of a model, or of the model that it is based on, were written anew."""
     base = None if os.path.isfile(folder / "lm.npz") else model.load(folder / "scorecard.json").network
-    folders = [folder, folder_of(base.base)] if base else [folder]
+    folders = [folder, folder_of(base.base)] if base and base.base else [folder]
     paths = [place / name for place in folders for name in ("scorecard.json", *model.FILES)]
     stats = [(str(path), os.stat(path)) for path in paths if os.path.isfile(path)]
     return tuple((path, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in stats)

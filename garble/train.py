@@ -348,8 +348,8 @@ def aligned(card: Scorecard, alone: Mapping[str, Floats], together: Mapping[str,
     """The card with the intercept of sentences that are read set so that the network costs what it may.
 
     In every kind of human text it flags no more than `_COST_OF_READING` of the sentences beyond those that the
-    scorecard flags at the balanced threshold. alone, together: by kind the scores of the panel's sentences, by the scorecard and
-    by both.
+    scorecard flags at the balanced threshold. alone, together: by kind the scores of the panel's sentences, by the
+    scorecard and by both.
     """
     assert card.network is not None
     balanced = card.thresholds["balanced"]
