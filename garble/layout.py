@@ -103,6 +103,7 @@ _SEPARATED = re.compile(r"\s*[|·•»›>]\s+|\s+/\s+|\t+")
 
 # Of a menu a line has at most so many words and characters, and there are so many lines of it.
 _MENU_WORDS, _MENU_WIDTH, _FEWEST_MENU = 4, 40, 3
+_MENU_COPIES = 4
 _NOT_OPEN = '.!?…,;:。！？)”"'
 
 # Lines of verse, of songs and of lists are short and seldom end in a stop; three make a stanza.
@@ -421,8 +422,8 @@ def _mark_menus(text: str, lines: list[Line], pieces: list[str], kinds: list[int
         if i - first >= _FEWEST_MENU:
             goes_on = i < len(lines) and not lines[i].apart and pieces[i][0].islower()
             words = sum(len(piece.split()) for piece in pieces[first:i])
-            # Equal lines are a loop, or a refrain, and no menu has them.
-            if not goes_on and words <= 3 * (i - first) and 2 * len(set(pieces[first:i])) > i - first:
+            # Lines that come round again and again are a loop, and no menu.
+            if not goes_on and words <= 3 * (i - first) and _MENU_COPIES * len(set(pieces[first:i])) > i - first:
                 listed = sum(is_boilerplate(piece) for piece in pieces[first:i])
                 kinds[first:i] = [BOILERPLATE if listed else LIST] * (i - first)
         i += i == first
