@@ -68,7 +68,7 @@ def filtered(source: Path, folder: Path, workers: int) -> dict[str, Any]:
     """Run the command; seconds, and the peak memory of each process in MB, the reading one first."""
     folder.mkdir()
     command = [sys.executable, "-c", "from garble.cli import main; main()", "filter", str(source)]
-    command += ["-o", str(folder / "kept.jsonl.gz"), "--rejected", str(folder / "rejected.jsonl.gz")]
+    command += ["--overwrite", "-o", str(folder / "kept.jsonl.gz"), "--rejected", str(folder / "rejected.jsonl.gz")]
     command += ["--report", str(folder / "report.json"), "--workers", str(workers)]
     seen: dict[int, int] = {}
     begun = time.monotonic()

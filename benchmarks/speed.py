@@ -318,6 +318,7 @@ def commands(texts: list[str], folder: Path) -> dict[str, dict[str, list[float]]
         str(source),
         "-o",
         str(folder / "kept.jsonl.zst"),
+        "--overwrite",
         "--workers",
     ]
     timed = {

@@ -10,13 +10,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from garble.errors import GarbleError, InputError, ModelError, UsageError
+
 if TYPE_CHECKING:
     from garble.mending import Repair
+    from garble.periodic import Loop, LoopGuard
     from garble.report import Report
     from garble.scorer import Scorer
 
 __version__ = "0.1.0"
-__all__ = ["Repair", "Report", "Scorer", "repair", "score"]
+__all__ = [
+    "GarbleError",
+    "InputError",
+    "Loop",
+    "LoopGuard",
+    "ModelError",
+    "Repair",
+    "Report",
+    "Scorer",
+    "UsageError",
+    "loops",
+    "repair",
+    "score",
+]
 
 
 def score(text: str, markup: str = "auto") -> Report:
@@ -33,8 +49,19 @@ def repair(text: str) -> Repair:
     return mend(text)
 
 
+def loops(text: str) -> tuple[Loop, ...]:
+    """The stretches of `text` that go round in circles, in any language and layout."""
+    from garble.periodic import loops as find
+
+    return find(text)
+
+
 def __getattr__(name: str) -> Any:
     # Imported when asked for, so that `garble --help` need not wait for numpy.
+    if name in ("Loop", "LoopGuard"):
+        from garble import periodic
+
+        return getattr(periodic, name)
     if name in ("Repair", "Report", "Scorer"):
         from garble.mending import Repair
         from garble.report import Report

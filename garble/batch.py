@@ -34,6 +34,7 @@ from garble.alphabet import (
     mix,
 )
 from garble.lm import LanguageModel, Reading
+from garble.periodic import loops_of
 from garble.text import Document
 
 Ints = NDArray[np.int64]
@@ -61,15 +62,19 @@ class Runs:
 
 
 class Opinion(NamedTuple):
-    """What a network that has read the sentences says of them, in standard deviations from clean text: 0 is usual.
+    """A network's verdicts on the sentences, in standard deviations from clean text: 0 is usual.
 
-    misplaced, mistranslated: (tokens,) how likely the word was put in another's place, and would be corrected.
-    rank: (sentences,) how far it ranks below clean text.
+    unlikely, mistranslated: (tokens,) how likely the word is wrong here, and would be corrected.
+    unnatural: (sentences,) how bad the sentence is as a whole.
     """
 
-    misplaced: Floats
+    unlikely: Floats
     mistranslated: Floats
-    rank: Floats
+    unnatural: Floats
+
+    def plus(self, other: Opinion | None) -> Opinion:
+        """The verdicts of both, which are on different sentences."""
+        return self if other is None else Opinion(*(one + more for one, more in zip(self, other, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +87,7 @@ class Batch:
     word: (tokens,) hash of the token in lower case; form: the same with every digit as 0.
     documents: (documents + 1,) where each document's sentences begin; total: (documents,) how many it has in all.
     paragraph, kind, neighbours: (sentences,) as in Document.
+    looped: (characters,) which stand in a loop of their document beyond its first turn.
     lm: the language model that knows the batch's language, or None: then only language-blind signals mean something.
     read: what a network said of the sentences, or None where none was asked.
     """
@@ -101,15 +107,18 @@ class Batch:
     kind: Ints
     neighbours: Ints
     lm: LanguageModel | None
+    looped: Mask
     read: Opinion | None = None
 
     @classmethod
     def of(cls, documents: Sequence[Document], lm: LanguageModel | None = None) -> Batch:
         """All sentences of `documents`, in order."""
         none = np.zeros(0, np.int64)
+        pieces = [document.slices() for document in documents]
         return cls._laid_out(
-            [piece for document in documents for piece in document.slices()],
+            [piece for some in pieces for piece in some],
             lm,
+            _looped(documents, pieces),
             documents=offsets([len(document.sentences) for document in documents]),
             total=np.array([document.total for document in documents], np.int64),
             paragraph=np.concatenate([none, *(document.paragraph for document in documents)]),
@@ -122,13 +131,16 @@ class Batch:
         """The same, quickly, of documents that are `text.whole` sentences."""
         count = len(sentences)
         first, one = np.zeros(count, np.int64), np.ones(count, np.int64)
-        return cls._laid_out(sentences, lm, np.arange(count + 1), one, paragraph=first, kind=first, neighbours=one)
+        looped = _looped_alone(sentences)
+        rows = np.arange(count + 1)
+        return cls._laid_out(sentences, lm, looped, rows, one, paragraph=first, kind=first, neighbours=one)
 
     @classmethod
     def _laid_out(
         cls,
         sentences: Sequence[str],
         lm: LanguageModel | None,
+        looped: Mask,
         documents: Ints,
         total: Ints,
         paragraph: Ints,
@@ -163,6 +175,7 @@ class Batch:
             kind=kind,
             neighbours=neighbours,
             lm=lm,
+            looped=looped,
         )
 
     def __len__(self) -> int:
@@ -391,6 +404,33 @@ def streaks(places: Ints) -> Runs:
     """The runs of neighbours among rising `places`."""
     cuts = np.flatnonzero(np.diff(places, prepend=-2, append=-2) != 1)
     return Runs(places[cuts[:-1]], places[cuts[1:] - 1] + 1)
+
+
+def _looped(documents: Sequence[Document], pieces: Sequence[Sequence[str]]) -> Mask:
+    """`Batch.looped` of documents. pieces: the sentences of each."""
+    unknown = [i for i, document in enumerate(documents) if document.loops is None]
+    found = dict(zip(unknown, loops_of([documents[i].text for i in unknown]), strict=True))
+    parts = []
+    for i, (document, some) in enumerate(zip(documents, pieces, strict=True)):
+        loops = found[i] if document.loops is None else document.loops
+        size = sum(map(len, some)) + len(some)
+        if not loops or not some:
+            parts.append(np.zeros(size, bool))
+            continue
+        # The border after each sentence is in no loop.
+        parts += [edge for mask in document.looped(loops) for edge in (mask, np.zeros(1, bool))]
+    return np.concatenate([np.zeros(0, bool), *parts])
+
+
+def _looped_alone(sentences: Sequence[str]) -> Mask:
+    """The same of sentences that are documents of their own."""
+    looped = np.zeros(sum(map(len, sentences)) + len(sentences), bool)
+    begin = 0
+    for sentence, loops in zip(sentences, loops_of(sentences), strict=True):
+        for loop in loops:
+            looped[begin + loop.first_end : begin + loop.end] = True
+        begin += len(sentence) + 1
+    return looped
 
 
 def row_sums(values: NDArray[np.generic], rows: Ints) -> Floats:

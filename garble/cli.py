@@ -1,4 +1,4 @@
-"""The command line: `garble score`, `filter`, `repair`, `signals`, `explain` and `train`.
+"""The command line: `garble score`, `filter`, `repair`, `loops`, `signals`, `explain` and `train`.
 
 What is slow to import is imported inside the commands, so that `garble --help` answers at once.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import sys
 from collections import deque
@@ -16,24 +17,40 @@ from difflib import get_close_matches
 from io import TextIOWrapper
 from pathlib import Path
 from textwrap import shorten
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 import click
 
 from garble import __version__
+from garble.errors import InputError
 from garble.io import (
     STDIN,
-    InputError,
+    Inside,
+    check_encoding,
     decode,
     encode,
     find_texts,
+    is_empty,
     name_of,
     passed_over,
     problem_of,
     read_bytes,
     read_texts,
 )
-from garble.terminal import Scored, Tally, complain, costs_table, formatted, gallery, many, table, with_bar
+from garble.terminal import (
+    Scored,
+    Tally,
+    complain,
+    costs_table,
+    formatted,
+    gallery,
+    looped_lines,
+    looped_object,
+    many,
+    table,
+    with_bar,
+)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,11 +60,30 @@ if TYPE_CHECKING:
     from garble.signals.base import Signal
 
 
-def scoring(command: Command) -> Command:
-    """The options that say how to score, for all commands that do."""
-    for option in reversed(_SCORING):
-        command = option(command)
-    return command
+def scoring(model: str) -> Callable[[Command], Command]:
+    """The options that say how to score, for all commands that do. model: the default."""
+
+    def add(command: Command) -> Command:
+        chosen = click.option(
+            "--model", default=model, show_default=True, metavar="NAME|PATH", help="The model that scores."
+        )
+        for option in (*reversed(_SCORING), chosen):
+            command = option(command)
+        return command
+
+    return add
+
+
+def reading(usual: str) -> Callable[[Command], Command]:
+    """The option that says which sentences the network reads. usual: the default."""
+    return click.option(
+        "--reader",
+        type=click.Choice(["all", "unsure", "off"]),
+        default=usual,
+        show_default=True,
+        help="Which sentences the model's network reads: all, those of documents that the scorecard is unsure of, or "
+        "none.",
+    )
 
 
 _SCORING = (
@@ -59,13 +95,20 @@ _SCORING = (
         help="The score from which a sentence is flagged. Of human sentences strict flags at most 0.1 %, "
         "balanced 1 %, loose 5 %.",
     ),
-    click.option("--model", default="en", show_default=True, metavar="NAME|PATH", help="The model that scores."),
     click.option(
         "--without",
         multiple=True,
         metavar="NAME",
         help="Leave a signal, or a family of them, out of every score; may be given several times.",
     ),
+)
+
+
+_OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+_ENCODING = click.option(
+    "--encoding",
+    metavar="NAME",
+    help="Read files without a byte order mark in this encoding, such as cp1252, or auto for a guess.",
 )
 
 
@@ -133,14 +176,10 @@ def main(context: click.Context) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write to this file, which appears when it is whole.",
 )
-@click.option(
-    "--read",
-    type=click.Choice(["unsure", "all"]),
-    default="unsure",
-    show_default=True,
-    help="Which sentences a model's network reads, if it has one: those the scorecard is unsure of, or all.",
-)
-@scoring
+@_OVERWRITE
+@_ENCODING
+@scoring("en-large")
+@reading("all")
 @click.option(
     "--markup",
     type=click.Choice(["auto", "none", "text", "markdown", "html", "srt", "vtt"]),
@@ -159,7 +198,9 @@ def score(
     output: Path | None,
     threshold: str,
     model: str,
-    read: str,
+    reader: str,
+    overwrite: bool,
+    encoding: str | None,
     without: tuple[str, ...],
     markup: str,
     stats: bool,
@@ -170,8 +211,8 @@ def score(
 
     Scores run from 0 to 1, and 1 means garbled.
 
-    FILE is a text file in UTF-8 (or UTF-16 with a byte order mark), a folder, which stands for the
-    text, Markdown, HTML, SRT and VTT files in it, or - for standard input.
+    FILE is a text file in UTF-8 (or UTF-16 or UTF-32 with a byte order mark, or as --encoding says), a folder, which
+    stands for the text, Markdown, HTML, SRT and VTT files in it, or - for standard input.
 
     Exit code: 0 done; 1 done and something was flagged, only with --exit-code; 2 wrong usage, or an
     input that could not be read (the others are scored all the same).
@@ -181,15 +222,16 @@ def score(
     from garble.scorer import Scorer
 
     try:
-        scorer = Scorer(model, threshold, without, read, markup)
+        check_encoding(encoding)
+        scorer = Scorer(model, threshold, without, reader, markup)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     inputs = list(find_texts(files))
     for line in passed_over(files):
         complain(line)
     tally = Tally()
-    with _output(output) as stream:
-        scored = with_bar(_score(scorer, inputs, tally), tally, len(inputs), stream)
+    with _output(output, overwrite) as stream:
+        scored = with_bar(_score(scorer, inputs, tally, encoding), tally, len(inputs), stream)
         for chunk in formatted(scored, form, stream, tally, stats, every):
             stream.write(chunk)
             stream.flush()
@@ -220,10 +262,12 @@ def score(
     show_default=True,
     help="Drop garbled documents whole, or cut garbled passages or sentences out and keep the rest.",
 )
-@scoring
+@scoring("en")
+@reading("unsure")
 @click.option("--workers", type=click.IntRange(1), help="Processes that score; by default as many as there are cores.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad record.")
 @click.option("--resume", is_flag=True, help="Go on where the same command was stopped, if it was.")
+@_OVERWRITE
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was dropped.")
 @click.pass_context
 def filter_corpus(
@@ -241,9 +285,11 @@ def filter_corpus(
     threshold: str,
     model: str,
     without: tuple[str, ...],
+    reader: str,
     workers: int | None,
     strict: bool,
     resume: bool,
+    overwrite: bool,
     exit_code: bool,
 ) -> None:
     """Keep the sound documents of a corpus and drop the garbled ones.
@@ -254,6 +300,7 @@ def filter_corpus(
     is kept is kept byte for byte.
 
     Outputs stand beside their place (KEPT.part) until they are whole. A run that was stopped goes on with --resume.
+    Outputs that exist are replaced only with --overwrite.
 
     Exit code: 0 done; 1 done and something was dropped, only with --exit-code; 2 wrong usage, an input that could not
     be read, or bad records without --errors to take them (all the others are filtered all the same).
@@ -276,10 +323,11 @@ def filter_corpus(
             threshold=threshold,
             model=model,
             without=without,
+            reader=reader,
             strict=strict,
         )
         with _output(None) if STDIN in (kept, rejected, errors) else nullcontext():
-            done = progress.followed(plan, workers or _cores(), resume)
+            done = progress.followed(plan, workers or _cores(), resume, overwrite)
     except KeyboardInterrupt:
         context.exit(130)
     except ValueError as error:
@@ -291,7 +339,7 @@ def filter_corpus(
         context.exit(0)
     print(progress.summary(plan, done), end="", file=sys.stderr)
     if report:
-        with _output(report) as stream:
+        with _output(report, overwrite=True) as stream:
             stream.write(json.dumps(progress.record(plan, done), indent=2) + "\n")
     lost = done.unread or (done.problems and not errors)
     context.exit(2 if lost else 1 if exit_code and done.statistics.counts["dropped"] else 0)
@@ -311,7 +359,9 @@ def filter_corpus(
     show_default=True,
     help="text is the mended text; json is one object a file with the edits and what is unresolved.",
 )
-@scoring
+@_OVERWRITE
+@_ENCODING
+@scoring("en")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was changed or is unresolved.")
 @click.pass_context
 def repair(
@@ -322,6 +372,8 @@ def repair(
     diff: bool,
     drop_unresolved: bool,
     form: str,
+    overwrite: bool,
+    encoding: str | None,
     threshold: str,
     model: str,
     without: tuple[str, ...],
@@ -348,17 +400,22 @@ def repair(
     from garble.scorer import Scorer
 
     try:
-        scorer = Scorer(model, threshold, without)
+        check_encoding(encoding)
+        # A repair mends what the scorecard sees, and is weighed many times over.
+        scorer = Scorer(model, threshold, without, reader="off")
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     unread = touched = 0
-    with _output(output) as stream:
+    with _output(output, overwrite) as stream:
         for path in inputs:
             try:
                 if isinstance(path, InputError):
                     raise path
                 raw = read_bytes(path)
-                text = decode(raw, name_of(path))
+                if isinstance(path, Inside) and is_empty(raw):
+                    complain(f"{name_of(path)}: empty")
+                    continue
+                text = decode(raw, name_of(path), encoding)
             except InputError as error:
                 unread += 1
                 complain(error)
@@ -367,7 +424,7 @@ def repair(
             touched += bool(mended.edits or mended.unresolved)
             if in_place:
                 if mended.edits:
-                    _write_over(Path(path), encode(mended.text, raw))
+                    _write_over(Path(path), encode(mended.text, raw, encoding))
             elif diff:
                 stream.write(difference(text, mended.text, name_of(path)))
             elif form == "json":
@@ -404,7 +461,7 @@ def signals(form: str, measured: bool) -> None:
         from garble.cost import costs
         from garble.scorer import Scorer
 
-        found = costs(Scorer().lm)
+        found = costs(Scorer(reader="off").lm)
         with _output(None) as stream:
             plain = json.dumps([cost._asdict() for cost in found], indent=2) + "\n"
             stream.write(plain if form == "json" else costs_table(found, stream))
@@ -437,6 +494,37 @@ def explain(name: str) -> None:
         print(*map(_explanation, chosen), sep="\n\n", file=stream)
 
 
+@main.command("loops")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True)
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when a loop was found.")
+@click.pass_context
+def find_loops(context: click.Context, files: tuple[str, ...], form: str, exit_code: bool) -> None:
+    """Find what goes round in circles, in any language and layout.
+
+    FILE is a text file in UTF-8, a folder, or - for standard input. In text each loop is a line: where it begins, how
+    often it comes, how many characters it has, and its first turn. jsonl has one object a file, with offsets.
+
+    Exit code: 0 done; 1 done and a loop was found, only with --exit-code; 2 wrong usage, or an input that could not be
+    read (the others are read all the same).
+    """
+    from garble.periodic import looped_share, loops
+
+    unread = looped = False
+    with _output(None) as stream:
+        for found in read_texts(find_texts(files)):
+            if isinstance(found, InputError):
+                unread = True
+                complain(found)
+                continue
+            name, text = found
+            own = loops(text)
+            looped |= bool(own)
+            share = looped_share(own, len(text))
+            stream.write(looped_lines(name, text, own) if form == "text" else looped_object(name, share, own))
+    context.exit(2 if unread else 1 if exit_code and looped else 0)
+
+
 @main.command()
 @click.option(
     "--data",
@@ -456,10 +544,12 @@ def explain(name: str) -> None:
     "--network",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder with network.onnx and tokenizer.json: the English model then reads with that network.",
+    help="A folder with network.onnx, network.npz and tokenizer.json: the model of --base then reads with it.",
 )
+@click.option("--base", default="en", show_default=True, help="With --network: the model that gets the network.")
 @click.option("--seed", default=0, show_default=True, help="Same data and same seed, same model.")
-def train(data: Path, out: Path, network: Path | None, seed: int) -> None:
+@_OVERWRITE
+def train(data: Path, out: Path, network: Path | None, base: str, seed: int, overwrite: bool) -> None:
     """Train a model on your own labels, or the English model anew.
 
     A FILE holds one JSON object a line: "text", "label" (1 garbled, 0 clean) and, if you have them, "doc" (the
@@ -470,16 +560,18 @@ def train(data: Path, out: Path, network: Path | None, seed: int) -> None:
     Then garble score --model DIR uses it.
     """
     from garble.own import train_own
-    from garble.train import train_deep, train_en
+    from garble.train import train_en, train_reader
 
     def log(line: str) -> None:
         print(line, file=sys.stderr)
 
     if network and not data.is_dir():
         raise click.UsageError("--network needs the folder with the data of the English model")
+    if (out / "scorecard.json").exists() and not overwrite:
+        raise click.ClickException(f"{out}: holds a model; --overwrite replaces it")
     try:
         if network:
-            train_deep(data, network, out, seed, log)
+            train_reader(data, network, out, base, seed, log)
         else:
             (train_en if data.is_dir() else train_own)(data, out, seed, log)
     except OSError as error:
@@ -488,18 +580,22 @@ def train(data: Path, out: Path, network: Path | None, seed: int) -> None:
         raise click.ClickException(str(error)) from error
 
 
-def _score(scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally) -> Iterator[Scored]:
+def _score(
+    scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally, encoding: str | None = None
+) -> Iterator[Scored]:
     """What can be read, scored, in order; what cannot is complained of. The scorer may read ahead."""
     from garble.layout import markup_of
 
     waiting: deque[tuple[str, str]] = deque()
 
     def texts() -> Iterator[str]:
-        for found in read_texts(inputs):
+        for found in read_texts(inputs, encoding):
             if isinstance(found, InputError):
                 tally.unread += 1
                 complain(found)
             else:
+                if not found[1]:
+                    complain(f"{found[0]}: empty")
                 waiting.append(found)
                 yield found[1]
 
@@ -514,9 +610,11 @@ def _score(scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally) -> 
 
 
 @contextmanager
-def _output(path: Path | None) -> Iterator[TextIO]:
+def _output(path: Path | None, overwrite: bool = False) -> Iterator[TextIO]:
     """Standard output, or a file that is written beside `path` and renamed when it is whole."""
     if path is None or str(path) == STDIN:
+        if sys.stdout is None:
+            raise click.ClickException("standard output: closed")
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
@@ -532,16 +630,35 @@ def _output(path: Path | None) -> Iterator[TextIO]:
     target = path.resolve()
     # What is no regular file, such as /dev/null, must not be renamed over.
     is_special = os.path.exists(target) and not os.path.isfile(target)
-    part = target if is_special else target.with_name(f"{target.name}.{os.getpid()}.part")
+    if os.path.isfile(target) and not overwrite:
+        raise click.ClickException(f"{path}: exists; --overwrite replaces it")
     try:
-        with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-            yield stream
-        part.replace(target)
+        if is_special:
+            with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+                yield stream
+        else:
+            with _beside(target) as part:
+                with part.open("x", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+                    yield stream
+                part.replace(target)
     except OSError as error:
         raise click.ClickException(f"{path}: {problem_of(error)}") from error
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """The path of a file beside the target, to be made anew, which is not left there, also when asked to end."""
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    is_main = current_thread() is main_thread()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if is_main else None
+    is_own = not os.path.lexists(part)
+    try:
+        yield part
     finally:
-        if not is_special and os.path.exists(part):
-            part.unlink()
+        if is_own:
+            part.unlink(missing_ok=True)
+        if is_main:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _cores() -> int:
@@ -551,15 +668,15 @@ def _cores() -> int:
 
 def _write_over(path: Path, raw: bytes) -> None:
     """Replace a file's bytes in one stroke; its mode stays."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    target = path.resolve()
     try:
-        part.write_bytes(raw)
-        part.chmod(stat.S_IMODE(path.stat().st_mode))
-        part.replace(path.resolve())
+        with _beside(target) as part:
+            with part.open("xb") as file:
+                file.write(raw)
+            part.chmod(stat.S_IMODE(target.stat().st_mode))
+            part.replace(target)
     except OSError as error:
         raise click.ClickException(f"{path}: {problem_of(error)}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _explanation(signal: Signal) -> str:

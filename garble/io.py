@@ -9,7 +9,11 @@ import codecs
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from textwrap import shorten
+
+from garble.errors import InputError, UsageError
 
 STDIN = "-"
 SUFFIXES = (".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".srt", ".vtt")
@@ -17,81 +21,115 @@ SUFFIXES = (".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".sr
 _PANDOC = "pandoc -t markdown"
 _PASSED_OVER = {".docx": _PANDOC, ".odt": _PANDOC, ".epub": _PANDOC, ".pdf": "pdftotext"}
 
-# A byte order mark, the encoding it announces, and the name people know that by.
+# A text of more bytes than this is not read: what never ends would fill the memory.
+LARGEST = 256 << 20
+
+# A byte order mark, the encoding it announces, and the name people know that by. That of UTF-32 begins with UTF-16's.
 _ENCODINGS = (
     (codecs.BOM_UTF8, "utf-8", "UTF-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le", "UTF-32"),
+    (codecs.BOM_UTF32_BE, "utf-32-be", "UTF-32"),
     (codecs.BOM_UTF16_LE, "utf-16-le", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16-be", "UTF-16"),
     (b"", "utf-8", "UTF-8"),
 )
 
 
-class InputError(ValueError):
-    """An input that cannot be read: `InputError(name, problem)`, shown as the one line `name: problem`."""
-
-    def __str__(self) -> str:
-        return ": ".join(self.args)
-
-
 def find_texts(paths: Iterable[str]) -> Iterator[str | InputError]:
     """The inputs that the paths stand for, in order; a folder stands for the texts in it.
 
-    Those are its files with one of SUFFIXES at any depth, sorted, hidden files and folders left out.
+    Those are its files with one of SUFFIXES at any depth, sorted, hidden files and folders left out. Each is `Inside`.
     What is wrong with a folder comes as an InputError in its place.
     """
     for path in paths:
         if path != STDIN and os.path.isdir(path):
-            yield from files_inside(path, _is_text, f"text files ({', '.join(SUFFIXES)})")
+            found = files_inside(path, _is_text, f"text files ({', '.join(SUFFIXES)})")
+            yield from (file if isinstance(file, InputError) else Inside(file) for file in found)
         else:
             yield path
 
 
-def read_texts(inputs: Iterable[str | InputError]) -> Iterator[tuple[str, str] | InputError]:
-    """Each input's name and text, or what is wrong with it; in order, read only when asked for."""
+class Inside(str):
+    """The path of a file that was found in a folder, where an empty one is nothing to stop at."""
+
+    __slots__ = ()
+
+
+def read_texts(
+    inputs: Iterable[str | InputError], encoding: str | None = None
+) -> Iterator[tuple[str, str] | InputError]:
+    """Each input's name and text, or what is wrong with it; in order, read only when asked for.
+
+    encoding: as in `decode`. A file that was found in a folder may be empty.
+    """
     for path in inputs:
         try:
-            yield path if isinstance(path, InputError) else (name_of(path), read_text(path))
+            yield path if isinstance(path, InputError) else (name_of(path), read_text(path, encoding))
         except InputError as error:
             yield error
 
 
-def read_text(path: str | Path) -> str:
+def read_text(path: str | Path, encoding: str | None = None) -> str:
     """The text of a file, or of standard input for `-`.
 
-    UTF-8 with or without a byte order mark, or UTF-16 with one; the mark is no part of the text.
-    Raises InputError for a file that is missing, unreadable, binary, in another encoding, or empty.
+    UTF-8 with or without a byte order mark, or UTF-16 or UTF-32 with one, unless another encoding is given; the mark is
+    no part of the text.
+    Raises InputError for a file that is missing, unreadable, too large, binary, in another encoding, or empty; an empty
+    one that was found in a folder is an empty text.
     """
-    return decode(read_bytes(path), name_of(path))
+    raw, name = read_bytes(path), name_of(path)
+    return "" if isinstance(path, Inside) and is_empty(raw) else decode(raw, name, encoding)
 
 
 def read_bytes(path: str | Path) -> bytes:
     """The bytes of a file, or of standard input for `-`. Raises InputError for one that is missing or unreadable."""
     try:
-        return _read_standard_input() if str(path) == STDIN else Path(path).read_bytes()
+        raw = _read_standard_input() if str(path) == STDIN else _read_file(Path(path))
     except FileNotFoundError as error:
         raise InputError(name_of(path), "no such file") from error
     except OSError as error:
         raise InputError(name_of(path), problem_of(error)) from error
+    if len(raw) > LARGEST:
+        raise InputError(name_of(path), f"more than {LARGEST:,} bytes")
+    return raw
 
 
-def encode(text: str, like: bytes) -> bytes:
-    """The text in the encoding of the bytes, and under their mark, from which `decode` read one."""
-    mark, encoding, _ = _encoding_of(like)
-    return mark + text.encode(encoding)
+def is_empty(raw: bytes) -> bool:
+    """Whether the bytes are none, or white space."""
+    return not raw.removeprefix(codecs.BOM_UTF8).strip()
 
 
-def decode(raw: bytes, name: str) -> str:
-    """The text in the bytes of the input called `name`. Raises InputError as `read_text` does."""
-    mark, encoding, known_as = _encoding_of(raw)
+def encode(text: str, like: bytes, encoding: str | None = None) -> bytes:
+    """The text in the encoding of the bytes, and under their mark, from which `decode` read one.
+
+    Raises InputError for a character that the encoding lacks.
+    """
+    mark, known, _ = _encoding_of(like, encoding)
+    try:
+        return mark + text.encode(known)
+    except UnicodeEncodeError as error:
+        raise InputError("text", f"{known} has no {text[error.start]!a}") from error
+
+
+def decode(raw: bytes, name: str, encoding: str | None = None) -> str:
+    """The text in the bytes of the input called `name`.
+
+    encoding: None for UTF-8, or what a byte order mark says; the name of one that Python knows; or "auto" for a guess,
+    which needs `pip install 'garble[encodings]'`.
+    Raises InputError as `read_text` does.
+    """
+    mark, encoding, known_as = _encoding_of(raw, encoding)
     if encoding == "utf-8" and b"\0" in raw:
         raise InputError(name, "a binary file")
     body = raw.removeprefix(mark)
     try:
         text = body.decode(encoding)
     except UnicodeDecodeError as error:
-        line = body[: error.start].decode(encoding).count("\n") + 1
+        line = body[: error.start].decode(encoding, "replace").count("\n") + 1
         place = f"byte {body[error.start]:#04x} at offset {len(mark) + error.start} (line {line})"
         raise InputError(name, f"not {known_as}: {place}") from error
+    except UnicodeError as error:
+        raise InputError(name, f"not {known_as}: {' '.join(str(error).split())}") from error
     if not text.strip():
         raise InputError(name, "empty")
     return text
@@ -124,8 +162,41 @@ def files_inside(folder: str, wanted: Callable[[str], bool], what: str) -> list[
     return [*problems, *map(str, sorted(files))]
 
 
-def _encoding_of(raw: bytes) -> tuple[bytes, str, str]:
-    return next(row for row in _ENCODINGS if raw.startswith(row[0]))
+def check_encoding(name: str | None) -> None:
+    """Raises UsageError for an encoding that does not exist, or no text has, and for a guess without its library."""
+    if name == "auto":
+        if not find_spec("charset_normalizer"):
+            raise UsageError("encoding auto needs: pip install 'garble[encodings]'")
+        return
+    try:
+        # Codecs such as "rot13" and "zip" turn no text into bytes.
+        known = name is None or isinstance("a".encode(name), bytes)
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        raise UsageError(f"no encoding {shorten(repr(name), 60)}; Python's names, such as cp1252, or auto")
+
+
+def _encoding_of(raw: bytes, given: str | None = None) -> tuple[bytes, str, str]:
+    mark, encoding, known_as = next(row for row in _ENCODINGS if raw.startswith(row[0]))
+    if given is None or mark:
+        return mark, encoding, known_as
+    if given == "auto":
+        given = _guessed(raw)
+    # These put a mark before what they write, and there was none.
+    unmarked = {"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}
+    return b"", unmarked.get(codecs.lookup(given).name, given), given
+
+
+def _guessed(raw: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(raw[:_GUESSED_FROM]).best()
+    return best.encoding if best else "utf-8"
+
+
+# Bytes that an encoding is guessed from.
+_GUESSED_FROM = 1 << 20
 
 
 def passed_over(paths: Iterable[str]) -> Iterator[str]:
@@ -145,4 +216,9 @@ def _is_text(name: str) -> bool:
 def _read_standard_input() -> bytes:
     if sys.stdin is None:
         raise InputError(name_of(STDIN), "closed")
-    return sys.stdin.buffer.read()
+    return sys.stdin.buffer.read(LARGEST + 1)
+
+
+def _read_file(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LARGEST + 1)

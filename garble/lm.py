@@ -5,22 +5,28 @@ A word's surprisal is in bits, -log2 of its probability. `garble.estimation` mak
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
-from zipfile import BadZipFile
+from typing import NamedTuple
+from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from garble.alphabet import FOLD, Codes, Hashes, chain, mix
+from garble.errors import ModelError
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 
 FORMAT = "garble-lm/1"
+Arrays = Mapping[str, NDArray[np.generic]]
+# Limits of a model's file: bytes, arrays, and the order of its n-grams.
+_LARGEST, _MOST_ARRAYS, _HIGHEST_ORDER = 4 << 30, 100, 9
 
 # Word numbers below FIRST_WORD: the sentence border, and words not in the vocabulary, by their shape.
 BORDER, UNKNOWN, UNKNOWN_CAPITAL, UNKNOWN_OTHER = range(4)
@@ -326,32 +332,104 @@ def load(path: Path) -> LanguageModel:
     Worked example: "The cat" is read as 0 the cat 0; if (0, the) is found among the 2-grams with bytes [48, 60, ...],
     "the" costs 48 / 8 - 4 = 2 bits at the beginning of a sentence.
 
-    Raises ValueError, with the path, when the file is no such model.
+    Raises ModelError, with the path and the array, when the file is no such model.
     """
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            if str(file["format"]) == FORMAT:
-                return LanguageModel(
-                    Table(file["vocabulary.prints"], file["vocabulary.values"]),
-                    file["class_of"],
-                    _ngrams(file, "words"),
-                    _ngrams(file, "classes"),
-                    file["letters"],
-                    file["vectors"],
-                    file["usual"],
-                )
-            problem = f"format {file['format']}, not {FORMAT}"
-    # numpy says of a file that is no .npz whatever its bytes happen to suggest.
-    except (OSError, KeyError, BadZipFile, EOFError, TypeError, ValueError) as error:
-        problem = str(error)
-    raise ValueError(f"{path}: not a language model ({problem})")
+        arrays = _arrays(path)
+        if (found := str(_array(arrays, "format", "U", ()))) != FORMAT:
+            raise ValueError(f"format {found[:40]}, not {FORMAT}")
+        return _language_model(arrays)
+    # zipfile and numpy's header parser raise whatever the bytes happen to suggest.
+    except Exception as error:
+        problem = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(f"{path}: not a language model ({problem})") from error
 
 
-def _ngrams(file: Mapping[str, Any], name: str) -> NGrams:
-    orders = range(2, 1 + sum(key.startswith(f"{name}.") and key.endswith("prints") for key in file) + 1)
-    longer = tuple(Table(file[f"{name}.{n}.prints"], file[f"{name}.{n}.values"]) for n in orders)
-    unigrams = file[f"{name}.1"]
+def _language_model(arrays: Arrays) -> LanguageModel:
+    words, classes = _ngrams(arrays, "words"), _ngrams(arrays, "classes")
+    count = len(words.unigrams)
+    if count < FIRST_WORD or not FIRST_WORD <= len(classes.unigrams) <= _FEW:
+        raise ValueError(f"words.1, classes.1: {count} words in {len(classes.unigrams)} classes")
+    vocabulary = _table(arrays, "vocabulary", "i", ())
+    class_of = _array(arrays, "class_of", "u1", (count,))
+    vectors = _array(arrays, "vectors", "i1", (count, None))
+    usual = _array(arrays, "usual", "f8", (4, 2)).astype(np.float64, copy=False)
+    if vocabulary.values.min() < 0 or vocabulary.values.max() >= count:
+        raise ValueError("vocabulary.values: the number of a word that is none")
+    if class_of.max() >= len(classes.unigrams):
+        raise ValueError("class_of: the number of a class that is none")
+    if not np.isfinite(usual).all() or (usual[:, 1] <= 0).any():
+        raise ValueError("usual: a mean or a deviation that is none")
+    letters = _array(arrays, "letters", "u1", (ALPHABET,) * 4)
+    return LanguageModel(
+        vocabulary,
+        class_of.astype(np.uint8, copy=False),
+        words,
+        classes,
+        letters.astype(np.uint8, copy=False),
+        vectors.astype(np.int8, copy=False),
+        usual,
+    )
+
+
+def _ngrams(arrays: Arrays, name: str) -> NGrams:
+    order = 1 + sum(key.startswith(f"{name}.") and key.endswith(".prints") for key in arrays)
+    if not 2 <= order <= _HIGHEST_ORDER:
+        raise ValueError(f"{name}: n-grams up to order {order}")
+    unigrams = _array(arrays, f"{name}.1", "u1", (None, 4)).astype(np.uint8, copy=False)
+    # The longest are no context of others, so they have no back-off weights.
+    longer = tuple(_table(arrays, f"{name}.{n}", "u1", (2 if n == order else 4,)) for n in range(2, order + 1))
     return NGrams(unigrams, longer, _pairs(longer[0], len(unigrams)) if len(unigrams) <= _FEW else None)
+
+
+def _table(arrays: Arrays, name: str, kind: str, columns: tuple[int, ...]) -> Table:
+    prints = _array(arrays, f"{name}.prints", "u2", (None,)).astype(np.uint16, copy=False)
+    return Table(prints, _array(arrays, f"{name}.values", kind, (len(prints), *columns)))
+
+
+def _array(arrays: Arrays, name: str, kind: str, shape: tuple[int | None, ...]) -> NDArray[np.generic]:
+    """The array of this name. kind: how its type must begin, such as "u1"; shape: None for any size but 0.
+
+    Raises ValueError, with the name, for one that is missing or of another kind or shape.
+    """
+    if name not in arrays:
+        raise ValueError(f"no array {name}")
+    found = arrays[name]
+    if not found.dtype.str[1:].startswith(kind) or found.dtype.byteorder == ">":
+        raise ValueError(f"{name}: of type {found.dtype.str}, not {kind}")
+    if found.ndim != len(shape) or any(a != (b or max(a, 1)) for a, b in zip(found.shape, shape, strict=True)):
+        expected = ", ".join("any" if size is None else str(size) for size in shape)
+        raise ValueError(f"{name}: of shape {found.shape}, not ({expected})")
+    return found
+
+
+def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    """The arrays of an uncompressed .npz. No more memory is asked for than the file has bytes."""
+    with path.open("rb") as raw, ZipFile(raw) as file:
+        if (size := path.stat().st_size) > _LARGEST:
+            raise ValueError(f"larger than {_LARGEST:,} bytes")
+        members = file.infolist()
+        if len(members) > _MOST_ARRAYS or len({member.filename for member in members}) < len(members):
+            raise ValueError("too many arrays, or one of them twice")
+        for member in members:
+            if member.compress_type != ZIP_STORED or member.file_size != member.compress_size or member.flag_bits & 1:
+                raise ValueError(f"{member.filename}: compressed or encrypted")
+            if member.file_size > size:
+                raise ValueError(f"{member.filename}: larger than the file")
+        return {member.filename.removesuffix(".npy"): _npy(member.filename, file.read(member)) for member in members}
+
+
+def _npy(name: str, raw: bytes) -> NDArray[np.generic]:
+    stream = BytesIO(raw)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError(f"{name}: not version 1.0 of .npy")
+    shape, is_fortran, kind = np.lib.format.read_array_header_1_0(stream)
+    if kind.hasobject or is_fortran or min(shape, default=0) < 0:
+        raise ValueError(f"{name}: objects, or an order of dimensions that garble does not write")
+    body = memoryview(raw)[stream.tell() :]
+    if math.prod(shape) * kind.itemsize != len(body):
+        raise ValueError(f"{name}: {len(body)} bytes, and its header says another size")
+    return np.frombuffer(body, kind).reshape(shape)
 
 
 def _pairs(table: Table, count: int) -> Ints:

@@ -7,17 +7,34 @@ each feature gave, needs no scikit-learn to compute, and is kept as JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from garble.errors import ModelError
+
 Floats = NDArray[np.float64]
 
 FORMAT = "garble-scorecard/1"
+# The files of a model that are read beside its scorecard, where they are there.
+FILES = ("lm.npz", "network.npz", "network.onnx", "tokenizer.json")
+
+# Limits of a scorecard: bytes of the file, features, knots a feature, and the size of any number in it.
+_LARGEST, _MOST_FEATURES, _MOST_KNOTS, _HIGHEST = 4 << 20, 1000, 1000, 1e9
+# The name goes into signatures, which "|" divides, and into attribute names; a feature is family.signal[.statistic].
+_NAME = re.compile(r"[A-Za-z0-9._+-]{0,100}")
+_FEATURE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){0,3}")
+_LANGUAGE = re.compile(r"[a-z]{2,8}")
+_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +53,19 @@ class Pooling:
 
     def excess(self, scores: Floats) -> float:
         """The mean log-odds in deviations of human documents of this length: a long clean one is no more suspicious."""
-        error = np.sqrt(self.deviation**2 / len(scores) + self.style**2)
-        return float((logit(np.clip(scores, 1e-6, 1 - 1e-6)).mean() - self.mean) / error)
+        return float(self.excess_of(logit(np.clip(scores, 1e-6, 1 - 1e-6)).mean(), np.array(len(scores))))
+
+    def excess_of(self, means: Floats, counts: Floats) -> Floats:
+        """The same from mean log-odds and numbers of sentences."""
+        return np.asarray((means - self.mean) / self._error(counts))
+
+    def mean_at(self, score: float, counts: Floats) -> Floats:
+        """The mean log-odds at which documents of so many sentences have this score."""
+        excess = (logit(np.clip(score, 1e-6, 1 - 1e-6)) - self.offset) / self.slope
+        return np.asarray(self.mean + excess * self._error(counts))
+
+    def _error(self, counts: Floats) -> Floats:
+        return np.asarray(np.sqrt(self.deviation**2 / np.maximum(counts, 1) + self.style**2))
 
     def score(self, scores: Floats) -> float:
         """The document's score in 0..1 from those of its sentences."""
@@ -48,14 +76,18 @@ class Pooling:
 class Network:
     """The network that a scorecard's reading signals come from.
 
-    base: the model whose language model is used. sha256: of network.onnx. unsure: the score without the network
-    from which it is asked. usual: mean and deviation of its three verdicts on clean text.
+    base: the model whose language model is used; empty for the model's own. usual: mean and deviation of the network's
+    three verdicts on clean text. scale, intercept: of a sentence that is read, what the log-odds of all other signals
+    are multiplied by, and what is added. unsure: see `Pooling.excess`; from there on a document is worth reading.
+    pooling: of documents that are read.
     """
 
     base: str
-    sha256: str
-    unsure: float
     usual: tuple[tuple[float, float], ...]
+    scale: float = 1.0
+    intercept: float = 0.0
+    unsure: float = 0.0
+    pooling: Pooling | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +96,7 @@ class Scorecard:
 
     A weight is what a feature adds to the log-odds beyond what it gives on a typical clean sentence, or, where it comes
     from a network, beyond what the score is without that; so a signal that does not speak adds nothing.
+    files: by name, the SHA-256 of the model's other files; `check_files` compares them.
     """
 
     name: str
@@ -75,11 +108,14 @@ class Scorecard:
     thresholds: dict[str, float]
     pooling: Pooling | None = None
     network: Network | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def contributions(self, x: Floats) -> Floats:
         """(sentences, features) what each feature adds to the log-odds. x: the same shape."""
-        parts = [np.interp(x[:, j], self.knots[j], self.weights[j]) for j in range(len(self.features))]
-        return np.stack(parts, axis=1)
+        found = np.empty((len(x), len(self.features)))
+        for j in range(len(self.features)):
+            found[:, j] = np.interp(x[:, j], self.knots[j], self.weights[j])
+        return found
 
     def predict(self, x: Floats) -> Floats:
         """(sentences,) scores in 0..1, 1 = garbled. x: (sentences, features)."""
@@ -90,6 +126,11 @@ class Scorecard:
         kept = [place for place, name in enumerate(self.features) if name not in features]
         names = tuple(self.features[place] for place in kept)
         return replace(self, features=names, knots=self.knots[kept], weights=self.weights[kept])
+
+    def sealed(self, folder: Path) -> Scorecard:
+        """The scorecard with the digests of the files of a model that lie in this folder now."""
+        files = {name: digest(folder / name) for name in FILES if (folder / name).is_file()}
+        return replace(self, files=files)
 
     def save(self, path: Path) -> None:
         """Write the file that `load` reads."""
@@ -107,6 +148,8 @@ class Scorecard:
         }
         if self.network:
             record["network"] = asdict(self.network)
+        if self.files:
+            record["files"] = dict(self.files)
         # One feature a line: a diff then shows which ones a new training changed.
         features = ",\n".join("  " + json.dumps(feature) for feature in record.pop("features"))
         head = json.dumps(record, indent=1).removesuffix("\n}")
@@ -114,37 +157,142 @@ class Scorecard:
 
 
 def load(path: Path) -> Scorecard:
-    """Read a scorecard. Raises ValueError, with the path, when the file is none."""
+    """Read a scorecard. Raises ModelError, with the path and the field, when the file is none."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["format"] != FORMAT:
-            raise ValueError(f"format {record['format']}, not {FORMAT}")
-        features = record["features"]
-        knots = np.array([feature["knots"] for feature in features], float)
-        weights = np.array([feature["weights"] for feature in features], float)
-        if knots.shape != weights.shape or knots.ndim != 2 or not (np.diff(knots) > 0).all():
-            raise ValueError("each feature needs rising knots and a weight for each")
-        names = tuple(feature["name"] for feature in features)
-        pooling = Pooling(**record["pooling"]) if record.get("pooling") else None
-        network = _network(**record["network"]) if "network" in record else None
-        thresholds = {str(name): float(score) for name, score in record["thresholds"].items()}
-        return Scorecard(
-            name=record["name"],
-            language=record["language"],
-            features=names,
-            intercept=float(record["intercept"]),
-            knots=knots,
-            weights=weights,
-            thresholds=thresholds,
-            pooling=pooling,
-            network=network,
-        )
-    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{path}: not a scorecard ({error})") from error
+        return _scorecard(_json_object(path))
+    except (OSError, KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
+        problem = f"no field {error}" if isinstance(error, KeyError) else str(error)
+        raise ModelError(f"{path}: not a scorecard ({' '.join(problem.split())})") from error
 
 
-def _network(base: str, sha256: str, unsure: float, usual: Sequence[Sequence[float]]) -> Network:
-    return Network(base, sha256, float(unsure), tuple((mean, deviation) for mean, deviation in usual))
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    found = sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            found.update(block)
+    return found.hexdigest()
+
+
+def check_files(folder: Path, card: Scorecard) -> None:
+    """Raises ModelError for a file of the model that is missing or not the one that the scorecard names."""
+    for name, expected in card.files.items():
+        try:
+            found = digest(folder / name)
+        except OSError as error:
+            raise ModelError(f"{folder / name}: {(error.strerror or str(error)).lower()}") from error
+        if found != expected:
+            problem = f"SHA-256 is {found[:12]}…, and {expected[:12]}… in scorecard.json under files"
+            raise ModelError(f"{folder / name}: {problem}")
+
+
+def digest_of(folder: Path) -> str:
+    """A digest of all files of the model in a folder: it changes when any of them does."""
+    names = [name for name in ("scorecard.json", *FILES) if (folder / name).is_file()]
+    return sha256("".join(f"{name} {digest(folder / name)}\n" for name in names).encode()).hexdigest()
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        raw = file.read(_LARGEST + 1)
+    if len(raw) > _LARGEST:
+        raise ValueError(f"larger than {_LARGEST:,} bytes")
+    record = json.loads(raw.decode("utf-8"), parse_constant=_no_number)
+    if not isinstance(record, dict):
+        raise ValueError("not a JSON object")
+    return record
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _scorecard(record: dict[str, Any]) -> Scorecard:
+    if record["format"] != FORMAT:
+        raise ValueError(f"format {_shown(record['format'])}, not {FORMAT}")
+    features = _listed(record["features"], "features", _MOST_FEATURES)
+    if not all(isinstance(feature, dict) for feature in features):
+        raise ValueError("features: each needs a name, knots and weights")
+    names = tuple(_matching(feature["name"], _FEATURE, f"features[{i}].name") for i, feature in enumerate(features))
+    if len(set(names)) < len(names):
+        raise ValueError("features: a name comes twice")
+    knots, weights = (
+        [_numbers(feature[key], f"{name}: {key}") for feature, name in zip(features, names, strict=True)]
+        for key in ("knots", "weights")
+    )
+    for name, xs, ys in zip(names, knots, weights, strict=True):
+        if len(xs) != len(knots[0]) or len(ys) != len(xs) or any(b <= a for a, b in pairwise(xs)):
+            raise ValueError(f"{name}: each feature needs the same number of rising knots, and a weight for each")
+    thresholds = record["thresholds"].items()
+    files = record.get("files", {}).items()
+    return Scorecard(
+        name=_matching(record["name"], _NAME, "name"),
+        language=_matching(record["language"], _LANGUAGE, "language"),
+        features=names,
+        intercept=_number(record["intercept"], "intercept"),
+        knots=np.array(knots),
+        weights=np.array(weights),
+        thresholds={_matching(n, _NAME, "thresholds"): _number(x, f"thresholds.{n}", 0, 1) for n, x in thresholds},
+        pooling=_pooling(record["pooling"]) if record.get("pooling") is not None else None,
+        network=_network(record["network"]) if "network" in record else None,
+        files={_matching(n, _FILE, "files"): _matching(x, _SHA256, f"files.{n}") for n, x in files},
+    )
+
+
+def _pooling(record: dict[str, Any]) -> Pooling:
+    # An error of 0 or less would divide by nothing.
+    lowest = {"deviation": 1e-9, "style": 0.0}
+    found = Pooling(**record)
+    return Pooling(**{k: _number(x, f"pooling.{k}", lowest.get(k, -_HIGHEST)) for k, x in asdict(found).items()})
+
+
+def _network(record: dict[str, Any]) -> Network:
+    usual = [_numbers(pair, "network.usual") for pair in _listed(record["usual"], "network.usual", 3)]
+    if [len(pair) for pair in usual] != [2, 2, 2] or any(deviation <= 0 for _, deviation in usual):
+        raise ValueError("network.usual: not three pairs of a mean and a deviation above 0")
+    if record["base"]:
+        _matching(record["base"], _NAME, "network.base")
+    return Network(
+        base=record["base"],
+        usual=tuple((mean, deviation) for mean, deviation in usual),
+        scale=_number(record["scale"], "network.scale", 0),
+        intercept=_number(record["intercept"], "network.intercept"),
+        unsure=_number(record["unsure"], "network.unsure"),
+        pooling=_pooling(record["pooling"]) if record.get("pooling") is not None else None,
+    )
+
+
+def _listed(value: Any, what: str, most: int) -> list[Any]:
+    if not isinstance(value, list) or not 1 <= len(value) <= most:
+        raise ValueError(f"{what}: not a list of 1 to {most} items")
+    return value
+
+
+def _numbers(values: Any, what: str) -> list[float]:
+    return [_number(value, what) for value in _listed(values, what, _MOST_KNOTS)]
+
+
+def _number(value: Any, what: str, lowest: float = -_HIGHEST, highest: float = _HIGHEST) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError(f"{what}: {_shown(value)} is no number")
+    # An int can be too large for a float, so it is compared before it becomes one.
+    if not lowest <= value <= highest or not math.isfinite(value):
+        raise ValueError(f"{what}: {_shown(value)} is not between {lowest:g} and {highest:g}")
+    return float(value)
+
+
+def _matching(value: Any, pattern: re.Pattern[str], what: str) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ValueError(f"{what}: {_shown(value)} is not of the form {pattern.pattern}")
+    return value
+
+
+def _shown(value: Any) -> str:
+    """The beginning of a value, short enough for one line; the digits of a huge number are not asked for."""
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "a huge number"
+    said = json.dumps(value)
+    return said if len(said) <= 40 else f"{said[:40]}…"
 
 
 def sigmoid(x: Floats) -> Floats:

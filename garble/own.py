@@ -35,7 +35,7 @@ def train_own(data: Path, out: Path, seed: int, log: Log) -> None:
     thresholds come from cross-validated scores: no scorecard scores a document that it has seen.
     Raises ValueError, in one line with the path, for what cannot be trained on.
     """
-    shipped = Scorer("en")
+    shipped = Scorer("en", reader="off")
     x, y, docs = own_rows(data, shipped.lm)
     log(f"{len(y)} sentences of prose in {len(np.unique(docs))} documents, {y.mean():.0%} of the sentences garbled")
     scores = out_of_fold(x, y, docs, seed)
@@ -52,8 +52,8 @@ def train_own(data: Path, out: Path, seed: int, log: Log) -> None:
     name = f"own-{zlib.crc32(data.read_bytes()):08x}"
     card = replace(own_card(x, y), name=name, thresholds=thresholds)
     with written_whole(out) as folder:
-        card.save(folder / "scorecard.json")
         copyfile(folder_of("en") / "lm.npz", folder / "lm.npz")
+        card.sealed(folder).save(folder / "scorecard.json")
 
 
 def own_card(x: Floats, y: Mask) -> Scorecard:

@@ -7,12 +7,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+from garble.errors import UsageError
 from garble.layout import KINDS, PROSE
 from garble.report import Report, ScoredSentence
 from garble.scorer import Scorer
@@ -102,7 +104,7 @@ class Statistics:
 class Prefilter:
     """Decides what of each document stays.
 
-    threshold, model, without: as in `garble.Scorer`. unit: what goes when it is garbled. "document" drops whole
+    threshold, model, without, reader: as in `garble.Scorer`. unit: what goes when it is garbled. "document" drops whole
     documents, those whose score reaches the threshold; "passage" and "sentence" cut the garbled ones out and keep the
     rest, or drop the document when no sentence of prose would be left. The two cut alike, but count and list
     differently: a passage is a run of garbled sentences.
@@ -116,10 +118,11 @@ class Prefilter:
         unit: Unit = "document",
         model: str | Path = "en",
         without: Collection[str] = (),
+        reader: str = "unsure",
     ) -> None:
         if unit not in UNITS:
-            raise ValueError(f"no unit {unit!r}: {', '.join(UNITS)}")
-        self.scorer = Scorer(model, threshold, without)
+            raise UsageError(f"no unit {unit!r}: {', '.join(UNITS)}")
+        self.scorer = Scorer(model, threshold, without, reader)
         self.unit = unit
 
     def decide(self, texts: Iterable[str]) -> list[Decision]:
@@ -149,10 +152,13 @@ def decision(report: Report, unit: Unit = "document") -> Decision:
 
 def passages(report: Report) -> tuple[Cut, ...]:
     """The garbled passages of a report, each with its reason."""
-    return tuple(
-        Cut(p.start, p.end, p.score, reason([s for s in report.sentences if p.start <= s.start < p.end]))
-        for p in report.passages
-    )
+    # Sentences and passages are in order, so each passage is a slice.
+    starts = [sentence.start for sentence in report.sentences] if report.passages else []
+
+    def within(start: int, end: int) -> tuple[ScoredSentence, ...]:
+        return report.sentences[bisect_left(starts, start) : bisect_left(starts, end)]
+
+    return tuple(Cut(p.start, p.end, p.score, reason(within(p.start, p.end))) for p in report.passages)
 
 
 def annotation(report: Report) -> dict[str, Any]:

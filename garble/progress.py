@@ -23,13 +23,13 @@ _TOLD = 10
 _WIDTH = 40
 
 
-def followed(plan: Plan, workers: int, resume: bool) -> Progress:
+def followed(plan: Plan, workers: int, resume: bool, overwrite: bool = False) -> Progress:
     """Run the plan and show how far it is, on a terminal in a bar, else now and then in a line.
 
     Raises what `garble.corpus.run` does, and KeyboardInterrupt also when the process is asked to end.
     """
     console = console_of(sys.stderr) if sys.stderr.isatty() else None
-    steps = run(plan, workers, resume)
+    steps = run(plan, workers, resume, overwrite)
     total = sum(map(size_of, plan.sources))
     # A result on the terminal and a bar must not mix.
     shows_result = plan.kept == "-" and sys.stdout is not None and sys.stdout.isatty()
@@ -63,7 +63,7 @@ def record(plan: Plan, progress: Progress) -> dict[str, Any]:
 
 
 def _scorer(plan: Plan) -> Scorer:
-    return Scorer(plan.model, plan.threshold, plan.without)
+    return Scorer(plan.model, plan.threshold, plan.without, plan.reader)
 
 
 def summary(plan: Plan, progress: Progress) -> str:

@@ -59,7 +59,8 @@ class Report:
     language: ISO 639-1 code of the text ("und" when it has no words).
     threshold: the score from which a sentence, or the document, is called garbled.
     notes: what the reader of the report must know, such as signals that did not speak.
-    signature: what made this report, for comparison: `garble|v:0.1.0|m:en-2|t:balanced`.
+    signature: what made this report, for comparison: `garble|v:0.1.0|d:0058ce8d|m:en-2|t:balanced`.
+    looped: the share of the text's characters that stand in loops beyond their first turn (`garble.loops`).
     """
 
     score: float
@@ -70,6 +71,7 @@ class Report:
     passages: tuple[Passage, ...]
     notes: tuple[str, ...]
     signature: str
+    looped: float = 0.0
 
     @property
     def verdict(self) -> str:

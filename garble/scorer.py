@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import cache
+from dataclasses import replace
+from functools import lru_cache
+from hashlib import sha256
 from itertools import pairwise, repeat, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,12 +17,27 @@ from numpy.typing import NDArray
 
 import garble
 from garble import language, lm, model
-from garble.batch import Batch, Floats, Ints, Mask, offsets, packets, row_sums
+from garble.alphabet import hash_runs
+from garble.batch import Batch, Floats, Ints, Mask, Opinion, offsets, packets, row_sums
+from garble.errors import InputError, ModelError, UsageError, checked_text, checked_texts
 from garble.layout import CUE, HEADING, KINDS, LIST, MARKUPS, PROSE, SPOKEN, UNREAD, VERSE, counts
 from garble.lm import LanguageModel, blocks
-from garble.model import Pooling, Scorecard, sigmoid
+from garble.model import Scorecard, logit, sigmoid
+from garble.periodic import looped_share, loops_of
 from garble.report import Finding, Passage, Report, ScoredSentence
-from garble.signals import EVERY, PLACES, READING, SIGNALS, Extraction, ask, chosen, extract, heard, judge
+from garble.signals import (
+    EVERY,
+    FEATURES_READ,
+    PLACES,
+    READING,
+    SIGNALS,
+    Extraction,
+    ask,
+    chosen,
+    extract,
+    heard,
+    judge,
+)
 from garble.signals.base import Signal, Values
 from garble.text import Document, segment
 
@@ -29,6 +48,9 @@ if TYPE_CHECKING:
 _PACKET = 250_000
 # A longer document is scored in parts, which are smaller, as its reports fill the memory already.
 _LONG, _PART = 2 * _PACKET, 125_000
+# A sentence takes up to 2 kB while its document is scored, so these keep memory below 2 GB and its text below 500 MB.
+MOST_SENTENCES, _MOST_LINES = 1_000_000, 4_000_000
+_FILLED_LINE = re.compile(r"\S[^\n]*")
 # A document is as garbled as the worst tenth of its prose.
 _WORST_SHARE = 0.1
 # From this many sentences on one alone does not decide, and all of them are weighed together.
@@ -38,6 +60,17 @@ _LEAST_CONTRIBUTION = 0.25
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
 _FEW_WORDS = 8
 _WITHOUT = "without {}: every score lacks their part, and what the thresholds promise holds with it"
+# Share of a document in loops beyond their first turn, and the score that comes to.
+_LOOPED, _LOOPED_SCORE = (0.1, 0.2), (0.0, 0.999)
+# Which sentences a network reads.
+READERS = ("all", "unsure", "off")
+# Of a document that is worth reading so many sentences are read at first, then twice as many, and so on.
+_FIRST_READ = 8
+# One in so many documents is read whatever the scorecard says.
+_ONE_IN = 50
+# Standard errors by which a sample must lie on the clean side: wrong for one document in two hundred, if its sentences
+# were independent.
+_SURE = 2.6
 # Characters of the text that a reason quotes.
 _QUOTED = 60
 
@@ -47,14 +80,12 @@ class Scorer:
 
     model: a name ("en") or the path of a folder with scorecard.json and lm.npz. threshold: "strict", "balanced",
     "loose", or a score between 0 and 1. without: names of signals, or of families of them, that are not asked: their
-    part is missing from every score, and the thresholds promise what they did with it. read: where the model has a
-    network, which sentences that reads: "all", or those that are "unsure", which the scorecard alone does not take for
-    sound. markup: how texts are read: "text", "markdown", "html", "srt", "vtt"; "auto" looks what each text is, and
-    "none" takes every line for a paragraph of prose.
-    card, lm, reader: the model's scorecard, without those signals, its language model, and its network if it has one.
-    notes: what every report says.
-    Raises ValueError, in one line, for a model, threshold, signal or way to read that does not exist, and for a model
-    with a network where the extra `deep` is not installed.
+    part is missing from every score, and the thresholds promise what they did with it. reader: which sentences the
+    model's network reads, if it has one: "all"; "unsure", in documents that the scorecard does not find sound; "off".
+    card, lm, network: the model's scorecard, without those signals, its language model, and its network where it is
+    used. markup: how texts are read: "text", "markdown", "html", "srt", "vtt"; "auto" looks what each text is, and
+    "none" takes every line for a paragraph of prose. notes: what every report says.
+    Raises ValueError, in one line, for a model, threshold, signal, reader or markup that does not exist.
     """
 
     def __init__(
@@ -62,25 +93,29 @@ class Scorer:
         model: str | Path = "en",
         threshold: str | float = "balanced",
         without: Collection[str] = (),
-        read: str = "unsure",
+        reader: str = "all",
         markup: str = "auto",
     ) -> None:
-        card, self.lm, self.reader = _load(folder_of(model))
+        loaded = _loaded(folder_of(model))
+        without = tuple(checked_texts(without, "without"))
         silent = chosen(without)
-        self.card = card.without([feature for signal in silent for feature in signal.features])
+        self.lm, self.reader = loaded.lm, _checked_reader(reader) if loaded.card.network else "off"
+        card = loaded.card.without([feature for signal in silent for feature in signal.features])
+        self.card = card if self.reader != "off" else card.without(FEATURES_READ)
+        self.network = _network(loaded.folder, loaded.state) if self.reader != "off" else None
         self.threshold = _threshold(threshold, self.card)
         self.markup = _known(markup)
-        self._mind = _Mind(self.card, _asked(self.card), self.lm, self.reader, _asked_from(read, self.card))
+        self._mind = _Mind(self.card, _asked(self.card), self.lm, self.network, self.reader, self.threshold)
         self.without = tuple(sorted(set(without)))
         self.notes = (_WITHOUT.format(", ".join(self.without)),) if silent else ()
         self.signature = "|".join(
             [
-                f"garble|v:{garble.__version__}|m:{self.card.name}|t:{threshold}",
+                f"garble|v:{garble.__version__}|d:{loaded.digest[:8]}|m:{self.card.name}|t:{threshold}",
                 *([f"w:{','.join(self.without)}"] if silent else []),
-                *([f"r:{read}"] if self.reader else []),
+                *([f"r:{self.reader}"] if loaded.card.network else []),
             ]
         )
-        self._arguments = model, threshold, self.without, read, markup
+        self._arguments = model, threshold, self.without, reader, markup
 
     def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float, tuple[str, ...], str, str]]:
         # A scorer that travels to another process finds its model there, loaded once a process.
@@ -88,52 +123,67 @@ class Scorer:
 
     def score(self, text: str, markup: str | None = None) -> Report:
         """What is garbled in one text, read as `markup`, or as the scorer reads all."""
-        return next(self.score_many([text], [markup]))
+        return next(self.score_many([checked_text(text)], [markup]))
 
     def score_many(self, texts: Iterable[str], markups: Iterable[str | None] | None = None) -> Iterator[Report]:
         """One report a text, in order; read and scored in packets, so any number of texts may come.
 
-        markups: for each text what it is read as, None for what the scorer reads all as.
+        markups: for each text what it is read as, None for what the scorer reads all as. Raises UsageError at once for
+        a single string, and InputError when it comes to an item that is no string, with its index, or to a text of more
+        than MOST_SENTENCES sentences.
         """
+        return self._score_many(checked_texts(texts), markups)
+
+    def _score_many(self, texts: Iterable[str], markups: Iterable[str | None] | None) -> Iterator[Report]:
         named = zip(texts, repeat(None) if markups is None else markups, strict=False)
         for some in packets(named, _PACKET, lambda one: len(one[0])):
             # Only the last can be long: a packet is full then.
             cut = len(some) - (len(some[-1][0]) > _LONG)
             for part in (some[:cut], some[cut:]):
                 if part:
-                    yield from self._reports([segment(text, _known(markup or self.markup)) for text, markup in part])
+                    yield from self._reports([_segmented(text, _known(markup or self.markup)) for text, markup in part])
 
     def score_sentences(self, sentences: Sequence[str]) -> NDArray[np.float64]:
-        """(sentences,) scores, each string taken as one sentence of its own in the model's language."""
+        """(sentences,) scores, each string taken as one sentence of its own in the model's language.
+
+        Raises UsageError for a single string, and InputError, with the index, for an item that is no string.
+        """
         scores = [np.zeros(0)]
-        for some in packets(sentences, _PACKET, len):
+        for some in packets(checked_texts(sentences, "sentences"), _PACKET, len):
             batch = Batch.alone(some, self.lm)
             silent = np.zeros((len(batch), len(self.card.features)), bool)
-            scores.append(_weigh(batch, extract(batch, signals=self._mind.signals), silent, self._mind)[2])
+            scores.append(_weigh(batch, extract(batch, signals=self._mind.signals), silent, self._mind).scores)
         return np.concatenate(scores)
 
     def _reports(self, documents: list[Document]) -> Iterator[Report]:
+        found = loops_of([document.text for document in documents])
+        documents = [replace(document, loops=loops) for document, loops in zip(documents, found, strict=True)]
         # What is no prose is scored apart from it, and so changes nothing there.
         voices = [_voices(document) for document in documents]
         main, aside = ([document.only(heard) for document, heard in zip(documents, some, strict=True)]
                        for some in zip(*voices, strict=True))  # fmt: skip
-        languages, spoken = self._said(main)
+        languages, spoken, read = self._said(main)
         besides = self._said(aside)[1] if any(len(document.sentences) for document in aside) else [[]] * len(aside)
-        for document, code, *parts in zip(documents, languages, spoken, besides, strict=True):
-            said = parts[0] + parts[1]
-            if len(said) < len(document.sentences) or parts[1]:
+        parts = zip(documents, languages, read, spoken, besides, strict=True)
+        for document, code, starts, prose, others in parts:
+            said = prose + others
+            if len(said) < len(document.sentences) or others:
                 said = sorted([*said, *self._unread(document)], key=lambda sentence: sentence.start)
-            yield self._report(document.text, code, tuple(said))
+            looped = looped_share(document.loops or (), len(document.text))
+            score = document_score(said, self.card, [sentence.start in starts for sentence in said], looped)
+            yield self._report(document.text, code, tuple(said), score, looped)
 
-    def _said(self, documents: list[Document]) -> tuple[list[str], list[list[ScoredSentence]]]:
-        """The languages of documents, and their scored sentences."""
+    def _said(self, documents: list[Document]) -> tuple[list[str], list[list[ScoredSentence]], list[set[int]]]:
+        """The languages of documents, their scored sentences, and where those begin that the network has read."""
         languages, scored = _score(documents, self._mind)
         said: list[list[ScoredSentence]] = [[] for _ in documents]
+        read: list[set[int]] = [set() for _ in documents]
         # By map, as a loop's variable would keep what was measured on one packet while the next is measured.
         for parts in map(self._sentences, scored):
-            for sentences, part in zip(said, parts, strict=True):
-                sentences += part
-        return languages, said
+            for sentences, starts, (some, which) in zip(said, read, parts, strict=True):
+                sentences += some
+                starts.update(s.start for s, is_read in zip(some, which, strict=True) if is_read)
+        return languages, said, read
 
     def _unread(self, document: Document) -> Iterator[ScoredSentence]:
         """What nothing is asked of: it scores 0."""
@@ -142,8 +192,9 @@ class Scorer:
             text, kind = document.text[start:end], KINDS[document.kind[i]]
             yield ScoredSentence(start, end, text, 0.0, self.threshold == 0, kind)
 
-    def _report(self, text: str, code: str, sentences: tuple[ScoredSentence, ...]) -> Report:
-        score = document_score(sentences, self.card.pooling, self.card.thresholds.get("loose", 0.0))
+    def _report(
+        self, text: str, code: str, sentences: tuple[ScoredSentence, ...], score: float, looped: float
+    ) -> Report:
         note = f"written in {code}, not {self.card.language}: only language-blind signals were read"
         return Report(
             score=score,
@@ -154,10 +205,11 @@ class Scorer:
             passages=_passages(text, sentences),
             notes=self.notes if code == self.card.language else (note, *self.notes),
             signature=self.signature,
+            looped=looped,
         )
 
-    def _sentences(self, scored: _Scored) -> list[list[ScoredSentence]]:
-        """Those of each document of a packet."""
+    def _sentences(self, scored: _Scored) -> list[tuple[list[ScoredSentence], list[bool]]]:
+        """Those of each document of a packet, and which of them the network has read."""
         flagged = np.flatnonzero(scored.scores >= self.threshold)
         findings = _findings(scored, self.card, flagged) if len(flagged) else {}
 
@@ -169,18 +221,45 @@ class Scorer:
                 text = document.text[start:end]
                 yield ScoredSentence(start, end, text, score, i in findings, KINDS[kind], findings.get(i, ()))
 
-        firsts = scored.batch.documents[:-1].tolist()
-        return [list(rows(document, first)) for document, first in zip(scored.documents, firsts, strict=True)]
+        firsts = scored.batch.documents.tolist()
+        return [
+            (list(rows(document, first)), scored.read[first:last].tolist())
+            for document, (first, last) in zip(scored.documents, pairwise(firsts), strict=True)
+        ]
+
+
+def _segmented(text: str, markup: str) -> Document:
+    """The parts of a text. Raises InputError for more sentences than memory is promised for."""
+    # Lines are counted beforehand, since to part them takes memory too; of wrapped ones several make a sentence.
+    if text.count("\n") > _MOST_LINES and sum(1 for _ in _FILLED_LINE.finditer(text)) > _MOST_LINES:
+        raise InputError("text", f"more than {_MOST_LINES:,} lines; split it")
+    document = segment(text, markup)
+    if len(document.sentences) > MOST_SENTENCES:
+        raise InputError("text", f"{len(document.sentences):,} sentences, and at most {MOST_SENTENCES:,}; split it")
+    return document
 
 
 class _Mind(NamedTuple):
-    """What scores. signals: those the card has a feature of. asked_from: the score from which the network is asked."""
+    """What scores. signals: those the card has a feature of. reader: "all", "unsure" or "off"."""
 
     card: Scorecard
     signals: tuple[Signal, ...]
     lm: LanguageModel
-    reader: Reader | None
-    asked_from: float
+    network: Reader | None
+    reader: str
+    threshold: float
+
+
+class _Weighed(NamedTuple):
+    """extraction: with the network's signals where it was asked. contributions: (sentences, features of the card).
+
+    scores: (sentences,). read: (sentences,) which the network has read.
+    """
+
+    extraction: Extraction
+    contributions: Floats
+    scores: Floats
+    read: Mask
 
 
 class _Scored(NamedTuple):
@@ -194,29 +273,40 @@ class _Scored(NamedTuple):
     extraction: Extraction
     contributions: Floats
     scores: Floats
+    read: Mask
 
 
-def document_score(sentences: Iterable[ScoredSentence], pooling: Pooling | None = None, least: float = 0.0) -> float:
-    """The larger of what its worst sentences reach and what all its sentences come to together.
+def document_score(
+    sentences: Sequence[ScoredSentence], card: Scorecard, read: Sequence[bool], looped: float = 0.0
+) -> float:
+    """The largest of what its loops, its worst sentences, and all its sentences together come to.
+
+    Loops: a document of which a fifth stands in loops beyond their first turn is garbled at every threshold.
 
     The worst: the score that a tenth of the document's prose reaches, counted in characters, and two of its sentences
     where there are more than three. So a single loop in a long article makes a garbled passage only. Together: see
     `model.Pooling`; a text that is translated badly throughout is garbled though few of its sentences cross the
-    threshold. Worst sentences below `least` say nothing of a document that can be pooled. What `layout.counts`
-    says no to (headings, verse, tables, ...) does not count; a document without prose scores 0.
+    threshold. Of a document that was read, those that were read are pooled. Worst sentences below the loose threshold
+    say nothing of a document that can be pooled. What `layout.counts` says no to (headings, verse, tables, ...) does
+    not count; a document without prose scores 0. read: (sentences,) which the network has read.
     """
-    prose = [sentence for sentence in sentences if counts(sentence.kind, sentence.text)]
-    if not prose:
-        return 0.0
-    several = len(prose) >= _SEVERAL
-    scores, sizes = np.array([s.score for s in prose]), np.array([s.end - s.start for s in prose])
+    is_prose = np.array([counts(sentence.kind, sentence.text) for sentence in sentences], bool)
+    by_loops = float(np.interp(looped, _LOOPED, _LOOPED_SCORE))
+    if not is_prose.any():
+        return by_loops
+    sizes = np.array([s.end - s.start for s in sentences])[is_prose]
+    scores = np.array([s.score for s in sentences])[is_prose]
+    pooled, pooling = scores, card.pooling
+    if card.network is not None and (which := np.array(read, bool)[is_prose]).any():
+        pooled, pooling = scores[which], card.network.pooling
+    several = len(scores) >= _SEVERAL
     worse_first = np.argsort(-scores, kind="stable")
     scores, reached = scores[worse_first], np.cumsum(sizes[worse_first])
     place = max(int(np.searchsorted(reached, _WORST_SHARE * reached[-1])), int(several))
     worst = float(scores[place])
     if pooling is None or not several:
-        return worst
-    return max(pooling.score(scores), worst if worst >= least else 0.0)
+        return max(by_loops, worst)
+    return max(by_loops, pooling.score(pooled), worst if worst >= card.thresholds.get("loose", 0.0) else 0.0)
 
 
 def _voices(document: Document) -> tuple[Mask, Mask]:
@@ -295,24 +385,87 @@ _DEAF: dict[int, Callable[[Signal], bool]] = {
 }
 
 
-def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> tuple[Extraction, Floats, Floats]:
-    """The extraction, what each feature contributes, and the scores; the network is asked where it is to be.
+def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> _Weighed:
+    """What each feature contributes, and the scores; the network reads what it is to read.
 
     silent: (sentences, features of the card) what is not to speak.
     """
-    reading = _of(mind.card, lambda signal: signal in READING)
-    if mind.reader is None or not reading.any():
-        return extraction, *_weighed(extraction, silent, mind.card)
+    card = mind.card
+    reading = _of(card, lambda signal: signal in READING)
+    none = np.zeros(len(batch), bool)
+    if mind.network is None or card.network is None or not reading.any():
+        contributions = np.where(silent, 0, card.contributions(_columns(extraction, card)))
+        return _Weighed(extraction, contributions, sigmoid(card.intercept + contributions.sum(axis=1)), none)
     extraction = heard(extraction, batch, None)
-    _, first = _weighed(extraction, silent | reading, mind.card)
-    asked = (first >= mind.asked_from) & ~silent[:, reading].any(axis=1)
-    extraction = heard(extraction, batch, mind.reader.read(batch, asked))
-    return extraction, *_weighed(extraction, silent | (reading & ~asked[:, None]), mind.card)
+    plain = np.where(silent | reading, 0, card.contributions(_columns(extraction, card)))
+    first = card.intercept + plain.sum(axis=1)
+    speaks = np.asarray(~silent[:, reading].any(axis=1))
+    if mind.reader == "all":
+        return _read(batch, extraction, plain, speaks, mind, mind.network.read(batch, speaks))
+    # Where the scorecard is unsure of a document, a growing sample of it is read until the verdict is sure.
+    suspect = speaks & (sigmoid(first) >= mind.threshold)
+    order, wanted = _sampled(batch, speaks, suspect), _worth_reading(batch, first, speaks, suspect, card)
+    opinion, read, size = None, none, _FIRST_READ
+    while (asked := speaks & wanted[batch.document] & (order < size) & ~read).any():
+        opinion = mind.network.read(batch, asked).plus(opinion)
+        read = read | asked
+        found = _read(batch, extraction, plain, read, mind, opinion)
+        wanted &= ~_surely_clean(batch, found, speaks, mind)
+        size *= 2
+    return found if opinion is not None else _Weighed(extraction, plain, sigmoid(first), none)
 
 
-def _weighed(extraction: Extraction, silent: Mask, card: Scorecard) -> tuple[Floats, Floats]:
-    contributions = np.where(silent, 0, card.contributions(_columns(extraction, card)))
-    return contributions, sigmoid(card.intercept + contributions.sum(axis=1))
+def _read(batch: Batch, extraction: Extraction, plain: Floats, read: Mask, mind: _Mind, opinion: Opinion) -> _Weighed:
+    """What `_weigh` returns where some sentences have been read. plain: the contributions without the network."""
+    card = mind.card
+    assert card.network is not None
+    extraction = heard(extraction, batch, opinion)
+    reading = _of(card, lambda signal: signal in READING)
+    own = np.where(read[:, None] & reading, card.contributions(_columns(extraction, card)), 0)
+    contributions = np.where(read[:, None], card.network.scale * plain, plain) + own
+    intercept = np.where(read, card.network.scale * card.intercept + card.network.intercept, card.intercept)
+    return _Weighed(extraction, contributions, sigmoid(intercept + contributions.sum(axis=1)), read)
+
+
+def _sampled(batch: Batch, speaks: Mask, suspect: Mask) -> Ints:
+    """(sentences,) the place of each in the order in which its document is read.
+
+    Those that the scorecard alone flags come first, then the others by chance, but always the same.
+    """
+    chance = hash_runs(batch.folded, batch.chars[:-1], batch.chars[1:])
+    order = np.lexsort((chance, ~suspect, ~speaks, batch.document))
+    place = np.empty(len(batch), np.int64)
+    place[order] = np.arange(len(batch)) - batch.documents[batch.document[order]]
+    return place
+
+
+def _worth_reading(batch: Batch, odds: Floats, speaks: Mask, suspect: Mask, card: Scorecard) -> Mask:
+    """(documents,) those with a flagged sentence, those less sound than most together, and a few of the others."""
+    assert card.network is not None
+    count = row_sums(speaks, batch.documents)
+    mean = row_sums(np.where(speaks, odds, 0.0), batch.documents) / np.maximum(count, 1)
+    excess = card.pooling.excess_of(mean, count) if card.pooling else mean
+    edges, filled = batch.chars[batch.documents], np.flatnonzero(count)
+    drawn = np.zeros(len(count), bool)
+    drawn[filled] = hash_runs(batch.folded, edges[filled], edges[filled + 1]) % np.uint64(_ONE_IN) == 0
+    flagged = row_sums(suspect, batch.documents) > 0
+    return np.asarray((count > 0) & (flagged | (excess >= card.network.unsure) | drawn))
+
+
+def _surely_clean(batch: Batch, found: _Weighed, speaks: Mask, mind: _Mind) -> Mask:
+    """(documents,) those that would hardly come out as garbled if all their sentences were read.
+
+    A sequential test: the mean so far lies `_SURE` standard errors below the mean at which a document is garbled.
+    """
+    assert mind.card.network is not None
+    pooling = mind.card.network.pooling
+    count, whole = row_sums(found.read, batch.documents), row_sums(speaks, batch.documents)
+    if pooling is None:
+        return np.zeros(len(count), bool)
+    odds = logit(np.clip(found.scores, 1e-6, 1 - 1e-6))
+    mean = row_sums(np.where(found.read, odds, 0.0), batch.documents) / np.maximum(count, 1)
+    error = pooling.deviation * np.sqrt(np.maximum(1 - count / np.maximum(whole, 1), 0) / np.maximum(count, 1))
+    return np.asarray((count > 0) & (mean + _SURE * error < pooling.mean_at(mind.threshold, whole)))
 
 
 def _columns(extraction: Extraction, card: Scorecard) -> Floats:
@@ -327,7 +480,7 @@ def _asked(card: Scorecard) -> tuple[Signal, ...]:
 def _of(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
     """Which of the card's features belong to the chosen signals."""
     names = {name for signal in EVERY if chosen(signal) for name in signal.features}
-    return np.array([name in names for name in card.features])
+    return np.array([name in names for name in card.features], bool)
 
 
 def _words(batch: Batch) -> Ints:
@@ -397,11 +550,19 @@ def _passages(text: str, sentences: Sequence[ScoredSentence]) -> tuple[Passage, 
 
 def folder_of(name: str | Path) -> Path:
     """Where a model lies: in the wheel inside the package, in a checkout beside it, or at the path given."""
+    if not isinstance(name, str | Path):
+        raise UsageError(f"model: expected a name or a path, got {type(name).__name__}")
     package = Path(__file__).parent
     for folder in (package / "models" / name, package.parent / "models" / name, Path(name)):
-        if (folder / "scorecard.json").is_file():
+        # Of a name that is too long for a path, or holds a null, os.path says that there is no such file.
+        if os.path.isfile(folder / "scorecard.json"):
             return folder
-    raise ValueError(f"no model {str(name)!r}: neither a model of garble nor a folder with a scorecard.json")
+    raise ModelError(f"no model {_quoted(name)}: neither a model of garble nor a folder with a scorecard.json")
+
+
+def _quoted(value: object) -> str:
+    said = repr(str(value))
+    return said if len(said) <= _QUOTED else f"{said[:_QUOTED]}…"
 
 
 # glibc gives large blocks back to the kernel as they are freed, and asks for them anew with every packet, until a block
@@ -409,39 +570,74 @@ def folder_of(name: str | Path) -> Path:
 _KEPT = 31 << 20
 
 
-@cache
-def _load(folder: Path) -> tuple[Scorecard, LanguageModel, Reader | None]:
+class _Loaded(NamedTuple):
+    """A model as it was read, but for its network. digest: of all its files, its base's language model among them."""
+
+    card: Scorecard
+    lm: LanguageModel
+    digest: str
+    folder: Path
+    state: tuple[object, ...]
+
+
+def _loaded(folder: Path) -> _Loaded:
+    """The model in a folder, read once as long as its files stay as they are."""
+    return _load(folder, _state(folder))
+
+
+def _state(folder: Path) -> tuple[object, ...]:
+    """What tells whether the files of a model, or of the model that it is based on, were written anew."""
+    base = None if os.path.isfile(folder / "lm.npz") else model.load(folder / "scorecard.json").network
+    folders = [folder, folder_of(base.base)] if base else [folder]
+    paths = [place / name for place in folders for name in ("scorecard.json", *model.FILES)]
+    stats = [(str(path), os.stat(path)) for path in paths if os.path.isfile(path)]
+    return tuple((path, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in stats)
+
+
+# A process that trains and loads models by turns keeps the last few.
+@lru_cache(maxsize=8)
+def _load(folder: Path, state: tuple[object, ...]) -> _Loaded:
+    """state: what the files were when they were read; a model that was written anew has another."""
     np.empty(_KEPT, np.uint8)
     card = model.load(folder / "scorecard.json")
     if strange := set(card.features) - set(PLACES):
-        raise ValueError(f"{folder}: needs signals this garble does not have: {', '.join(sorted(strange))}")
-    if card.network is None:
-        return card, lm.load(folder / "lm.npz"), None
+        raise ModelError(f"{folder}: needs signals this garble does not have: {', '.join(sorted(strange))}")
+    model.check_files(folder, card)
+    digest, base = model.digest_of(folder), folder
+    if card.network is not None and card.network.base:
+        base = folder_of(card.network.base)
+        model.check_files(base, model.load(base / "scorecard.json"))
+        digest = sha256(f"{digest} {model.digest(base / 'lm.npz')}".encode()).hexdigest()
+    return _Loaded(card, lm.load(base / "lm.npz"), digest, folder, state)
+
+
+@lru_cache(maxsize=4)
+def _network(folder: Path, state: tuple[object, ...]) -> Reader:
+    """The network of a model. Only who reads with it waits for it."""
     from garble.deep import reader
 
-    return card, _load(folder_of(card.network.base))[1], reader.load(folder, card.network)
+    return reader.load(folder, model.load(folder / "scorecard.json"))
 
 
-def _asked_from(read: str, card: Scorecard) -> float:
-    """The score without the network from which it is asked."""
-    if read not in ("unsure", "all"):
-        raise ValueError(f"no way to read {read!r}: unsure, or all")
-    return card.network.unsure if card.network and read == "unsure" else 0.0
+def _checked_reader(reader: str) -> str:
+    if reader not in READERS:
+        raise UsageError(f"no reader {_quoted(reader)}: {', '.join(READERS)}")
+    return reader
 
 
 def _known(markup: str) -> str:
     if markup not in MARKUPS:
-        raise ValueError(f"no markup {markup!r}: {', '.join(MARKUPS)}")
+        raise UsageError(f"no markup {_quoted(markup)}: {', '.join(MARKUPS)}")
     return markup
 
 
 def _threshold(threshold: str | float, card: Scorecard) -> float:
-    if threshold in card.thresholds:
-        return card.thresholds[str(threshold)]
+    if isinstance(threshold, str) and threshold in card.thresholds:
+        return card.thresholds[threshold]
     try:
         value = float(threshold)
-    except ValueError:
+    except (TypeError, ValueError, OverflowError):
         value = -1.0
     if not 0 <= value <= 1:
-        raise ValueError(f"no threshold {threshold!r}: {', '.join(card.thresholds)}, or a score between 0 and 1")
+        raise UsageError(f"no threshold {_quoted(threshold)}: {', '.join(card.thresholds)}, or a score between 0 and 1")
     return value

@@ -14,10 +14,11 @@ import sys
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from io import StringIO
 from itertools import groupby
 from operator import and_
+from textwrap import shorten
 from threading import Timer
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from garble.cost import Cost
+    from garble.periodic import Loop
     from garble.report import Finding, Report, ScoredSentence
     from garble.signals.base import Signal
 
@@ -412,3 +414,25 @@ def is_unicode(encoding: str | None) -> bool:
 def many(count: int, noun: str) -> str:
     """A count and a noun in the right number."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def looped_lines(name: str, text: str, loops: Sequence[Loop]) -> str:
+    """For each loop a line: where it begins, how often it comes, and its first turn."""
+    breaks = [match.end() for match in re.finditer("\n", text)] if loops else []
+    lines = []
+    for loop in loops:
+        line = bisect_right(breaks, loop.start)
+        column = loop.start - (breaks[line - 1] if line else 0)
+        turn = shorten(visible(text[loop.start : min(loop.first_end, loop.start + _TURN)]), _TURN, placeholder=" …")
+        size = many(loop.end - loop.start, "character")
+        lines.append(f"{visible(name)}:{line + 1}:{column + 1}: {loop.copies:g} times in {size}: “{turn}”\n")
+    return "".join(lines)
+
+
+# Characters of a turn that are shown.
+_TURN = 72
+
+
+def looped_object(name: str, share: float, loops: Sequence[Loop]) -> str:
+    """The loops of a file, and the share of it that they make, as one line of JSON."""
+    return json.dumps({"file": name, "looped": share, "loops": [asdict(loop) for loop in loops]}) + "\n"

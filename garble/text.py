@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from garble import layout
 from garble.alphabet import DIGIT, FOLD, KIND, LETTER, MARK, PUNCTUATION, SPACE, WORD, Codes
 from garble.layout import CUE, HEADING, LIST, PROSE, UNREAD, Block, Span, is_sentence, stops, strip
+from garble.periodic import Loop
 
 Ints = NDArray[np.int64]
 # What a long text has one of a sentence, for as long as it is scored.
@@ -28,6 +30,13 @@ _ABBREVIATION = re.compile(r"\b(?:vs|cf|e\.g|i\.e|approx|ca|Nos?)\.$")
 _RUN_TOGETHER = re.compile(r"[a-z][.!?][A-Z]")
 # Characters that are parted at a time; a sentence longer than that is cut.
 _WINDOW = 100_000
+# Marks that sentencex seeks the partner of to the end of what it is given, which takes quadratic time where there is
+# none. Where a window holds more of them than any prose does, it is this much shorter.
+_OPENING = re.compile("['`«»‘“„‹《「]")
+_MOST_OPENING, _SHORT_WINDOW = 5_000, 2_500
+# Of a capital, a space beyond ASCII and a stop, sentencex 1.0.32 cuts the space in two and panics: "K\xa0.".
+_PANICS = re.compile(r"(?<![^\s.])[A-Z]\s*[^\S\x00-\x7f]\.")
+_WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
 _QUOTES = '"“”'
 _QUOTE = re.compile(f"[{_QUOTES}]")
 _NO_QUOTES = str.maketrans(_QUOTES, "   ")
@@ -52,6 +61,7 @@ class Document:
     kind: (n,) index into KINDS. neighbours: (n,) how many sentences its paragraph holds in all.
     total: sentences of the whole document, of which this may be a part.
     readings: by the number of a sentence, what it says where that is not `text[start:end]`.
+    loops: those of the whole text, or None where nobody has looked for them yet.
     """
 
     text: str
@@ -62,6 +72,7 @@ class Document:
     neighbours: Numbers
     total: int
     readings: Mapping[int, Reading] = field(default_factory=dict)
+    loops: tuple[Loop, ...] | None = None
 
     def slices(self) -> list[str]:
         """What the sentences say: their own characters, but for marks before lines and markup."""
@@ -75,7 +86,7 @@ class Document:
         some = slice(first, last)
         columns = self.paragraph[some], self.kind[some], self.neighbours[some]
         readings = {i - first: reading for i, reading in self.readings.items() if first <= i < last}
-        return Document(self.text, self.sentences[some], self.paragraphs, *columns, self.total, readings)
+        return Document(self.text, self.sentences[some], self.paragraphs, *columns, self.total, readings, self.loops)
 
     def only(self, wanted: NDArray[np.bool_]) -> Document:
         """The wanted sentences as a document of their own; this one where all are wanted."""
@@ -84,7 +95,8 @@ class Document:
         places = np.cumsum(wanted) - 1
         columns = self.paragraph[wanted], self.kind[wanted], self.neighbours[wanted]
         readings = {int(places[i]): reading for i, reading in self.readings.items() if wanted[i]}
-        return Document(self.text, self.sentences[wanted], self.paragraphs, *columns, int(wanted.sum()), readings)
+        total = int(wanted.sum())
+        return Document(self.text, self.sentences[wanted], self.paragraphs, *columns, total, readings, self.loops)
 
     def place(self, sentence: int, start: int, end: int) -> Span:
         """Where characters `start` to `end` of what a sentence says stand in the text."""
@@ -92,6 +104,16 @@ class Document:
             return int(reading.starts[start]), int(reading.ends[max(end - 1, start)])
         first = int(self.sentences[sentence, 0])
         return first + start, first + end
+
+    def looped(self, loops: Sequence[Loop]) -> list[NDArray[np.bool_]]:
+        """For each of `slices` which of its characters stand in a loop beyond its first turn."""
+        again = np.zeros(len(self.text), bool)
+        for loop in loops:
+            again[loop.first_end : loop.end] = True
+        said = [again[start:end] for start, end in self.sentences.tolist()]
+        for i, reading in self.readings.items():
+            said[i] = again[reading.starts]
+        return said
 
     def touched(self, spans: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
         """(n,) which sentences share a character with any of the spans [start, end)."""
@@ -186,7 +208,7 @@ def _boundaries(plain: str) -> Iterator[Span]:
     """Where the sentences of a line lie; of a long one in windows, so that the time does not outgrow the length."""
     start = 0
     while start < len(plain):
-        end = start + _WINDOW
+        end = start + _window(plain, start)
         if is_inside := end < len(plain):
             end = plain.rfind(" ", start, end) + 1 or end
         spans = _parted(plain[start:end]) or [(0, end - start)]
@@ -195,6 +217,14 @@ def _boundaries(plain: str) -> Iterator[Span]:
             spans.pop()
         yield from ((start + first, start + last) for first, last in spans)
         start += spans[-1][1]
+
+
+def _window(plain: str, start: int) -> int:
+    """How many characters are parted at a time from there on."""
+    if len(plain) - start <= _MOST_OPENING:
+        return _WINDOW
+    marks = sum(1 for _ in islice(_OPENING.finditer(plain, start, start + _WINDOW), _MOST_OPENING + 1))
+    return _SHORT_WINDOW if marks > _MOST_OPENING else _WINDOW
 
 
 def _parted(plain: str) -> list[Span]:
@@ -213,7 +243,16 @@ def _within_speech(plain: str, span: Span) -> list[Span]:
 
 
 def _edges(plain: str) -> list[Span]:
-    return [(found["start_index"], found["end_index"]) for found in sentencex.get_sentence_boundaries("en", plain)]
+    if not plain.isascii():
+        plain = _PANICS.sub(lambda match: _WIDE_SPACE.sub(" ", match[0]), plain)
+    try:
+        found = sentencex.get_sentence_boundaries("en", plain)
+    except BaseException as error:
+        # A panic in Rust is no Exception; Ctrl-C and the like pass.
+        if type(error).__name__ != "PanicException":
+            raise
+        return [(0, len(plain))]
+    return [(sentence["start_index"], sentence["end_index"]) for sentence in found]
 
 
 def _clings(text: str, before: Span, span: Span) -> bool:

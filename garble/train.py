@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from garble.alphabet import encode
 from garble.batch import Batch, Floats, Mask, offsets, packets
 from garble.corrupt import corrupt
 from garble.data import Record, by_document, clean_texts, post_edited, read_records
+from garble.deep.reader import FILES as READER_FILES
 from garble.deep.reader import Reader
 from garble.deep.reader import load as load_reader
 from garble.layout import KINDS, PROSE
@@ -107,15 +107,22 @@ _STRENGTH = 5.0
 _GARBLED_BELOW, _SOUND_FROM = 30, 70
 # Sentences that a document needs to be pooled, and how many human ones there are for a garbled one.
 _FEWEST_POOLED, _HUMAN_TO_GARBLED = 4, 20
+# A network does not see loops and broken characters well: the other signals keep at least so much of their weight.
+_LEAST_SCALE = 0.8
 # What a contrast counts for, against a sentence.
 _WEIGHT_OF_PAIRS = 3.0
 # Share of the words edited (HTER) from which a correction is a contrast.
 _MUCH_CORRECTED = 0.3
 
-# Share of the clean sentences that a network is asked of: it takes twelve times as long as all else.
-_READ = 0.06
+# Where a network reads, it takes so much time that less text has to do; of the panels, too, a part.
+_CHARACTERS_READ, _CHARACTERS_OF_PANEL = 120_000, 200_000
+# Shares of a sentence in loops beyond their first turn, and what they add to the log-odds.
+_LOOPED_SHARES, _LOOPED_ODDS = (0.0, 0.1, 0.25, 0.4, 0.5, 0.75, 1.0), (0.0, 1.5, 4.0, 9.0, 14.0, 14.0, 14.0)
+# Share of human documents that a network reads where the scorecard is unsure.
+_READ = 0.1
 
-_LICENSED = ("poetry", "dialect fiction")
+# Kinds that may cost twice as much: they break the rules of English on purpose, or for want of practice.
+_LICENSED = ("poetry", "dialect fiction", "learner sentence")
 
 # Shares of human sentences that each threshold may flag.
 COSTS = {"strict": 0.001, "balanced": 0.01, "loose": 0.05}
@@ -158,7 +165,9 @@ def features_of(documents: Iterable[Document], lm: LanguageModel, reader: Reader
     return np.concatenate(features), np.concatenate(prose)
 
 
-def labelled_documents(data: Path, rng: Random, without: str = "", deep: bool = False) -> tuple[list[Document], Mask]:
+def labelled_documents(
+    data: Path, rng: Random, without: str = "", deep: bool = False, characters: int = _CHARACTERS_A_KIND
+) -> tuple[list[Document], Mask]:
     """What the scorecard learns from: human documents partly corrupted, bad and sound machine translation.
 
     And which of all their sentences are garbled. without: a language pair ("ro-en") that is left out, so that a figure
@@ -167,7 +176,7 @@ def labelled_documents(data: Path, rng: Random, without: str = "", deep: bool = 
     """
     documents: list[Document] = []
     labels: list[Mask] = []
-    for text in human_texts(data, rng):
+    for text in human_texts(data, rng, characters):
         document, garbled = corrupted_document(text, rng)
         # Half of them sentence by sentence, so that standing alone is no mark of either class.
         documents += alone(document) if rng.random() < 0.5 else [document]
@@ -188,7 +197,7 @@ def contrasts(data: Path, lm: LanguageModel, without: str = "", reader: Reader |
     return worse, better
 
 
-def human_texts(data: Path, rng: Random) -> Iterator[str]:
+def human_texts(data: Path, rng: Random, characters: int = _CHARACTERS_A_KIND) -> Iterator[str]:
     """Human documents of many kinds, of each as many characters at most: fit/human, and what lm/ held out."""
     kinds: dict[str, list[str]] = {}
     for record in read_records(data / "fit" / "human.jsonl.xz"):
@@ -199,7 +208,7 @@ def human_texts(data: Path, rng: Random) -> Iterator[str]:
         kinds.setdefault(kind, []).append(text)
     for kind in sorted(kinds):
         rng.shuffle(kinds[kind])
-        yield from next(packets(kinds[kind], _CHARACTERS_A_KIND, len))
+        yield from next(packets(kinds[kind], characters, len))
 
 
 def knots_of(values: Floats) -> Floats:
@@ -251,44 +260,109 @@ def fit_scorecard(
     return card, make_pipeline(spline, regression)
 
 
-def extended(
-    card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs: tuple[Floats, Floats], unsure: float
-) -> Scorecard:
-    """A scorecard with more features, for sentences it is unsure of; what it says, and that of all others, stays.
+class Added(NamedTuple):
+    """What `fitted_on_top` found. knots, weights: (features, knots a feature). scale, shift: of the log-odds before."""
 
-    x: (sentences, features) in the order of an extraction, those of `names` last; pairs: likewise, as in
-    `fit_scorecard`. unsure: the score from which sentences are asked for those features, and learnt from.
+    knots: Floats
+    weights: Floats
+    scale: float
+    shift: float
+
+
+def fitted_on_top(
+    odds: tuple[Floats, Floats, Floats], x: tuple[Floats, Floats, Floats], y: Mask, scales: tuple[float, float | None]
+) -> Added:
+    """What more features are worth on top of a scorecard: splines of degree 1 that never fall.
+
+    odds, x: of sentences (n,), (n, features), and of pairs of which the first side is to score above the second.
+    y: (n,) which sentences are garbled. scales: the least and the most that the odds may be multiplied by.
     """
     from scipy.optimize import minimize
     from sklearn.preprocessing import SplineTransformer
 
-    more = [PLACES[name] for name in names]
-    said = [first_odds(card, some) for some in (x, *pairs)]
-    asked = [sigmoid(odds) >= unsure for odds in said]
-    knots = np.stack([knots_of(column) for column in x[asked[0]][:, more].T])
-    spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant").fit(x[:, more])
+    knots = np.stack([knots_of(column) for column in x[0].T])
+    spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant").fit(x[0])
+    # A spline's values at its knots are sums of steps of 0 or more: what is doubted more never counts less.
+    steps = np.kron(np.eye(len(knots)), np.tril(np.ones((knots.shape[1], knots.shape[1]))))
     rows, worse, better = (
-        np.where(mask[:, None], spline.transform(some[:, more]), 0.0)
-        for mask, some in zip(asked, (x, *pairs), strict=True)
+        np.column_stack([before, spline.transform(some) @ steps]) for before, some in zip(odds, x, strict=True)
     )
     # A sound sentence counts with its signs turned, so that all that is shown is to come out above 0.
     sign = np.concatenate([np.where(y, 1.0, -1.0), np.ones(len(worse))])
     shown = np.concatenate([rows, worse - better]) * sign[:, None]
-    given = np.concatenate([said[0], said[1] - said[2]]) * sign
     weight = np.concatenate([np.ones(len(y)), np.full(len(worse), _WEIGHT_OF_PAIRS)])
 
     def loss(weights: Floats) -> tuple[float, Floats]:
-        odds = given + shown @ weights
+        odds = shown @ weights
         slope = -weight * sigmoid(-odds)
-        total = weight @ np.logaddexp(0, -odds) + weights @ weights / (2 * _STRENGTH)
-        return float(total), shown.T @ slope + weights / _STRENGTH
+        total = weight @ np.logaddexp(0, -odds) + weights[1:] @ weights[1:] / (2 * _STRENGTH)
+        return float(total), shown.T @ slope + np.append(0.0, weights[1:]) / _STRENGTH
 
-    found = minimize(loss, np.zeros(shown.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 3000})
+    start = np.append(max(scales[0], 1.0), np.zeros(shown.shape[1] - 1))
+    free = np.arange(len(start) - 1) % knots.shape[1] == 0
+    bounds = [scales, *((None, None) if at else (0.0, None) for at in free.tolist())]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 3000}).x
+    weights = (steps @ found[1:]).reshape(knots.shape)
+    # Where a feature is 0 it adds nothing.
+    usual = np.array([np.interp(0.0, row, values) for row, values in zip(knots, weights, strict=True)])
+    return Added(knots, weights - usual[:, None], float(found[0]), float(usual.sum()))
+
+
+def extended(
+    card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs: tuple[Floats, Floats]
+) -> Scorecard:
+    """A scorecard that also weighs a network's features; what it says of sentences that are not read stays.
+
+    x: (sentences, features) in the order of an extraction, those of `names` last; pairs: likewise, as in
+    `fit_scorecard`. The card's own log-odds are multiplied by `_LEAST_SCALE` or more.
+    """
+    assert card.network is not None
+    more = [PLACES[name] for name in names]
+    odds = first_odds(card, x), first_odds(card, pairs[0]), first_odds(card, pairs[1])
+    added = fitted_on_top(odds, (x[:, more], pairs[0][:, more], pairs[1][:, more]), y, (_LEAST_SCALE, None))
+    network = replace(card.network, scale=added.scale, intercept=added.shift)
+    return replace(_with(card, names, added), network=network)
+
+
+def with_loops(card: Scorecard) -> Scorecard:
+    """The card, for which a sentence of which half stands in a loop beyond its first turn is garbled.
+
+    Not fitted: what `garble.loops` finds is a loop, as benchmarks/loops.py measures.
+    """
+    added = Added(np.array([_LOOPED_SHARES]), np.array([_LOOPED_ODDS]), 1.0, 0.0)
+    return _with(card, ("repetition.looped",), added)
+
+
+def _with(card: Scorecard, names: tuple[str, ...], added: Added) -> Scorecard:
     return replace(
         card,
         features=card.features + names,
-        knots=np.concatenate([card.knots, knots]),
-        weights=np.concatenate([card.weights, found.x.reshape(knots.shape)]),
+        knots=np.concatenate([card.knots, added.knots]),
+        weights=np.concatenate([card.weights, added.weights]),
+    )
+
+
+def aligned(card: Scorecard, panel: Mapping[str, Floats], thresholds: Mapping[str, float]) -> Scorecard:
+    """The card with the scores of sentences that are read stretched so that two thresholds cost what they promise.
+
+    panel: for each kind of human text the scores of its sentences, all of them read. thresholds: of the card's own.
+    """
+    assert card.network is not None
+    read = thresholds_of(panel)
+    names = ("strict", "balanced")
+    (own_high, own_low), (high, low) = ([float(logit(np.array(t[name]))) for name in names] for t in (thresholds, read))
+    factor = (own_high - own_low) / max(high - low, 0.1)
+    shift = own_low - factor * low
+    again = np.isin(card.features, FEATURES_READ)
+    return replace(
+        card,
+        weights=np.where(again[:, None], factor * card.weights, card.weights),
+        thresholds=dict(thresholds),
+        network=replace(
+            card.network,
+            scale=factor * card.network.scale,
+            intercept=factor * card.network.intercept + shift,
+        ),
     )
 
 
@@ -301,7 +375,7 @@ def first_odds(card: Scorecard, x: Floats) -> Floats:
 def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
     """For each named threshold the lowest score that no kind of human text reaches more often than it may.
 
-    panel: for each kind the scores of its sentences. Verse and dialect may cost twice as much as the others.
+    panel: for each kind the scores of its sentences. Those of `_LICENSED` may cost twice as much as the others.
     """
     return {
         name: max(_reached_by(scores, share * (2 if kind in _LICENSED else 1)) for kind, scores in panel.items())
@@ -339,40 +413,56 @@ def train_en(data: Path, out: Path, seed: int, log: Log) -> None:
         log(f"{len(lm.class_of)} words, {sum(len(table.prints) for table in lm.words.longer)} places for n-grams")
         documents, garbled = labelled_documents(data, Random(seed))
         features, prose = features_of(documents, lm)
-        x, y = features[prose], garbled[prose]
+        names = tuple(name for name in FEATURES if name != "repetition.looped")
+        some = [PLACES[name] for name in names]
+        x, y = features[prose][:, some], garbled[prose]
         log(f"fitting {x.shape[1]} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
-        card, _ = fit_scorecard(x, y, FEATURES, np.median(x[~y], axis=0), contrasts(data, lm))
-        finish(replace(card, name="en-2"), part, data, seed, log)
+        worse, better = (side[:, some] for side in contrasts(data, lm))
+        card, _ = fit_scorecard(x, y, names, np.median(x[~y], axis=0), (worse, better))
+        finish(with_loops(replace(card, name="en-2")), part, data, seed, log)
 
 
-def train_deep(data: Path, network: Path, out: Path, seed: int, log: Log) -> None:
-    """Add to the scorecard "en" what a network's verdicts weigh, and write all of it into `out`.
+def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log: Log) -> None:
+    """Teach a scorecard what a network's verdicts weigh, and write the model that reads with it into `out`.
 
-    network: the folder with network.onnx and tokenizer.json, which are taken over. What the network was taught with is
-    left out. Raises ValueError, in one line, where the network cannot be read.
+    network: the folder with network.onnx, network.npz and tokenizer.json, which are taken over. base: the model whose
+    scorecard is extended, and whose language model is used. What the network was taught with is left out. Raises
+    ValueError, in one line, where the network cannot be read.
     """
     with written_whole(out) as part:
-        raw = (network / "network.onnx").read_bytes()
-        (part / "network.onnx").write_bytes(raw)
-        (part / "tokenizer.json").write_bytes((network / "tokenizer.json").read_bytes())
-        header = Network("en", sha256(raw).hexdigest(), 0.0, ((0.0, 1.0),) * 3)
-        reader, plain = load_reader(part, header), Scorer("en")
+        plain = Scorer(base, reader="off")
+        for file in READER_FILES:
+            (part / file).write_bytes((network / file).read_bytes())
+        own = (out / "lm.npz").is_file()
+        header = Network("" if own else base, ((0.0, 1.0),) * 3)
+        card = replace(plain.card, name=out.resolve().name, network=header)
+        if own:
+            (part / "lm.npz").write_bytes((out / "lm.npz").read_bytes())
+        texts = thinned(clean_texts(data, held_out=True), _CHARACTERS_READ // 4)
         log("reading clean text")
-        header = replace(header, usual=usual_opinion(reader, (text for _, text in clean_texts(data, held_out=True))))
-        reader = load_reader(part, header)
+        card = replace(card, network=replace(header, usual=usual_opinion(load_reader(part, card), texts)))
+        reader = load_reader(part, card)
         x, y, pairs = deep_rows(data, plain.lm, reader, Random(seed))
-        header = replace(header, unsure=unsure_from(plain.card, x, y))
-        log(f"the network is asked from {header.unsure} on")
         log(f"fitting {len(FEATURES_READ)} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
-        card = extended(plain.card, x, y, FEATURES_READ, pairs, header.unsure)
-        finish(replace(card, name="en-deep-1", network=header), part, data, seed, log)
+        card = extended(card, x, y, FEATURES_READ, pairs).sealed(part)
+        card.save(part / "scorecard.json")
+        log("reading the panels")
+        card = aligned(card, panel_scores(Scorer(part, 1.0), panel_of(data)), plain.card.thresholds)
+        card.save(part / "scorecard.json")
+        log("pooling documents")
+        pooling = fit_pooling(Scorer(part, 1.0), data, Random(seed), _CHARACTERS_READ)
+        unsure = excess_quantile(Scorer(part, 1.0, reader="off"), data, Random(seed))
+        assert card.network is not None
+        card = replace(card, network=replace(card.network, pooling=pooling, unsure=unsure))
+        card.save(part / "scorecard.json")
+        log(f"thresholds {card.thresholds}, {card.network}")
 
 
 def deep_rows(
     data: Path, lm: LanguageModel, reader: Reader, rng: Random, without: str = ""
 ) -> tuple[Floats, Mask, tuple[Floats, Floats]]:
     """Features, labels and contrasts for a scorecard with a network, from what that was not taught with."""
-    documents, garbled = labelled_documents(data, rng, without, deep=True)
+    documents, garbled = labelled_documents(data, rng, without, deep=True, characters=_CHARACTERS_READ)
     features, prose = features_of(documents, lm, reader)
     return features[prose], garbled[prose], contrasts(data, lm, without, reader)
 
@@ -387,41 +477,57 @@ def usual_opinion(reader: Reader, texts: Iterable[str]) -> tuple[tuple[float, fl
     return tuple((round(float(v.mean()), 4), round(float(v.std()), 4)) for v in verdicts)
 
 
-def unsure_from(card: Scorecard, x: Floats, y: Mask) -> float:
-    """The score of the card alone from which the network is asked, so that few clean sentences are read.
+def thinned(texts: Iterable[tuple[str, str]], characters: int) -> list[str]:
+    """Of each kind the first texts, as many characters at most."""
+    kinds: dict[str, list[str]] = {}
+    size: dict[str, int] = {}
+    for kind, text in texts:
+        if size.get(kind, 0) + len(text) <= characters or not size.get(kind):
+            kinds.setdefault(kind, []).append(text)
+            size[kind] = size.get(kind, 0) + len(text)
+    return [text for kind in sorted(kinds) for text in kinds[kind]]
 
-    x: (sentences, features) in the order of an extraction; y: which are garbled.
-    """
-    return round(float(np.quantile(sigmoid(first_odds(card, x[~y])), 1 - _READ)), 4)
+
+def excess_quantile(scorer: Scorer, data: Path, rng: Random) -> float:
+    """The excess that all but a tenth of human documents stay below."""
+    assert scorer.card.pooling is not None
+    scores = prose_scores(scorer, human_texts(data, rng, _CHARACTERS_READ))
+    return round(float(np.quantile([scorer.card.pooling.excess(some) for some in scores if len(some)], 1 - _READ)), 4)
 
 
 def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> None:
-    """Fit how a scorecard's documents are pooled, read its thresholds off the panel, and write it.
+    """Fit how a scorecard's documents are pooled, read its thresholds off the panels, and write it.
 
     Logs shares of human sentences that are flagged, cross-fitted.
     """
     card.save(folder / "scorecard.json")
-    card = replace(card, pooling=fit_pooling(folder, data, Random(seed)))
-    halves = by_document(list(read_records(data / "dev" / "human.jsonl.xz")), 0.5)
-    panels = [panel_scores(folder, half) for half in halves]
-    kinds = {kind: np.concatenate([panel[kind] for panel in panels]) for kind in panels[0]}
+    card = replace(card, pooling=fit_pooling(Scorer(folder, 1.0), data, Random(seed), _CHARACTERS_A_KIND))
+    scorer = Scorer(folder, 1.0)
+    panels = [panel_scores(scorer, half) for half in by_document(panel_of(data), 0.5)]
+    names = sorted({*panels[0], *panels[1]})
+    kinds = {kind: np.concatenate([panel[kind] for panel in panels if kind in panel]) for kind in names}
     thresholds = thresholds_of(kinds)
     log(f"thresholds {thresholds}")
-    for kind, scores in kinds.items():
+    for kind in (kind for kind in names if all(kind in panel for panel in panels)):
         figures = ", ".join(f"{name} {share:.2%}" for name, share in cross_fitted(panels, kind).items())
-        log(f"{kind}, {len(scores)} sentences: {figures}")
-    replace(card, thresholds=thresholds).save(folder / "scorecard.json")
+        log(f"{kind}, {len(kinds[kind])} sentences: {figures}")
+    replace(card, thresholds=thresholds).sealed(folder).save(folder / "scorecard.json")
 
 
-def fit_pooling(folder: Path, data: Path, rng: Random) -> Pooling:
-    """From human documents, and documents stitched from bad machine translation of one language pair."""
+def prose_scores(scorer: Scorer, texts: Iterable[str]) -> list[Floats]:
+    """For each text the scores of its sentences of prose."""
+    reports = scorer.score_many(texts)
+    return [np.array([s.score for s in report.sentences if s.kind == KINDS[PROSE]]) for report in reports]
+
+
+def fit_pooling(scorer: Scorer, data: Path, rng: Random, characters: int) -> Pooling:
+    """From human documents, and documents stitched from bad machine translation of one language pair.
+
+    characters: of human text of each kind.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    scorer = Scorer(folder, threshold=1.0)
-    human = [
-        np.array([s.score for s in report.sentences if s.kind == KINDS[PROSE]])
-        for report in scorer.score_many(human_texts(data, rng))
-    ]
+    human = prose_scores(scorer, human_texts(data, rng, characters))
     human = [scores for scores in human if len(scores) >= _FEWEST_POOLED]
     means = np.array([logit(scores).mean() for scores in human])
     odds = logit(np.concatenate(human))
@@ -429,7 +535,7 @@ def fit_pooling(folder: Path, data: Path, rng: Random) -> Pooling:
     style = float(np.sqrt(max(means.var() - by_chance, 0.0)))
     usual = Pooling(float(odds.mean()), float(odds.std()), style, 1.0, 0.0)
     bad: dict[str, list[str]] = {}
-    for record in read_records(data / "fit" / "mlqe.jsonl.xz"):
+    for record in post_edited(data)[1]:
         if record["da"] < _GARBLED_BELOW:
             bad.setdefault(record["lp"], []).append(record["text"])
     stitched = []
@@ -454,10 +560,23 @@ def cross_fitted(panels: list[dict[str, Floats]], kind: str) -> dict[str, float]
     return {name: (one[name] + other[name]) / 2 for name in one}
 
 
-def panel_scores(folder: Path, records: list[Record]) -> dict[str, Floats]:
+def panel_of(data: Path) -> list[Record]:
+    """English by people that thresholds are read off, of each kind some documents."""
+    records: list[Record] = []
+    size: dict[str, int] = {}
+    for name in ("human", "panel2"):
+        for record in read_records(data / "dev" / f"{name}.jsonl.xz"):
+            kind = record["kind"]
+            if record.get("lang", "en") == "en" and size.get(kind, 0) < _CHARACTERS_OF_PANEL:
+                size[kind] = size.get(kind, 0) + len(record["text"])
+                records.append(record)
+    return records
+
+
+def panel_scores(scorer: Scorer, records: list[Record]) -> dict[str, Floats]:
     """For each kind of text the scores of all its sentences, as a user of the model sees them."""
     scores: dict[str, list[float]] = {}
-    reports = Scorer(folder, threshold=1.0).score_many(record["text"] for record in records)
+    reports = scorer.score_many(record["text"] for record in records)
     for record, report in zip(records, reports, strict=True):
         scores.setdefault(record["kind"], []).extend(sentence.score for sentence in report.sentences)
     return {kind: np.array(values) for kind, values in sorted(scores.items())}

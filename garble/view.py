@@ -22,6 +22,7 @@ from hashlib import sha256
 from itertools import accumulate, groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
+from garble.errors import UsageError
 from garble.layout import KINDS, PROSE
 from garble.prefilter import BINS, reason
 from garble.report import Finding, Report, ScoredSentence
@@ -155,7 +156,7 @@ def render(
         listed=listed,
         whole=sum(size < CHARACTERS for size in before) if listed else 0,
         histogram=[histogram[step] for step in range(BINS)],
-        thresholds=thresholds or Scorer().card.thresholds,
+        thresholds=thresholds or Scorer(reader="off").card.thresholds,
         verdicts=Counter(document.report.verdict for document in documents),
         reasons=Counter(document.reason for document in documents if document.reason).most_common(),
     )
@@ -182,13 +183,13 @@ def family(finding: Finding) -> str:
 def _documents(reports: list[Report], names: Sequence[str] | None, texts: Sequence[str] | None) -> list[Document]:
     for what, given in (("names", names), ("texts", texts)):
         if given is not None and len(given) != len(reports):
-            raise ValueError(f"{len(reports)} reports, but {len(given)} {what}")
+            raise UsageError(f"{len(reports)} reports, but {len(given)} {what}")
     titles = [f"Text {number}" for number in range(1, len(reports) + 1)] if names is None else names
     bodies = list(map(_rebuilt, reports)) if texts is None else texts
     documents = [Document(i, *parts) for i, parts in enumerate(zip(titles, bodies, reports, strict=True), 1)]
     for document in documents:
         if any(document.text[s.start : s.end] != s.text for s in document.report.sentences):
-            raise ValueError(f"{visible(document.name)}: this is not the text that its report is about")
+            raise UsageError(f"{visible(document.name)}: this is not the text that its report is about")
     return documents
 
 

@@ -327,7 +327,7 @@ def test_a_run_that_fails_leaves_the_old_output(write: Write, monkeypatch: pytes
         raise KeyboardInterrupt
 
     monkeypatch.setattr(scoring.Scorer, "score_many", fail)
-    result = garble("score", "--format", "csv", "-o", write("out.txt", "old"), write("a.txt", LOOPED))
+    result = garble("score", "--format", "csv", "--overwrite", "-o", write("out.txt", "old"), write("a.txt", LOOPED))
     assert result.exit_code == 130
     assert Path("out.txt").read_text() == "old"
     assert sorted(os.listdir()) == ["a.txt", "out.txt"]

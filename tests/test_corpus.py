@@ -32,7 +32,7 @@ from garble.cli import main
 from garble.corpus import Layout, Plan, Source, find_sources, run
 from garble.corpus.records import format_of
 from garble.corpus.streams import compressed
-from garble.io import InputError
+from garble.errors import InputError
 from garble.prefilter import Prefilter, Unit
 from garble.scorer import Scorer
 
@@ -48,9 +48,10 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def garble_filter(*arguments: str, stdin: bytes = b"", code: int = 0) -> Result:
+def garble_filter(*arguments: str, stdin: bytes = b"", code: int = 0, overwrite: bool = True) -> Result:
     """Run the command in this process, with one worker."""
-    result = CliRunner().invoke(main, ["filter", "--workers", "1", *arguments], input=stdin)
+    options = ["--workers", "1", *["--overwrite"] * overwrite]
+    result = CliRunner().invoke(main, ["filter", *options, *arguments], input=stdin)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code == code, result.output
     return result
@@ -72,7 +73,7 @@ def filtered(
     Path(name).write_bytes(data)
     outputs = {role: f"{role}-{name}" for role in ("kept", "rejected")}
     plan = Plan((Source(name, name),), **outputs, errors="errors.jsonl", layout=Layout(block=block), **options)
-    for _ in run(plan, workers):
+    for _ in run(plan, workers, overwrite=True):
         pass
     return {path: Path(path).read_bytes() for path in [*outputs.values(), "errors.jsonl"]}
 
@@ -216,7 +217,8 @@ def test_only_the_text_of_a_record_that_is_cut_changes(
 
 def test_a_note_takes_the_place_of_an_older_one_and_all_else_stays() -> None:
     before, after = b'{"n": 1.50, "garble": ', b', "u": "\\ud83d", "text": "A quiet day.", "n": 2}\r\n'
-    Path("in.jsonl").write_bytes(before + b'{"old": [1, 2]}' + after)
+    old = b'{"score": 1, "garbled": true, "reason": "x", "passages": [1, 2]}'
+    Path("in.jsonl").write_bytes(before + old + after)
     garble_filter("in.jsonl", "-o", "all.jsonl", "--annotate")
     kept = Path("all.jsonl").read_bytes()
     assert kept.startswith(before + b'{"score": ')
@@ -233,13 +235,12 @@ def test_a_lone_surrogate_stays_one_where_a_passage_is_cut() -> None:
 
 
 def test_everything_is_kept_and_annotated() -> None:
-    Path("in.jsonl").write_bytes(json_lines([CLEAN, MIXED]) + b'{"text": "Fine.", "garble": 1}\n')
+    Path("in.jsonl").write_bytes(json_lines([CLEAN, MIXED]))
     garble_filter("in.jsonl", "-o", "all.jsonl", "--annotate")
-    first, second, third = records("all.jsonl")
+    first, second = records("all.jsonl")
     assert (first["garble"]["garbled"], first["garble"]["passages"]) == (False, [])
     assert second["garble"]["passages"][0]["reason"] == "repetition.loop"
     assert second["garble"]["score"] == Scorer().score(MIXED).score
-    assert third["garble"]["score"] < 1
 
 
 def test_dolma_attributes_have_a_row_for_every_document() -> None:
@@ -340,7 +341,7 @@ BAD = {
     b"[1]\n": "a list, not an object",
     b'{"id": 4}\n': "no field 'text'",
     b'{"text": "\xff"}\n': "not UTF-8: byte 0xff at offset 10",
-    b"[" * 100_000 + b"\n": "broken JSON: maximum recursion depth exceeded",
+    b"[" * 100_000 + b"\n": "nested deeper than 500 levels",
 }
 
 
@@ -640,7 +641,7 @@ def small(kept: str, *inputs: str, **options: Any) -> Plan:
 
 
 def stop_after(plan: Plan, steps: int, resume: bool = False) -> None:
-    run_ = run(plan, resume=resume)
+    run_ = run(plan, resume=resume, overwrite=True)
     for _ in range(steps):
         next(run_)
     run_.close()
@@ -719,7 +720,8 @@ def test_a_run_that_is_killed_while_files_take_their_places_goes_on(
             patch.setattr(Path, "replace", killed)
             with suppress(KeyboardInterrupt):
                 list(run(plan(f"again{stop}")))
-        list(run(plan(f"again{stop}"), resume=True))
+        # The last runs are not stopped, and there is nothing to go on with.
+        list(run(plan(f"again{stop}"), resume=True, overwrite=True))
         assert outputs(f"again{stop}") == outputs("whole")
 
 

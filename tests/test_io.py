@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garble.io import SUFFIXES, InputError, decode, find_texts, read_text, read_texts
+from garble.errors import InputError
+from garble.io import SUFFIXES, decode, find_texts, read_text, read_texts
 
 texts = st.text(min_size=1).filter(lambda text: text.strip() != "")
 
@@ -74,10 +75,10 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_forbidden_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, mode: str) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(InputError, match=r"a\.txt: permission denied$"):
         read_text(tmp_path / "a.txt")
 

@@ -20,7 +20,10 @@ FLOORS = [
     {"scorer", "train", "own", "cost"},
     {"signals", "deep"},
     {"batch", "model", "report", "corrupt", "estimation", "lm"},
-    {"text", "layout", "html", "markdown", "io", "data", "lexicon", "alphabet", "language", "stats"},
+    {
+        *("text", "layout", "html", "markdown", "periodic", "io", "data", "lexicon", "alphabet", "language", "stats"),
+        "errors",
+    },
 ]
 FLOOR = {name: len(FLOORS) - number for number, names in enumerate(FLOORS) for name in names}
 
@@ -35,8 +38,11 @@ NEIGHBOURS = {
     ("own", "train"),
     ("batch", "lm"),
     ("estimation", "lm"),
+    ("io", "errors"),
     ("text", "alphabet"),
     ("text", "layout"),
+    ("text", "periodic"),
+    ("periodic", "alphabet"),
     ("layout", "lexicon"),
     ("layout", "html"),
     ("layout", "markdown"),

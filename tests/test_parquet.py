@@ -13,6 +13,7 @@ from conftest import documents
 
 from garble.cli import main
 from garble.corpus import Layout, Plan, find_sources, run
+from garble.prefilter import Decision, Prefilter
 from garble.scorer import Scorer
 
 pa = pytest.importorskip("pyarrow")
@@ -129,3 +130,41 @@ def test_a_run_that_is_left_goes_on_to_the_same_rows(monkeypatch: pytest.MonkeyP
         steps.close()
     list(run(plan("kept.parquet"), resume=True))
     assert Path("kept.parquet").read_bytes() == Path("whole.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("options", [(), ("--annotate",), ("--unit", "sentence")])
+def test_views_of_strings_are_texts_too(options: tuple[str, ...]) -> None:
+    texts = [CLEAN, None, f"{CLEAN} {LOOPED}", CLEAN]
+    pq.write_table(pa.table({"id": list("abcd"), "text": pa.array(texts, pa.string_view())}), "views.parquet")
+    garble_filter("views.parquet", "-o", "k.parquet", "--errors", "e.jsonl", *options)
+    kept = pq.read_table("k.parquet")
+    assert kept.schema.field("text").type == pa.string_view()
+    assert {"a", "d"} <= set(kept["id"].to_pylist()) <= {"a", "c", "d"}
+    assert kept["text"].to_pylist()[0] == CLEAN
+
+
+def test_a_column_of_their_own_is_not_replaced_by_notes() -> None:
+    pq.write_table(pa.table({"text": [CLEAN], "garble": [1]}), "own.parquet")
+    result = garble_filter("own.parquet", "-o", "k.parquet", "--annotate", code=2)
+    assert "the column 'garble' is its own, which notes would replace; rename it first" in result
+    garble_filter("own.parquet", "-o", "k.parquet")
+    assert pq.read_table("k.parquet")["garble"].to_pylist() == [1]
+    pq.write_table(pa.table({"text": [CLEAN]}), "new.parquet")
+    garble_filter("new.parquet", "-o", "noted.parquet", "--annotate")
+    # A note of garble's own gives way to a newer one.
+    garble_filter("noted.parquet", "-o", "again.parquet", "--annotate")
+    assert pq.read_table("again.parquet").equals(pq.read_table("noted.parquet"))
+
+
+def test_a_row_that_cannot_be_scored_is_a_bad_record_and_the_columns_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Prefilter, texts: list[str]) -> list[Decision]:
+        if texts:
+            raise RuntimeError("boom")
+        return []
+
+    monkeypatch.setattr(Prefilter, "decide", fails)
+    table = pa.table({"id": [1], "text": [CLEAN]})
+    pq.write_table(table, "fails.parquet")
+    garble_filter("fails.parquet", "-o", "k.parquet", "--errors", "e.jsonl")
+    assert json.loads(Path("e.jsonl").read_text())["reason"] == "RuntimeError: boom"
+    assert (pq.read_table("k.parquet").schema, len(pq.read_table("k.parquet"))) == (table.schema, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
@@ -342,7 +343,7 @@ def test_the_fields_of_the_report(scorer: Scorer) -> None:
 @pytest.mark.parametrize("threshold", ["strict", "balanced", "loose", 0.37, "0.37"])
 def test_the_signature_names_version_model_and_threshold(threshold: str | float) -> None:
     signature = Scorer(threshold=threshold).score(LOOP).signature
-    assert signature.startswith(f"garble|v:{garble.__version__}|m:en-")
+    assert re.match(rf"garble\|v:{re.escape(garble.__version__)}\|d:[0-9a-f]{{8}}\|m:en-", signature)
     assert signature.endswith(f"|t:{threshold}")
 
 

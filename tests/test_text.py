@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+import sentencex
 from conftest import ANY_TEXT
 from hypothesis import given
+from hypothesis import strategies as st
 
 from garble.alphabet import encode
 from garble.layout import KINDS
@@ -245,3 +247,70 @@ def test_what_never_stops_is_cut_and_nothing_is_lost(piece: str) -> None:
     parts = segment(text).slices()
     assert "".join("".join(parts).split()) == "".join(text.split())
     assert max(map(len, parts)) <= 100_000
+
+
+# Where a capital, a space beyond ASCII and a stop follow one another, sentencex 1.0.32 panics.
+@pytest.mark.parametrize(
+    "text", ["Get vitamin C\u00a0. It helps.", "K\xa0.", "K \u3000.", ".K\x85.", "A\u2003. A\u1680. A\u205f."]
+)
+def test_a_text_at_which_the_splitter_panics_is_parted(text: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert "".join("".join(segment(text).slices()).split()) == "".join(text.split())
+    assert capfd.readouterr().err == ""
+
+
+@given(st.text(st.sampled_from("KAbÉЖ1漢\u0301 \xa0\u3000\x85\u2028.!?“'-"), max_size=12))
+def test_no_text_of_capitals_spaces_and_stops_makes_the_splitter_panic(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("garble.text.sentencex", Watched)
+        segment(text)
+
+
+class Watched:
+    """The splitter, whose panics are failures."""
+
+    @staticmethod
+    def get_sentence_boundaries(language: str, text: str) -> list[dict[str, int]]:
+        try:
+            found: list[dict[str, int]] = sentencex.get_sentence_boundaries(language, text)
+        except BaseException as error:
+            raise AssertionError(f"{text!a}: {error}") from error
+        return found
+
+
+class Panicking:
+    """A splitter that fails at every text."""
+
+    @staticmethod
+    def get_sentence_boundaries(language: str, text: str) -> list[dict[str, int]]:
+        raise type("PanicException", (BaseException,), {})("index out of bounds")
+
+
+def test_a_panic_leaves_the_text_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("garble.text.sentencex", Panicking)
+    assert segment("It rained. It poured.").slices() == ["It rained. It poured."]
+
+
+def test_an_interruption_is_no_panic(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(language: str, text: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Panicking, "get_sentence_boundaries", interrupt)
+    monkeypatch.setattr("garble.text.sentencex", Panicking)
+    with pytest.raises(KeyboardInterrupt):
+        segment("It rained.")
+
+
+@pytest.mark.parametrize("mark", ["“", "‘", "«", "„", "“a ", "(“"])
+def test_quotation_marks_without_end_are_parted_in_short_windows(mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    class Measured:
+        @staticmethod
+        def get_sentence_boundaries(language: str, text: str) -> list[dict[str, int]]:
+            sizes.append(len(text))
+            return [{"start_index": 0, "end_index": len(text)}]
+
+    monkeypatch.setattr("garble.text.sentencex", Measured)
+    segment(mark * (90_000 // len(mark)))
+    # What is left at the end holds few enough marks to be parted in one piece.
+    assert sum(size > 20_000 for size in sizes) == 0

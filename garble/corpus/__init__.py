@@ -17,11 +17,12 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from garble.corpus.outputs import Journal, Progress, Writer
-from garble.corpus.plan import Plan, Source, check, find_sources
+from garble.corpus.plan import Plan, Source, check, check_free, find_sources
 from garble.corpus.records import Block, Layout
 from garble.corpus.streams import is_stream
 from garble.corpus.work import Task, outcomes
-from garble.io import STDIN, InputError, problem_of
+from garble.errors import InputError
+from garble.io import STDIN, problem_of
 from garble.scorer import Scorer
 
 __all__ = ["Layout", "Plan", "Progress", "Source", "Step", "find_sources", "run", "size_of"]
@@ -34,16 +35,19 @@ class Step(NamedTuple):
     complaints: list[str]
 
 
-def run(plan: Plan, workers: int = 1, resume: bool = False) -> Iterator[Step]:
+def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = False) -> Iterator[Step]:
     """Filter what the plan says, step by step; the last step has the whole.
 
     resume: go on where a run of the same plan was stopped, if one was; else, and without it, begin anew.
+    overwrite: begin anew over outputs that are there already, whole or from a run that was stopped.
     Raises InputError, in one line, for what cannot go well, before anything is written; for the first bad record of a
     strict plan; and for an output that cannot be written, but OSError when that is standard output. ValueError for a
     threshold, unit or model that does not exist.
     """
-    settings = {"signature": Scorer(plan.model, plan.threshold, plan.without).signature}
+    settings = {"signature": Scorer(plan.model, plan.threshold, plan.without, plan.reader).signature}
     check(plan)
+    if not overwrite:
+        check_free(plan, resume)
     return _steps(plan, workers, settings | _settings(plan), resume)
 
 
@@ -59,7 +63,7 @@ def _steps(plan: Plan, workers: int, settings: dict[str, Any], resume: bool) -> 
                 writer.begin()
                 yield Step(progress, [])
                 tasks = _tasks(plan, progress.input, progress.place, progress.line)
-                with closing(outcomes(plan, tasks, workers)) as found:
+                with closing(outcomes(plan, tasks, workers, settings["signature"])) as found:
                     for task, outcome in found:
                         if plan.strict and outcome.complaints:
                             raise InputError(outcome.complaints[0])

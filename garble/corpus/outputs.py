@@ -6,8 +6,10 @@ a run has these files open, no other can write them.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -21,12 +23,15 @@ from garble.corpus.plan import Plan
 from garble.corpus.records import Block, Format
 from garble.corpus.streams import compressed, is_stream, name_parts
 from garble.corpus.work import Outcome, Task
-from garble.io import STDIN, InputError
-from garble.prefilter import Statistics
+from garble.errors import InputError
+from garble.io import STDIN
+from garble.prefilter import BINS, Statistics
 
 if sys.platform != "win32":
     import fcntl
 
+# No link is followed, and no line end changed, where the system has such a choice.
+_UNFOLLOWED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 # Seconds between two entries in the journal.
 _PAUSE = 1.0
 
@@ -71,19 +76,18 @@ class Journal:
 
     def read(self) -> Progress | None:
         """The last entry; None where no run was stopped. Raises InputError when it is another run's."""
-        if self._file is None or not (raw := self._file.read()):
+        if self._file is None or self._paths is None or not (raw := self._file.read()):
             return None
+        name = str(self._paths[0])
         try:
             entry = json.loads(raw)
-            progress, settings = entry["progress"], entry["settings"]
-            statistics, problems = Statistics.of_dict(progress["statistics"]), Counter(progress["problems"])
-            found = Progress(**{**progress, "statistics": statistics, "problems": problems})
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(str(self._file.name), "no journal of garble filter; remove it to begin anew") from error
+            found, settings = _progress(entry["progress"]), dict(entry["settings"])
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise InputError(name, "no journal of garble filter; remove it to begin anew") from error
         changed = [name for name, value in self._settings.items() if settings.get(name) != value]
         if changed:
             problem = f"of a run with other {', '.join(changed)}; it cannot be gone on with"
-            raise InputError(str(self._file.name), problem)
+            raise InputError(name, problem)
         return found
 
     def clear(self) -> None:
@@ -116,6 +120,17 @@ class Journal:
         """Leave it to others."""
         if self._file is not None:
             self._file.close()
+
+
+def _progress(entry: dict[str, Any]) -> Progress:
+    """The progress in an entry of a journal. Raises one of many errors for what is none."""
+    counts = Statistics.of_dict(entry["statistics"]), Counter(entry["problems"])
+    found = Progress(**{**entry, "statistics": counts[0], "problems": counts[1]})
+    numbers = [found.input, found.place, found.line, found.read, found.unread, *found.sizes.values()]
+    numbers += [*counts[0].counts.values(), *counts[0].histogram, *counts[1].values()]
+    if not all(type(number) is int for number in numbers) or len(counts[0].histogram) != BINS:
+        raise ValueError("no numbers")
+    return found
 
 
 class Output:
@@ -160,10 +175,22 @@ class Output:
 
 
 def held(path: Path) -> BinaryIO:
-    """A file that is this run's alone, new or as it is, to be read and written. Raises InputError if another has it."""
+    """A file that is this run's alone, new or as it is, to be read and written.
+
+    Raises InputError if another has it, and for a link: what that stands for is somebody else's.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    file = path.open("r+b")
+    try:
+        number = os.open(path, os.O_RDWR | os.O_CREAT | _UNFOLLOWED, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise InputError(str(path), "a link, where garble writes a file of its own; remove it") from error
+        raise
+    about = os.fstat(number)
+    if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
+        os.close(number)
+        raise InputError(str(path), "no file of garble's own; remove it")
+    file = open(number, "r+b")  # noqa: SIM115
     if not _is_free(file, path):
         file.close()
         raise InputError(str(path), "another run is writing it")

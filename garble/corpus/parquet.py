@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 
 from garble.batch import packets
 from garble.corpus.records import LONGEST, NOTE, SHOWN, Block, Layout, Listed, Notes, Problem, Rows, Texts, undecodable
+from garble.errors import InputError
 from garble.integrations.arrow import SCHEMA, texts_of
-from garble.io import InputError, name_of, problem_of
+from garble.io import name_of, problem_of
 
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 _LISTING = pa.schema([(name, _TYPES[kind]) for name, kind in get_type_hints(Listed).items()])
@@ -82,7 +83,23 @@ class Parquet:
                 except UnicodeDecodeError as error:
                     problem = undecodable(error)
             rows.problems.append(Problem(line, *problem, (raw or b"")[:SHOWN]))
-        return rows._replace(rows=table.take(pa.array([line - block.line for line in rows.lines], pa.int64())))
+        return rows._replace(rows=_taken(table, [line - block.line for line in rows.lines]))
+
+    def first_fault(self, path: str, noted: bool) -> str:
+        """A column of their own where that of the notes would go."""
+        with self._opened(path) as file:
+            schema = file.schema_arrow
+        taken = noted and NOTE in schema.names and not _holds_notes(schema.field(NOTE).type)
+        return f"the column {NOTE!r} is its own, which notes would replace; rename it first" if taken else ""
+
+    def some(self, rows: Rows, first: int, last: int) -> Rows:
+        """The rows from the first to the last, that left out."""
+        table = rows.rows.slice(first, last - first)
+        return Rows(rows.lines[first:last], rows.texts[first:last], rows.ids[first:last], table, [])
+
+    def raw(self, rows: Rows, i: int) -> bytes:
+        """The text."""
+        return rows.texts[i].encode()
 
     @contextmanager
     def _opened(self, path: str) -> Iterator[pq.ParquetFile]:
@@ -107,11 +124,14 @@ class Parquet:
 
     def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, notes: Notes | None) -> bytes:
         """The rows, the notes as one more column, which is a struct."""
-        table = rows.rows.take(pa.array(chosen, pa.int64()))
+        table = _taken(rows.rows, chosen)
         if texts:
             at = table.schema.get_field_index(self.layout.text)
             field = table.schema.field(at)
-            column = pa.array([texts.get(i, rows.texts[i]) for i in chosen]).cast(field.type)
+            values = [texts.get(i, rows.texts[i]) for i in chosen]
+            # Arrow casts no strings to views of them, and makes no dictionary of values.
+            is_view = pa.types.is_string_view(field.type)
+            column = pa.array(values, field.type) if is_view else pa.array(values).cast(field.type)
             table = table.set_column(at, field, column)
         if notes is not None:
             kept = table.drop_columns(NOTE) if NOTE in table.schema.names else table
@@ -134,12 +154,27 @@ class Parquet:
             batches = _batches(file)
             first = next(batches, None)
             schema = _LISTING if first is None else first.schema
-            with target.open("wb") as whole:
+            # A link that lies there is not followed.
+            target.unlink(missing_ok=True)
+            with target.open("xb") as whole:
                 with pq.ParquetWriter(whole, schema) as writer:
                     for group in packets(chain([first] if first else [], batches), _GROUP, lambda batch: batch.nbytes):
                         writer.write_table(pa.Table.from_batches(group, schema))
                 os.fsync(whole.fileno())
         return target
+
+
+def _taken(table: pa.Table, chosen: Sequence[int]) -> pa.Table:
+    """The chosen rows, which are in order."""
+    try:
+        return table.take(pa.array(chosen, pa.int64()))
+    except pa.ArrowNotImplementedError:
+        # Of views Arrow takes no single rows, but it cuts slices.
+        return pa.concat_tables([table.slice(0, 0), *(table.slice(i, 1) for i in chosen)]).combine_chunks()
+
+
+def _holds_notes(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_struct(kind)) and {kind.field(i).name for i in range(kind.num_fields)} == set(SCHEMA.names)
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:

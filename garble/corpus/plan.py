@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from typing import NamedTuple
 from garble.corpus import streams
 from garble.corpus.records import SUFFIXES, Format, JsonLines, Layout, format_of
 from garble.corpus.streams import is_stream
-from garble.io import STDIN, InputError, files_inside, name_of
+from garble.errors import InputError
+from garble.io import STDIN, files_inside, name_of
 from garble.prefilter import Unit
 
 
@@ -33,7 +35,8 @@ class Plan:
     JSON Lines for records that cannot be read. Without them neither is written. report: a file that somebody else
     writes; no other may be that file.
     form: "records" filters; "annotated" keeps every record and notes what was found; "dolma" writes an attribute file.
-    layout: where a record has its text and its id. unit, threshold, model, without: as in `garble.prefilter.Prefilter`.
+    layout: where a record has its text and its id. unit, threshold, model, without, reader: as in
+    `garble.prefilter.Prefilter`.
     strict: stop at the first bad record.
     """
 
@@ -48,6 +51,7 @@ class Plan:
     threshold: str | float = "balanced"
     model: str = "en"
     without: tuple[str, ...] = ()
+    reader: str = "unsure"
     strict: bool = False
 
     @property
@@ -102,12 +106,26 @@ def check(plan: Plan) -> None:
         for role, path in plan.outputs(number).items():
             _check_output(plan, number, role, path)
     _check_apart(plan)
+    _check_records(plan)
     if not plan.is_folder:
         # What is read of a stream is gone.
         heads = {n: plan.format(n).head(plan.sources[n].path) for n in numbers if not is_stream(plan.sources[n].path)}
         for number, head in heads.items():
             if head != next(iter(heads.values())):
                 raise InputError(plan.sources[number].path, f"not the columns of {plan.sources[min(heads)].path}")
+
+
+def check_free(plan: Plan, resume: bool) -> None:
+    """Raises InputError for an output that is there already, and for a run that was stopped and is not gone on with."""
+    journal = plan.journal
+    is_stopped = journal is not None and journal.is_file() and journal.stat().st_size > 0
+    if is_stopped and not resume:
+        raise InputError(str(journal), "a run was stopped here; --resume goes on with it, --overwrite begins anew")
+    # A run that is gone on with has put some of its outputs into their places.
+    places = [] if is_stopped else [path for n in range(len(plan.sources)) for path in plan.outputs(n).values()]
+    for path in dict.fromkeys([*places, *([plan.report] if plan.report else [])]):
+        if not is_stream(path) and os.path.exists(path):
+            raise InputError(path, "exists; --overwrite replaces it")
 
 
 def find_sources(paths: Sequence[str], outputs: Sequence[str] = ()) -> tuple[Source, ...]:
@@ -146,6 +164,8 @@ def _check_input(plan: Plan, number: int) -> None:
     if plan.is_folder and is_stream(path):
         raise InputError(name_of(path), "a stream cannot be read into a folder")
     streams.check(path)
+    if _is_endless(path):
+        raise InputError(path, "a device, which may never end")
     form = plan.format(number) if is_stream(path) else format_of(path, plan.layout)
     if plan.form == "annotated" and form.name == "text":
         raise InputError(name_of(path), "plain text has no place for notes; use --format dolma or .jsonl")
@@ -153,6 +173,25 @@ def _check_input(plan: Plan, number: int) -> None:
         raise InputError(name_of(path), "a stream cannot be read as Parquet")
     if is_stream(path) and form.name in ("csv", "tsv") and len(plan.sources) > 1:
         raise InputError(name_of(path), "not beside other inputs: what columns it has is seen too late")
+
+
+def _check_records(plan: Plan) -> None:
+    """The first records must have their text in the field, in one input at least, and no field where a note goes."""
+    noted = plan.form == "annotated" or (plan.rejected is not None and plan.unit == "document")
+    faults = []
+    for number, source in enumerate(plan.sources[:_LOOKED_AT]):
+        if is_stream(source.path):
+            return
+        fault = plan.format(number).first_fault(source.path, noted)
+        if not fault:
+            return
+        faults.append((name_of(source.path), fault))
+    if faults:
+        raise InputError(*faults[0])
+
+
+# Inputs whose first records are looked at, until one is as it must be.
+_LOOKED_AT = 20
 
 
 def _check_output(plan: Plan, number: int, role: str, path: str) -> None:
@@ -178,6 +217,14 @@ def _check_apart(plan: Plan) -> None:
             raise InputError(name, "an input cannot be an output")
         if count > 1:
             raise InputError(name, "would be written twice")
+
+
+def _is_endless(path: str) -> bool:
+    """Whether it is a device such as /dev/zero, and no terminal, nor /dev/null."""
+    if path == STDIN or not stat.S_ISCHR(os.stat(path).st_mode) or os.path.samefile(path, os.devnull):
+        return False
+    with open(path, "rb", buffering=0) as file:
+        return not file.isatty()
 
 
 def _is_folder(path: str) -> bool:

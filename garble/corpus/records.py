@@ -6,25 +6,46 @@ however many work on them. Records that are kept are the bytes that were read.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from io import StringIO
+from itertools import chain, islice
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple, Protocol
 
 from garble.batch import packets
 from garble.corpus.streams import Stream, name_parts, opened, skip
-from garble.io import STDIN, InputError, name_of
+from garble.errors import InputError
+from garble.io import STDIN, name_of
 
 # What is said of a document stands under this name in its record.
 NOTE = "garble"
+NOTE_PARTS = ("score", "garbled", "reason", "passages")
+NOTE_COLUMNS = [f"{NOTE}_{part}" for part in NOTE_PARTS]
 # Bytes of the longest record that is taken up.
 LONGEST = 16 << 20
 # Of a record that is too long this much is kept.
 SHOWN = 200
 _MARK = b"\xef\xbb\xbf"
+# Byte order marks of what is not read, the longer ones first.
+_OTHER_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+# Records, and bytes of each, that are looked at before anything is written.
+_FIRST, _FIRST_BYTES = 100, 1 << 20
+# JSON nested deeper than this can be read, but not by every reader, nor changed within Python's recursion limit.
+_DEEPEST = 500
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]')
 # What JSON takes for white space.
 _SPACE = " \t\r\n"
 
@@ -114,6 +135,12 @@ class Format(Protocol):
     def head(self, path: str) -> bytes:
         """What files must share to go into one output. Raises InputError for a file without the field of the text."""
 
+    def first_fault(self, path: str, noted: bool) -> str:
+        """What is wrong with all of the first records of a file, or with their columns; "" where nothing is.
+
+        noted: the records are to carry notes.
+        """
+
     def blocks(self, path: str, start: int, line: int, more: bool) -> Iterator[Block]:
         """The records from the place `start` on, which is line `line`; of an empty file a block without any.
 
@@ -122,6 +149,12 @@ class Format(Protocol):
 
     def parse(self, block: Block) -> Rows:
         """The records of a block."""
+
+    def some(self, rows: Rows, first: int, last: int) -> Rows:
+        """The rows from the first to the last, that left out, without the problems."""
+
+    def raw(self, rows: Rows, i: int) -> bytes:
+        """The bytes of a row, for the file of errors."""
 
     def begin(self, head: bytes, noted: bool) -> bytes:
         """What an output starts with; noted: its records carry notes."""
@@ -161,11 +194,24 @@ class Lines:
         """The part itself."""
         return part
 
+    def first_fault(self, path: str, noted: bool) -> str:
+        """Nothing that could be wrong with all of them."""
+        return ""
+
+    def some(self, rows: Rows, first: int, last: int) -> Rows:
+        """The rows from the first to the last, that left out."""
+        return rows_between(rows, first, last)
+
+    def raw(self, rows: Rows, i: int) -> bytes:
+        """The line."""
+        raw: bytes = rows.rows[i]
+        return raw
+
     def blocks(self, path: str, start: int, line: int, more: bool) -> Iterator[Block]:
         """As many lines as come to a block."""
         with opened(path) as stream:
             skip(stream.bytes, start)
-            records = self._records(_lines(stream, more))
+            records = self._records(_utf8(_lines(stream, more), path) if not start else _lines(stream, more))
             yield from _blocks(records, self.layout.block, stream, b"", start, line)
 
     def parse(self, block: Block) -> Rows:
@@ -237,10 +283,33 @@ class JsonLines(Lines):
         """An object a line."""
         return b"".join(dumped(record._asdict()) + b"\n" for record in records)
 
+    def first_fault(self, path: str, noted: bool) -> str:
+        """A field for the text that none of the first objects has, or a field of their own where a note would go."""
+        found = list(self._first_objects(path))
+        if found and not any(self.layout.text in record for record in found):
+            names = dict.fromkeys(name for record in found for name in record)
+            return f"no field {self.layout.text!r} in the first {len(found)} records, which have {_among(names)}"
+        if noted and any(NOTE in record and not is_note(record[NOTE]) for record in found):
+            return _own_field(NOTE)
+        return ""
+
+    def _first_objects(self, path: str) -> Iterator[dict[str, Any]]:
+        try:
+            with opened(path) as stream:
+                for raw in islice(iter(lambda: stream.bytes.readline(_FIRST_BYTES), b""), _FIRST):
+                    with suppress(ValueError, RecursionError):
+                        if isinstance(record := json.loads(raw.removeprefix(_MARK)), dict):
+                            yield record
+        except InputError:
+            # Whoever reads the records is told of it.
+            return
+
     def _record(self, raw: bytes, first: bool) -> tuple[str, str, Any] | tuple[str, str] | None:
         line = _decoded(raw, first)
         if not line.strip(_SPACE):
             return None
+        if _depth_exceeds(line, _DEEPEST):
+            return "broken JSON", f"nested deeper than {_DEEPEST} levels"
         try:
             record = json.loads(line)
         except json.JSONDecodeError as error:
@@ -281,6 +350,22 @@ class Csv:
             records = _joined(_lines(stream, more), self._reader)
             yield from _blocks(records, self.layout.block, stream, head, start, line)
 
+    def first_fault(self, path: str, noted: bool) -> str:
+        """A column of their own where one for a note would go."""
+        with opened(path) as stream:
+            columns = self._columns(self._head(stream, False, path))
+        taken = [name for name in NOTE_COLUMNS if name in columns]
+        return _own_field(*taken) if noted and taken else ""
+
+    def some(self, rows: Rows, first: int, last: int) -> Rows:
+        """The rows from the first to the last, that left out."""
+        return rows_between(rows, first, last)
+
+    def raw(self, rows: Rows, i: int) -> bytes:
+        """The bytes of the row."""
+        raw: bytes = rows.rows[i][0]
+        return raw
+
     def parse(self, block: Block) -> Rows:
         """The rows with a field for every column."""
         columns = self._columns(block.head)
@@ -299,7 +384,7 @@ class Csv:
 
     def begin(self, head: bytes, noted: bool) -> bytes:
         """The header, with a column for each part of a note."""
-        return self._extended(head, [f"{NOTE}_{part}" for part in ("score", "garbled", "reason", "passages")] * noted)
+        return self._extended(head, NOTE_COLUMNS * noted)
 
     def begin_listing(self) -> bytes:
         """A header of their own."""
@@ -336,6 +421,10 @@ class Csv:
         head = next(_joined(_lines(stream, more), self._reader), b"")
         if stream.broken and not head:
             raise stream.broken
+        if other := _other_mark(head):
+            raise InputError(name_of(path), other)
+        if isinstance(head, Unfit) and b"\r" in head.rstrip(b"\r\n"):
+            raise InputError(name_of(path), "no header: lines end in CR alone; convert them to LF or CRLF first")
         if isinstance(head, Unfit):
             raise InputError(name_of(path), f"no header: {head.problem[1]}")
         columns = self._columns(head)
@@ -422,36 +511,108 @@ def _lines(stream: Stream, more: bool) -> Iterator[bytes]:
         stream.broken = error
 
 
+def _utf8(lines: Iterator[bytes], path: str) -> Iterator[bytes]:
+    """The lines of a file from its beginning on. Raises InputError where that says that it is in another encoding."""
+    first = next(lines, b"")
+    if other := _other_mark(first):
+        raise InputError(name_of(path), other)
+    return chain([first], lines) if first else lines
+
+
+def _other_mark(raw: bytes) -> str:
+    """The problem with bytes that begin with the mark of an encoding other than UTF-8; "" where they do not."""
+    name = next((name for mark, name in _OTHER_MARKS if raw.startswith(mark)), "")
+    return name and f"{name}, and records are read in UTF-8; convert it first, with iconv -f {name} -t UTF-8"
+
+
+class _Ahead:
+    """Lines on their way to become CSV records, with what each does to a quoted field that it begins in.
+
+    That hangs on the line alone, so it is found out once a line, however many quotes before it are never closed.
+    """
+
+    def __init__(self, lines: Iterator[bytes], reader: Callable[[Any], Iterator[list[str]]]) -> None:
+        self._source = lines
+        self._reader = reader
+        # Lines that were read ahead, and their bytes; all but the last stay in the quoted field. leaves: whether the
+        # last leaves it; error: what is wrong with it if it does.
+        self._lines: deque[bytes] = deque()
+        self._size = 0
+        self._leaves = False
+        self._error = ""
+
+    def next(self) -> bytes:
+        """The next line; empty at the end."""
+        if not self._lines:
+            return next(self._source, b"")
+        line = self._lines.popleft()
+        self._size -= _size(line)
+        self._leaves = self._leaves and bool(self._lines)
+        return line
+
+    def closed(self, size: int) -> tuple[int, str]:
+        """(lines, error) how many lines it takes to close a field in quotes; an error where so many bytes do not."""
+        while not self._leaves and self._size <= size and (line := next(self._source, b"")):
+            found = self._left(line)
+            self._leaves, self._error = found is not None, found or ""
+            self._lines.append(line)
+            self._size += _size(line)
+        if not self._leaves or self._size - _size(self._lines[-1]) > size:
+            return 0, _UNCLOSED
+        return len(self._lines), self._error
+
+    def _left(self, line: bytes) -> str | None:
+        """None for a line that stays in the quoted field, "" for one that leaves it, or what is wrong with it."""
+        if isinstance(line, Unfit):
+            return _UNCLOSED
+        opened = iter(['"\n', line.decode("utf-8", "replace")])
+        stays = False
+
+        def lines() -> Iterator[str]:
+            nonlocal stays
+            yield from opened
+            stays = True
+
+        try:
+            next(self._reader(lines()), None)
+        except csv.Error as error:
+            return str(error)
+        return None if stays else ""
+
+
+_UNCLOSED = "a quote is never closed"
+
+
 def _joined(lines: Iterator[bytes], reader: Callable[[Any], Iterator[list[str]]]) -> Iterator[bytes]:
     """The lines of each CSV record as one, parted as the reader does.
 
     A quote that is never closed would swallow the rest of the file. The line it opens in is given up, and reading
     goes on with the line after it.
     """
-    again: list[bytes] = []
+    ahead = _Ahead(lines, reader)
+    while line := ahead.next():
+        if isinstance(line, Unfit):
+            yield line
+            continue
+        is_open = False
 
-    def taken() -> Iterator[str]:
-        size = 0
-        while size <= LONGEST and (line := again.pop() if again else next(lines, b"")):
-            record.append(line)
-            size += len(line)
-            if isinstance(line, Unfit):
-                break
+        def first(line: bytes = line) -> Iterator[str]:
+            nonlocal is_open
             yield line.decode("utf-8", "replace")
-        if record:
-            raise csv.Error("a quote is never closed")
+            is_open = True
 
-    while True:
-        record: list[bytes] = []
+        problem = ""
         try:
-            next(reader(taken()), None)
+            next(reader(first()), None)
         except csv.Error as error:
-            first, *rest = record
-            again += reversed(rest)
-            record = [first if isinstance(first, Unfit) else Unfit.of(first, len(first), "broken CSV", str(error))]
-        if not record:
-            return
-        yield record[0] if len(record) == 1 else b"".join(record)
+            problem = str(error)
+        count = 0
+        if is_open and not problem:
+            count, problem = ahead.closed(LONGEST - len(line))
+        if problem:
+            yield Unfit.of(line, len(line), "broken CSV", problem)
+        else:
+            yield b"".join([line, *(ahead.next() for _ in range(count))]) if count else line
 
 
 def _blocks(records: Iterator[bytes], size: int, stream: Stream, head: bytes, place: int, line: int) -> Iterator[Block]:
@@ -465,6 +626,38 @@ def _blocks(records: Iterator[bytes], size: int, stream: Stream, head: bytes, pl
         yield Block(line, [], head, place, line, stream.place())
 
 
+def rows_between(rows: Rows, first: int, last: int) -> Rows:
+    """Some of the rows, which are a list, without the problems."""
+    return Rows(rows.lines[first:last], rows.texts[first:last], rows.ids[first:last], rows.rows[first:last], [])
+
+
+def is_note(value: object) -> bool:
+    """Whether it is what garble has noted before, which a new note may replace."""
+    return isinstance(value, dict) and set(value) == set(NOTE_PARTS)
+
+
+def _own_field(*names: str) -> str:
+    own = ", ".join(map(repr, names))
+    return f"the records have {own} of their own, which a note would replace; rename it first"
+
+
+def _among(names: Iterable[str]) -> str:
+    return shorten(", ".join(map(str, names)), 120, placeholder=" …") or "none"
+
+
+def _depth_exceeds(line: str, most: int) -> bool:
+    """Whether brackets of JSON are nested deeper than that."""
+    if line.count("[") + line.count("{") <= most:
+        return False
+    depth = 0
+    for match in _BRACKET.finditer(line):
+        depth += match[0] in ("[", "{")
+        depth -= match[0] in ("]", "}")
+        if depth > most:
+            return True
+    return False
+
+
 def _rows(block: Block, read: Callable[[bytes, bool], tuple[str, str, Any] | tuple[str, str] | None]) -> Rows:
     """read: gives a record's text, id and row, or its problem in general and in detail, or None for no record."""
     rows = Rows([], [], [], [], [])
@@ -474,6 +667,8 @@ def _rows(block: Block, read: Callable[[bytes, bool], tuple[str, str, Any] | tup
             found = raw.problem if isinstance(raw, Unfit) else read(raw, line == 1)
         except UnicodeDecodeError as error:
             found = undecodable(error)
+        except (ValueError, RecursionError) as error:
+            found = "unreadable", " ".join(str(error).split())
         if found is not None and len(found) == 2:
             rows.problems.append(Problem(line, *found, raw))
         elif found is not None:
@@ -537,7 +732,9 @@ def _past(line: str, place: int, passed: str) -> int:
 
 def _with_note(raw: bytes, note: Note) -> bytes:
     body = raw.rstrip()
-    if f'"{NOTE}"'.encode() in body and NOTE in json.loads(body.removeprefix(_MARK)):
+    if f'"{NOTE}"'.encode() in body and NOTE in (record := json.loads(body.removeprefix(_MARK))):
+        if not is_note(record[NOTE]):
+            raise InputError(f"field {NOTE!r}", "the record's own, which a note would replace")
         return _with_value(raw, NOTE, note)
     return body[:-1] + f', "{NOTE}": '.encode() + dumped(note) + b"}" + raw[len(body) :]
 

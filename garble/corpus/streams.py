@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import os
 import sys
@@ -19,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
-from garble.io import STDIN, InputError, name_of, problem_of
+from garble.errors import InputError
+from garble.io import STDIN, name_of, problem_of
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "Zstandard"}
 
@@ -73,7 +75,9 @@ def opened(path: str) -> Iterator[Stream]:
     except _damage(compression) as error:
         raise InputError(name_of(path), f"damaged or no {COMPRESSIONS[compression]} file: {error}") from error
     except OSError as error:
-        raise InputError(name_of(path), problem_of(error)) from error
+        # The decompressor of bzip2 raises one that has no number.
+        damage = f"damaged or no {COMPRESSIONS[compression]} file: " if compression and not error.errno else ""
+        raise InputError(name_of(path), damage + problem_of(error)) from error
 
 
 def skip(stream: BinaryIO, count: int) -> None:
@@ -93,7 +97,11 @@ def compressed(raw: bytes, compression: str) -> bytes:
         return gzip.compress(raw, compresslevel=6, mtime=0)
     if compression == ".bz2":
         return bz2.compress(raw)
-    return lzma.compress(raw) if compression == ".xz" else bytes(_zstd().compress(raw))
+    if compression == ".xz":
+        return lzma.compress(raw)
+    zstd = _zstd()
+    # Without a checksum a damaged file reads as another.
+    return bytes(zstd.compress(raw, options={zstd.CompressionParameter.checksum_flag: True}))
 
 
 def check(path: str | Path) -> None:
@@ -108,9 +116,77 @@ def check(path: str | Path) -> None:
 def _decompressed(file: BinaryIO, compression: str) -> Any:
     if compression == ".gz":
         return gzip.GzipFile(fileobj=file)
-    if compression == ".bz2":
-        return bz2.BZ2File(file)
-    return lzma.LZMAFile(file) if compression == ".xz" else _zstd().ZstdFile(file)
+    if compression == ".zst":
+        return _zstd().ZstdFile(file)
+    members = _Members(file, bz2.BZ2Decompressor) if compression == ".bz2" else _Members(file, _xz, padding=4)
+    return io.BufferedReader(members, _PIECE)
+
+
+# Bytes that are read and decompressed at a time.
+_PIECE = 1 << 17
+
+
+# A file may ask for a dictionary of 4 GB; "xz -9" needs 65 MB to decompress.
+_XZ_MEMORY = 512 << 20
+
+
+def _xz() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+
+
+class _Members(io.RawIOBase):
+    """The bytes of a file of compressed members, one behind the other.
+
+    Python's own readers end without a word at a member that is damaged, as at anything that is no member. Here both
+    raise what the decompressor does. padding: zeros may stand between members, in multiples of this many bytes.
+    """
+
+    def __init__(self, file: BinaryIO, new: Callable[[], Any], padding: int = 0) -> None:
+        self._file, self._new, self._padding = file, new, padding
+        self._member: Any = None
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Decompress into the buffer; 0 at the end of the file."""
+        data = self._read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _read(self, size: int) -> bytes:
+        while True:
+            if self._member is None or self._member.eof:
+                self._rest = self._member.unused_data if self._member else b""
+                if not self._begin():
+                    return b""
+            data = b""
+            if self._member.needs_input:
+                data = self._rest or self._file.read(_PIECE)
+                self._rest = b""
+                if not data:
+                    raise EOFError
+            found: bytes = self._member.decompress(data, size)
+            if found:
+                return found
+
+    def _begin(self) -> bool:
+        """The next member; whether there is one."""
+        zeros = 0
+        while True:
+            self._rest = self._rest or self._file.read(_PIECE)
+            filled = self._rest.lstrip(b"\0") if self._padding and self._member else self._rest
+            zeros += len(self._rest) - len(filled)
+            if filled or not self._rest:
+                break
+            self._rest = b""
+        if self._padding and zeros % self._padding:
+            raise lzma.LZMAError("padding of the wrong size")
+        self._rest = filled
+        self._member = self._new() if filled or self._member is None else self._member
+        return bool(filled)
 
 
 def _zstd() -> Any:

@@ -9,18 +9,19 @@ import sys
 from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
 from itertools import chain, islice
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
+from textwrap import shorten
 from threading import Thread, current_thread, main_thread
 from typing import Any, NamedTuple
 
 from garble.corpus.plan import Plan
 from garble.corpus.records import Block, Format, Listed, Problem, Rows, dumped
 from garble.corpus.streams import compressed, name_parts
-from garble.io import InputError, name_of
-from garble.prefilter import Decision, Prefilter, Statistics, Unit, annotation
+from garble.errors import GarbleError, InputError, ModelError
+from garble.io import name_of
+from garble.prefilter import Decision, Prefilter, Statistics, annotation
 
 # Complaints of one block that are passed on, more than anybody is told; whoever wants all has the file of errors.
 _COMPLAINTS = 20
@@ -42,16 +43,20 @@ class Outcome(NamedTuple):
     complaints: list[str]
 
 
-def outcomes(plan: Plan, tasks: Iterator[Task], workers: int) -> Generator[tuple[Task, Outcome], None, None]:
+def outcomes(
+    plan: Plan, tasks: Iterator[Task], workers: int, signature: str
+) -> Generator[tuple[Task, Outcome], None, None]:
     """What becomes of each task, in order; no more blocks are under way than keep the workers busy.
 
-    A single worker needs no process of its own, nor does a single block. Whoever closes the generator early does not
-    wait for what is under way. Raises InputError when a worker is killed.
+    signature: what every worker must score by. A single worker needs no process of its own, nor does a single block.
+    Whoever closes the generator early does not wait for what is under way. Raises InputError when a worker is killed,
+    and ModelError when the model changes meanwhile.
     """
     ahead = list(islice(tasks, 2))
     tasks = chain(ahead, tasks)
     if workers == 1 or len(ahead) < 2:
-        yield from ((task, outcome(plan, task)) for task in tasks)
+        prefilter = _prefilter(plan, signature)
+        yield from ((task, outcome(plan, task, prefilter)) for task in tasks)
         return
     idle: list[Connection] = []
     # Each task has a place for what comes of it, and so has each worker that is at one.
@@ -62,7 +67,10 @@ def outcomes(plan: Plan, tasks: Iterator[Task], workers: int) -> Generator[tuple
         for pipe in wait(busy):
             assert isinstance(pipe, Connection)
             with _alive():
-                busy.pop(pipe).append(pipe.recv())
+                answer = pipe.recv()
+            if isinstance(answer, GarbleError):
+                raise answer
+            busy.pop(pipe).append(answer)
             idle.append(pipe)
         while waiting and waiting[0][1]:
             task, found = waiting.popleft()
@@ -71,7 +79,7 @@ def outcomes(plan: Plan, tasks: Iterator[Task], workers: int) -> Generator[tuple
     with ExitStack() as stack:
         for number, task in enumerate(tasks):
             if number < workers:
-                idle.append(stack.enter_context(_worker(plan)))
+                idle.append(stack.enter_context(_worker(plan, signature)))
             while not idle or len(waiting) > 2 * workers:
                 yield from answered()
             pipe = idle.pop()
@@ -83,31 +91,84 @@ def outcomes(plan: Plan, tasks: Iterator[Task], workers: int) -> Generator[tuple
             yield from answered()
 
 
-def outcome(plan: Plan, task: Task) -> Outcome:
-    """What becomes of a block."""
+def outcome(plan: Plan, task: Task, prefilter: Prefilter) -> Outcome:
+    """What becomes of a block. A record that cannot be scored or written, for whatever reason, is a bad record."""
     name, form = name_of(plan.sources[task.input].path), plan.format(task.input)
     if isinstance(task.block, InputError):
         rows = Rows([], [], [], None, [Problem(0, "unreadable", task.block.args[-1], b"")])
-        parts = {}
-    else:
-        rows = form.parse(task.block)
-        parts = {"kept": _kept, "rejected": _rejected}
-    decisions = _prefilter(plan.threshold, plan.unit, plan.model, plan.without).decide(rows.texts)
+        return _told(plan, task.input, name, {}, Statistics(), rows.problems)
+    rows = form.parse(task.block)
+    try:
+        return _outcome(plan, task.input, form, name, rows, prefilter)
+    except _STOPS:
+        raise
+    except BaseException:
+        return _one_by_one(plan, task.input, form, name, rows, prefilter)
+
+
+# What ends a run; all else that is raised over a record ends with the record, panics of a library among it.
+_STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
+
+def _outcome(plan: Plan, number: int, form: Format, name: str, rows: Rows, prefilter: Prefilter) -> Outcome:
+    decisions = prefilter.decide(rows.texts)
     statistics = Statistics()
     for text, decision in zip(rows.texts, decisions, strict=True):
         statistics.add(decision, len(text))
+    written = {
+        "kept": _kept(plan, form, name, rows, decisions, prefilter),
+        "rejected": _rejected(plan, form, name, rows, decisions) if plan.rejected else b"",
+    }
+    return _told(plan, number, name, written, statistics, rows.problems)
+
+
+def _one_by_one(plan: Plan, number: int, form: Format, name: str, rows: Rows, prefilter: Prefilter) -> Outcome:
+    """The same of records of which at least one fails: each is tried by itself."""
+    # Of no record an output may have something all the same, such as the names of its columns.
+    parts = [_outcome(plan, number, form, name, form.some(rows, 0, 0), prefilter)]
+    problems = list(rows.problems)
+    for i, line in enumerate(rows.lines):
+        try:
+            parts.append(_outcome(plan, number, form, name, form.some(rows, i, i + 1), prefilter))
+        except _STOPS:
+            raise
+        except BaseException as error:
+            problems.append(Problem(line, "not scored", _reason(error), form.raw(rows, i)))
+    problems.sort(key=lambda problem: problem.line)
+    told = _told(plan, number, name, {}, Statistics(), problems)
+    for part in parts:
+        told.statistics.merge(part.statistics)
+    # Members that stand one behind the other are a file in all compressions, and so are Arrow streams.
+    outputs = {
+        role: b"".join([*(part.outputs[role] for part in parts if role != "errors"), raw])
+        for role, raw in told.outputs.items()
+    }
+    return told._replace(outputs=outputs)
+
+
+def _told(
+    plan: Plan, number: int, name: str, written: dict[str, bytes], statistics: Statistics, problems: list[Problem]
+) -> Outcome:
+    """With what is written, compressed as each output is, and what is wrong with records."""
     outputs = {}
-    for role, path in plan.outputs(task.input).items():
-        raw = parts[role](plan, form, name, rows, decisions) if role in parts else b""
-        raw = _errors(name, rows.problems) if role == "errors" else raw
+    for role, path in plan.outputs(number).items():
+        raw = _errors(name, problems) if role == "errors" else written.get(role, b"")
         outputs[role] = raw and compressed(raw, name_parts(path)[1])
-    complaints = [f"{name}:{p.line}: {p.detail}" if p.line else f"{name}: {p.detail}" for p in rows.problems]
-    return Outcome(outputs, statistics, Counter(p.kind for p in rows.problems if p.line), complaints[:_COMPLAINTS])
+    complaints = [f"{name}:{p.line}: {p.detail}" if p.line else f"{name}: {p.detail}" for p in problems]
+    return Outcome(outputs, statistics, Counter(p.kind for p in problems if p.line), complaints[:_COMPLAINTS])
 
 
-def _kept(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision]) -> bytes:
+def _reason(error: BaseException) -> str:
+    """What failed, in one line."""
+    said = " ".join(str(error).split())
+    return said if isinstance(error, GarbleError) else f"{type(error).__name__}: {shorten(said, 200)}"
+
+
+def _kept(
+    plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision], prefilter: Prefilter
+) -> bytes:
     if plan.form == "dolma":
-        model = _prefilter(plan.threshold, plan.unit, plan.model, plan.without).scorer.card.name
+        model = prefilter.scorer.card.name
         return b"".join(dumped(_attributes(rows, i, name, model, decisions[i])) + b"\n" for i in range(len(decisions)))
     if plan.form == "annotated":
         return form.write(rows, range(len(decisions)), {}, {i: annotation(d.report) for i, d in enumerate(decisions)})
@@ -149,19 +210,22 @@ def _attributes(rows: Rows, i: int, name: str, model: str, decision: Decision) -
     }
 
 
-@cache
-def _prefilter(threshold: str | float, unit: Unit, model: str, without: tuple[str, ...]) -> Prefilter:
-    return Prefilter(threshold, unit, model, without)
+def _prefilter(plan: Plan, signature: str) -> Prefilter:
+    """What decides. Raises ModelError where it would not score as the run began."""
+    prefilter = Prefilter(plan.threshold, plan.unit, plan.model, plan.without, plan.reader)
+    if prefilter.scorer.signature != signature:
+        raise ModelError(f"model {plan.model}: changed while the run was going")
+    return prefilter
 
 
 @contextmanager
-def _worker(plan: Plan) -> Iterator[Connection]:
+def _worker(plan: Plan, signature: str) -> Iterator[Connection]:
     """A process that answers what becomes of a task, at the other end of a pipe."""
     # Spawned: a process with threads cannot be forked safely. Nor would a pool do, which can wait for ever on a worker
     # that is killed while it is sent a task.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_answer, args=(theirs, plan), daemon=True)
+    process = context.Process(target=_answer, args=(theirs, plan, signature), daemon=True)
     try:
         with _stopping_put_off():
             process.start()
@@ -174,13 +238,17 @@ def _worker(plan: Plan) -> Iterator[Connection]:
         ours.close()
 
 
-def _answer(pipe: Connection, plan: Plan) -> None:
+def _answer(pipe: Connection, plan: Plan, signature: str) -> None:
     """Answer until nobody asks; Ctrl-C is for who began this process, and it does not outlive that."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_follow, daemon=True).start()
     with suppress(EOFError, OSError, MemoryError):
-        while True:
-            pipe.send(outcome(plan, pipe.recv()))
+        try:
+            prefilter = _prefilter(plan, signature)
+            while True:
+                pipe.send(outcome(plan, pipe.recv(), prefilter))
+        except GarbleError as error:
+            pipe.send(error)
 
 
 def _follow() -> None:

@@ -1,233 +1,166 @@
-"""What the network learns from, packed into one file: clean text, damaged text, and corrected machine translation.
+"""Pairs as pieces, packed into one file that the trainer reads.
 
-A token is held as the number of its word and its shape, so that a word can be put in another's place by number alone.
+    python -m garble.deep.lessons --work WORK --published mpnet/tokenizer.json
+
+Reads WORK/contrasts.jsonl.xz, writes WORK/tokenizer.json, WORK/rows.npy (rows of the published vocabulary that are
+used) and WORK/lessons.npz.xz.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
-from difflib import SequenceMatcher
-from functools import cached_property
-from itertools import pairwise
+import argparse
+import io
+import json
+import lzma
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from garble.batch import Batch, Floats, Ints, offsets, packets, spread
-from garble.corrupt import corrupt
-from garble.data import Record, clean_texts, post_edited
-from garble.deep import words
-from garble.lm import LanguageModel, blocks
-from garble.text import segment, whole
+from garble.deep import pieces
 
-Labels = NDArray[np.int8]
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
-# The language pairs of fit/mlqe.
+# Pairs longer than this many pieces, borders included, are left out.
+LONGEST = 80
+# Kinds of pair: made damage, words guessed while training, machine translation of each language pair.
+MADE, GUESS = 0, 1
 PAIRS = ("et-en", "ro-en", "ru-en", "si-en")
-# Sentences of so many tokens are learnt from; longer ones are cut.
-SHORTEST, LONGEST = 4, 64
-# Share of the clean sentences of which a damaged twin is made.
-_DAMAGED = 0.25
-_PACKET = 2_000_000
-# A label that asks nothing.
-UNASKED = -1
-
-
-@dataclass(frozen=True, eq=False)
-class Sentences:
-    """Sentences end to end. word, shape: (tokens,). rows: (sentences + 1,). label: (tokens,) 1 = wrong."""
-
-    word: NDArray[np.int32]
-    shape: NDArray[np.uint8]
-    rows: Ints
-    label: Labels
-
-    def __len__(self) -> int:
-        """How many sentences."""
-        return len(self.rows) - 1
-
-    def take(self, some: Ints) -> Sentences:
-        """Some of the sentences."""
-        at = spread(self.rows[some], self.rows[some + 1])
-        lengths = self.rows[some + 1] - self.rows[some]
-        return Sentences(self.word[at], self.shape[at], offsets(lengths), self.label[at])
-
-    @cached_property
-    def sentence(self) -> Ints:
-        """(tokens,) the sentence each stands in."""
-        return np.repeat(np.arange(len(self)), np.diff(self.rows))
+# Pieces that are used less often stand for nothing that could be learnt.
+_LEAST = 3
+# How bad a sentence is by the share of its pieces that are wrong: 10 % is .45, 40 % is .91.
+_SEVERITY = 6.0
+# Direct assessment at which a translation is half bad, and how many points make it clearly better.
+_HALF_BAD, _POINTS = 55.0, 12.0
 
 
 @dataclass(frozen=True, eq=False)
 class Lessons:
-    """All there is to learn from.
+    """Pairs of sentences as pieces, without borders.
 
-    spelling: (words, PIECES). class_of: (words,) by the language model. family: (words,) the same for forms of one
-    word. clean, damaged: text of lm/.
-    translated, corrected: machine translation with its BAD words, and its correction, row by row.
-    quality, edited: (translations,) direct assessment and HTER. pair: (translations,) index into PAIRS.
+    ids: all sentences end to end, clean and damaged in turn. rows: (2 * pairs + 1,) where each begins.
+    wrong: (len(ids),) which pieces are wrong. severity: (pairs,) how bad the damaged one is, 0 to 1.
+    kind: (pairs,) MADE, GUESS, or 2 + the index into PAIRS.
     """
 
-    spelling: NDArray[np.uint16]
-    class_of: NDArray[np.uint8]
-    family: NDArray[np.int32]
-    clean: Sentences
-    damaged: Sentences
-    translated: Sentences
-    corrected: Sentences
-    quality: Floats
-    edited: Floats
-    pair: NDArray[np.int8]
+    ids: NDArray[np.uint16]
+    rows: NDArray[np.int64]
+    wrong: NDArray[np.bool_]
+    severity: NDArray[np.float32]
+    kind: NDArray[np.uint8]
 
     def save(self, path: Path) -> None:
         """Write the file that `load` reads."""
-        arrays: dict[str, NDArray[Any]] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, Sentences):
-                arrays |= {f"{field.name}.{part.name}": getattr(value, part.name) for part in fields(value)}
-            else:
-                arrays[field.name] = value
-        np.savez_compressed(path, allow_pickle=False, **arrays)
+        out = io.BytesIO()
+        np.savez(
+            out,
+            ids=self.ids,
+            lengths=np.diff(self.rows).astype(np.uint8),
+            wrong=np.packbits(self.wrong),
+            severity=np.round(self.severity * 255).astype(np.uint8),
+            kind=self.kind,
+        )
+        path.write_bytes(lzma.compress(out.getvalue(), preset=4))
 
 
 def load(path: Path) -> Lessons:
-    """Read packed lessons."""
-    with np.load(path, allow_pickle=False) as file:
-        parts: dict[str, Any] = {
-            field.name: Sentences(*(file[f"{field.name}.{part.name}"] for part in fields(Sentences)))
-            if f"{field.name}.word" in file
-            else file[field.name]
-            for field in fields(Lessons)
-        }
-    return Lessons(**parts)
+    """Read what `Lessons.save` wrote."""
+    with np.load(io.BytesIO(lzma.decompress(path.read_bytes())), allow_pickle=False) as file:
+        ids, lengths = file["ids"], file["lengths"]
+        return Lessons(
+            ids,
+            np.concatenate([[0], np.cumsum(lengths.astype(np.int64))]),
+            np.unpackbits(file["wrong"], count=len(ids)).astype(bool),
+            file["severity"].astype(np.float32) / 255,
+            file["kind"],
+        )
 
 
-class _Packing:
-    """Words get their numbers as they are first met."""
+def wrong_pieces(clean: Sequence[int], damaged: Sequence[int]) -> NDArray[np.bool_]:
+    """(damaged,) the pieces that the clean sentence does not have there, and the one that follows a gap."""
+    from rapidfuzz.distance import Levenshtein
 
-    def __init__(self, lm: LanguageModel) -> None:
-        self.lm = lm
-        self.number: dict[int, int] = {}
-        self.texts: list[str] = []
-        self.class_of: list[int] = []
-
-    def pack(self, batch: Batch) -> Sentences:
-        """The sentences of a batch that was made with the language model, none of them labelled."""
-        distinct, first, again = np.unique(batch.form, return_index=True, return_inverse=True)
-        new = np.array([key not in self.number for key in distinct.tolist()], bool)
-        self.number |= {key: len(self.number) + i for i, key in enumerate(distinct[new].tolist())}
-        self.texts += words.forms(batch, first[new])
-        self.class_of += self.lm.class_of[batch.ids[first[new]]].tolist()
-        numbers = np.array([self.number[key] for key in distinct.tolist()], np.int32)
-        return Sentences(numbers[again], words.shapes(batch), batch.tokens, np.zeros(len(batch.starts), np.int8))
+    wrong = np.zeros(len(damaged), bool)
+    for edit in Levenshtein.opcodes(clean, damaged):
+        if edit.tag == "delete":
+            wrong[edit.dest_start : edit.dest_start + 1] = True
+        elif edit.tag != "equal":
+            wrong[edit.dest_start : edit.dest_end] = True
+    return wrong
 
 
-def families(texts: list[str]) -> NDArray[np.int32]:
-    """(texts,) the same number for words of one stem."""
-    from snowballstemmer import stemmer
+def tagged_pieces(places: Sequence[tuple[int, int]], spans: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
+    """(pieces,) those that share a character with a span."""
+    starts, ends = np.array(places, np.int64).reshape(-1, 2).T
+    wrong = np.zeros(len(starts), bool)
+    for first, last in spans:
+        wrong |= (starts < last) & (ends > first)
+    return wrong
 
-    return np.unique(stemmer("english").stemWords(texts), return_inverse=True)[1].astype(np.int32)
 
-
-def joined(parts: Iterable[Sentences]) -> Sentences:
-    """Sentences end to end."""
-    some = list(parts)
-    lengths = np.concatenate([np.diff(part.rows) for part in some])
-    return Sentences(
-        np.concatenate([part.word for part in some]),
-        np.concatenate([part.shape for part in some]),
-        offsets(lengths),
-        np.concatenate([part.label for part in some]),
+def pack(path: Path, tokenizer: Tokenizer) -> Lessons:
+    """The pairs of a file made by `contrasts`."""
+    ids: list[NDArray[np.uint16]] = []
+    wrong: list[NDArray[np.bool_]] = []
+    severity: list[float] = []
+    kind: list[int] = []
+    with lzma.open(path, "rt", encoding="utf-8") as lines:
+        for records in _some(lines, 10_000):
+            sides = [pieces.encode([record[side] for record in records], tokenizer) for side in ("clean", "damaged")]
+            for record, (clean, _), (damaged, places) in zip(records, *sides, strict=True):
+                if not clean or max(len(clean), len(damaged)) > LONGEST - 2:
+                    continue
+                if record["kind"] == "mlqe":
+                    marks = tagged_pieces(places, record["bad"])
+                    bad = 1 / (1 + np.exp((record["da"] - _HALF_BAD) / _POINTS))
+                    number = 2 + PAIRS.index(record["pair"])
+                else:
+                    marks = wrong_pieces(clean, damaged)
+                    if damaged and not marks.any():
+                        continue
+                    bad = 1 - np.exp(-_SEVERITY * marks.mean()) if damaged else 0.0
+                    number = MADE if damaged else GUESS
+                ids += [np.array(clean, np.uint16), np.array(damaged, np.uint16)]
+                wrong += [np.zeros(len(clean), bool), marks]
+                severity.append(float(bad))
+                kind.append(number)
+    rows = np.concatenate([[0], np.cumsum([len(some) for some in ids])])
+    return Lessons(
+        np.concatenate(ids), rows, np.concatenate(wrong), np.array(severity, np.float32), np.array(kind, np.uint8)
     )
 
 
-def cut(sentences: Sentences) -> Sentences:
-    """The same without the shortest, the longest cut into pieces."""
-    pieces = [
-        (first + step, min(first + step + LONGEST, last))
-        for first, last in pairwise(sentences.rows.tolist())
-        for step in range(0, last - first, LONGEST)
-    ]
-    edges = np.array([edge for edge in pieces if edge[1] - edge[0] >= SHORTEST], np.int64).reshape(-1, 2)
-    at = spread(edges[:, 0], edges[:, 1])
-    return Sentences(sentences.word[at], sentences.shape[at], offsets(edges[:, 1] - edges[:, 0]), sentences.label[at])
+def _some(lines: Iterable[str], count: int) -> Iterator[list[dict[str, Any]]]:
+    block = []
+    for line in lines:
+        block.append(json.loads(line))
+        if len(block) == count:
+            yield block
+            block = []
+    if block:
+        yield block
 
 
-def wrong(before: list[int], after: list[int]) -> Labels:
-    """(after,) 1 for each token of a damaged sentence that the sound one lacks in its place, or that follows a gap."""
-    label = np.zeros(len(after), np.int8)
-    for kind, _, _, start, end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if kind == "delete":
-            label[start : start + 1] = 1
-        elif kind != "equal":
-            label[start:end] = 1
-    return label
+def main() -> None:
+    """Pack the pairs of WORK."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--published", type=Path, required=True, help="the published encoder's tokenizer.json")
+    given = parser.parse_args()
+    source = given.work / "contrasts.jsonl.xz"
+    with lzma.open(source, "rt", encoding="utf-8") as lines:
+        texts = (json.loads(line)["clean"] for line in lines)
+        tokenizer, rows = pieces.pruned(given.published, texts, _LEAST)
+    tokenizer.save(str(given.work / "tokenizer.json"))
+    np.save(given.work / "rows.npy", rows)
+    lessons = pack(source, tokenizer)
+    lessons.save(given.work / "lessons.npz.xz")
+    print(f"{len(rows)} pieces, {len(lessons.kind)} pairs, {len(lessons.ids)} pieces of text")
 
 
-def prepare(data: Path, lm: LanguageModel, size: int, seed: int) -> tuple[Lessons, Any]:
-    """The lessons of the project's data, and the tokenizer of `size` pieces that their words are spelt with.
-
-    From lm/ without what is held out for the scorecard, and from the half of fit/mlqe that the language model reads.
-    """
-    rng = Random(seed)
-    packing = _Packing(lm)
-    clean, damaged = [], []
-    for texts in packets((text for _, text in clean_texts(data)), _PACKET, len):
-        documents = [segment(text) for text in texts]
-        batch = Batch.of(documents, lm)
-        packed = packing.pack(batch)
-        clean.append(cut(packed))
-        pieces = [piece for document in documents for piece in document.slices()]
-        lengths = np.diff(batch.tokens)
-        some = [
-            i for i in np.flatnonzero((lengths >= SHORTEST) & (lengths <= LONGEST)).tolist() if rng.random() < _DAMAGED
-        ]
-        # As if its names had stood before, so that they can be respelt.
-        spoilt = packing.pack(Batch.of([whole(corrupt(pieces[i], rng, [pieces[i]])) for i in some], lm))
-        for row, i in enumerate(some):
-            before = packed.word[packed.rows[i] : packed.rows[i + 1]].tolist()
-            at = slice(int(spoilt.rows[row]), int(spoilt.rows[row + 1]))
-            spoilt.label[at] = wrong(before, spoilt.word[at].tolist())
-        damaged.append(cut(spoilt))
-    records = [r for r in post_edited(data)[0] if len(r["tokenised"].split()) <= LONGEST - 10]
-    translated = _tagged(records, packing)
-    corrected = packing.pack(Batch.of([whole(record["post_edit"]) for record in records], lm))
-    fits = (np.diff(corrected.rows) <= LONGEST) & (np.diff(translated.rows) <= LONGEST)
-    fits &= (np.diff(corrected.rows) >= 1) & (np.diff(translated.rows) >= 1)
-    kept = np.flatnonzero(fits)
-    tokenizer = words.learn(list(_lines(clean, packing.texts)), size)
-    return Lessons(
-        words.spell(packing.texts, tokenizer),
-        np.array(packing.class_of, np.uint8),
-        families(packing.texts),
-        joined(clean),
-        joined(damaged),
-        translated.take(kept),
-        corrected.take(kept),
-        np.array([record["da"] for record in records])[kept],
-        np.array([record["hter"] for record in records])[kept],
-        np.array([PAIRS.index(record["lp"]) for record in records], np.int8)[kept],
-    ), tokenizer
-
-
-def _tagged(records: list[Record], packing: _Packing) -> Sentences:
-    """Machine translations, the words tagged BAD labelled wrong."""
-    batch = Batch.of([whole(record["tokenised"]) for record in records], packing.lm)
-    packed = packing.pack(batch)
-    for i, record in enumerate(records):
-        at = slice(int(batch.tokens[i]), int(batch.tokens[i + 1]))
-        starts, ends = batch.starts[at] - batch.chars[i], batch.ends[at] - batch.chars[i]
-        for first, last in record["bad"]:
-            packed.label[at] |= ((starts < last) & (ends > first)).astype(np.int8)
-    return packed
-
-
-def _lines(parts: Iterable[Sentences], texts: list[str]) -> Iterator[str]:
-    for part in parts:
-        for first, last in blocks(part.rows, 1000):
-            yield " ".join(texts[word] for word in part.word[part.rows[first] : part.rows[last]].tolist())
+if __name__ == "__main__":
+    main()

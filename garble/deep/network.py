@@ -1,107 +1,277 @@
-"""The network: a bidirectional transformer over words, with two verdicts on each and one on the sentence."""
+"""The reader's network: an encoder in the shape of MPNet, with two verdicts a piece and one a sentence.
+
+Weights start from a published encoder (see docs/reader.md); a student takes some of its layers. While the network is
+taught for shipping, its weights and activations are rounded as they are at run time (quantisation-aware training,
+Jacob et al. 2018), so that what ships is what was taught.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from garble.deep.words import COLUMNS, PIECES, SHAPES
+from garble.deep.weights import LARGEST_WEIGHT
 
-# Classes of words that the language model has, at the most.
-CLASSES = 256
-# Words further apart than this are equally far.
-_FAR = 16
+# Weights of so many inputs share a scale in 4 bits.
+BLOCK = 64
+# Relative positions as in T5 and MPNet: so many buckets, beyond this distance all alike.
+_BUCKETS, _FAR = 32, 128
+# MPNet numbers positions from here on.
+_FIRST_POSITION = 2
+# Heads of a piece: damaged, and what a corrector would change. One more of the sentence.
+HEADS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How large a network is: pieces of spelling it knows, numbers a word, layers, heads a layer."""
+    """Pieces in the vocabulary, numbers a piece, layers, attention heads a layer, units within a layer."""
 
     pieces: int
-    width: int
-    layers: int
-    heads: int
+    width: int = 768
+    layers: int = 12
+    heads: int = 12
+    inner: int = 3072
 
 
-class _Layer(nn.Module):
-    """Attention, then two linear maps; what comes in is normalised, what comes out is added."""
+def rounded_weight(weight: Tensor) -> Tensor:
+    """A weight (outputs, inputs) in 4 bits a block, as it is stored, then in 7 bits an output, as it is used."""
+    blocks = weight.view(weight.shape[0], -1, BLOCK)
+    scale = block_scale(blocks)
+    stored = (torch.round(blocks / scale).clamp(-8, 7) * scale).view_as(weight)
+    used = stored.abs().amax(1, keepdim=True).clamp(min=1e-8) / LARGEST_WEIGHT
+    return torch.round(stored / used) * used
+
+
+def block_scale(blocks: Tensor) -> Tensor:
+    """The scale of each block in half precision: its largest number, whatever its sign, becomes -8."""
+    largest = blocks.gather(-1, blocks.abs().argmax(-1, keepdim=True))
+    scale = (largest / -8).half().float()
+    return torch.where(scale == 0, torch.ones_like(scale), scale)
+
+
+class Linear(nn.Linear):
+    """A linear map that can round its weight, and what comes in to a byte of a fixed range."""
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs)
+        self.rounds = self.observes = False
+        self.register_buffer("low", torch.zeros(()))
+        self.register_buffer("high", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., outputs) from (..., inputs)."""
+        if self.observes:
+            self.low.copy_(torch.minimum(self.low, x.detach().amin().float()))
+            self.high.copy_(torch.maximum(self.high, x.detach().amax().float()))
+        if not self.rounds:
+            return super().forward(x)
+        weight = self.weight + (rounded_weight(self.weight) - self.weight).detach()
+        return functional.linear(self.byte(x), weight, self.bias)
+
+    def scale_and_zero(self) -> tuple[Tensor, Tensor]:
+        """What one step of a byte is worth, and the byte that means 0."""
+        scale = (self.high - self.low) / 255
+        return scale, torch.round(-self.low / scale)
+
+    def byte(self, x: Tensor) -> Tensor:
+        """The input as bytes can hold it; gradients pass where it is within range."""
+        scale, zero = self.scale_and_zero()
+        inside = x.float().clamp(-zero * scale, (255 - zero) * scale)
+        return (inside + (torch.round(inside / scale) * scale - inside).detach()).to(x.dtype)
+
+
+class Embedding(nn.Embedding):
+    """Vectors of pieces that can be rounded to 4 bits a block."""
+
+    rounds = False
+
+    def forward(self, pieces: Tensor) -> Tensor:
+        """(..., width) from (...)."""
+        found = super().forward(pieces)
+        if not self.rounds:
+            return found
+        blocks = found.view(*found.shape[:-1], -1, BLOCK)
+        scale = block_scale(blocks)
+        stored = (torch.round(blocks / scale).clamp(-8, 7) * scale).view_as(found)
+        return found + (stored - found).detach()
+
+
+class Layer(nn.Module):
+    """Attention, then two linear maps with a bend between; each adds to what came in, and is normalised."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.heads = shape.heads
-        self.before, self.between = nn.LayerNorm(shape.width), nn.LayerNorm(shape.width)
-        self.ask = nn.Linear(shape.width, 3 * shape.width)
-        self.answer = nn.Linear(shape.width, shape.width)
-        self.widen = nn.Linear(shape.width, 4 * shape.width)
-        self.narrow = nn.Linear(4 * shape.width, shape.width)
-        self.nearness = nn.Embedding(2 * _FAR + 1, shape.heads)
+        self.query, self.key, self.value, self.mix = (Linear(shape.width, shape.width) for _ in range(4))
+        self.widen, self.narrow = Linear(shape.width, shape.inner), Linear(shape.inner, shape.width)
+        self.after_mix, self.after_narrow = nn.LayerNorm(shape.width), nn.LayerNorm(shape.width)
 
-    def forward(self, x: Tensor, apart: Tensor, there: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """(rows, pieces, width) from the same; bias: what is added to each head's attention."""
         rows, length, width = x.shape
-        asked = self.ask(self.before(x)).view(rows, length, 3, self.heads, width // self.heads)
-        query, key, value = asked.permute(2, 0, 3, 1, 4)
-        nearness = self.nearness(apart).permute(2, 0, 1)
-        if there is not None:
-            nearness = nearness.masked_fill(~there[:, None, None, :], -1e4)
-        weights = torch.softmax(query @ key.transpose(-1, -2) * (width // self.heads) ** -0.5 + nearness, -1)
-        x = x + self.answer((weights @ value).transpose(1, 2).reshape(rows, length, width))
-        return x + self.narrow(functional.relu(self.widen(self.between(x))))
+        query, key, value = (
+            of(x).view(rows, length, self.heads, width // self.heads).transpose(1, 2)
+            for of in (self.query, self.key, self.value)
+        )
+        seen = functional.scaled_dot_product_attention(query, key, value, bias.to(query.dtype))
+        x = self.after_mix(x + self.mix(seen.transpose(1, 2).reshape(rows, length, width)))
+        inner: Tensor = self.after_narrow(x + self.narrow(functional.gelu(self.widen(x))))
+        return inner
 
 
 class Network(nn.Module):
-    """Words in, log-odds out.
+    """Pieces in, log-odds out."""
 
-    columns: (sentences, tokens, COLUMNS) as `words.columns` has them, a border before and after each sentence.
-    """
-
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, positions: int = 130) -> None:
         super().__init__()
-        self.spelling = nn.Embedding(shape.pieces, shape.width, padding_idx=0)
-        self.shapes = nn.Embedding(SHAPES, shape.width)
-        self.beside = nn.Linear(3 * shape.width, shape.width)
-        self.begin, self.end = nn.LayerNorm(shape.width), nn.LayerNorm(shape.width)
-        self.layers = nn.ModuleList(_Layer(shape) for _ in range(shape.layers))
-        self.tokens = nn.Linear(shape.width, 2)
-        self.sentence = nn.Linear(shape.width, 1)
-        # Asked of the trunk only: which class of words stood here before.
-        self.before = nn.Linear(shape.width, CLASSES)
-        for name, weight in self.named_parameters():
-            if weight.ndim == 2:
-                nn.init.normal_(weight, std=0.02)
-                if name.endswith(("answer.weight", "narrow.weight")):
-                    weight.data /= (2 * shape.layers) ** 0.5
-        # To look at the word before and the word after is what is learnt first, and slowly if it has to be found.
-        place = torch.arange(-_FAR, _FAR + 1.0)
-        for layer in self.layers:
-            for head, at in enumerate((1, -1)):
-                layer.nearness.weight.data[:, head] = -(place - at).abs()
+        self.shape = shape
+        self.pieces = Embedding(shape.pieces, shape.width)
+        self.positions = nn.Embedding(positions, shape.width)
+        self.relative = nn.Embedding(_BUCKETS, shape.heads)
+        self.begin = nn.LayerNorm(shape.width)
+        self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
+        self.wrong = nn.Linear(shape.width, HEADS)
+        self.sentence = nn.Linear(2 * shape.width, 1)
 
-    def forward(self, columns: Tensor, there: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """(sentences, tokens, 2) log-odds that a word is misplaced, and mistranslated; (sentences,) a rank.
+    def forward(self, pieces: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+        """(rows, pieces, HEADS) log-odds that a piece is wrong, and (rows,) that the sentence is.
 
-        there: (sentences, tokens) false where a shorter sentence has ended.
+        pieces: (rows, pieces), borders included. there: (rows, pieces) False where a row has ended.
         """
-        x = self.states(columns, there)
-        return self.tokens(x), self.rank(x, there)
+        return self.verdicts(self.states(pieces, there)[-1], there)
 
-    def rank(self, x: Tensor, there: Tensor | None = None) -> Tensor:
-        """(sentences,) how bad each is, from its `states`; it means something beside another's only."""
-        mean = x.mean(1) if there is None else (x * there[..., None]).sum(1) / there.sum(1, keepdim=True)
-        rank: Tensor = self.sentence(mean)[:, 0]
-        return rank
+    def verdicts(self, x: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` returns, from the last of `states`."""
+        mean = (x * there[..., None]).sum(1) / there.sum(1, keepdim=True)
+        return self.wrong(x), self.sentence(torch.cat([x[:, 0], mean], -1))[:, 0]
 
-    def states(self, columns: Tensor, there: Tensor | None = None) -> Tensor:
-        """(sentences, tokens, width) what the layers have made of each token."""
-        x = self.spelling(columns[..., :PIECES]).sum(-2) + self.shapes(columns[..., COLUMNS - 1])
-        place = torch.arange(columns.shape[1], device=columns.device)
-        apart = (place[:, None] - place[None, :]).clamp(-_FAR, _FAR) + _FAR
-        x = self.begin(x)
-        before, after = functional.pad(x[:, :-1], (0, 0, 1, 0)), functional.pad(x[:, 1:], (0, 0, 0, 1))
-        x = x + self.beside(torch.cat([before, x, after], -1))
+    def states(self, pieces: Tensor, there: Tensor) -> list[Tensor]:
+        """(rows, pieces, width) after the embedding and after each layer."""
+        length = pieces.shape[1]
+        place = torch.arange(length, device=pieces.device)
+        x = self.begin(self.pieces(pieces) + self.positions(place))
+        bias = self.relative(buckets(place[None, :] - place[:, None])).permute(2, 0, 1)[None]
+        bias = bias.masked_fill(~there[:, None, None, :], -1e4)
+        found = [x]
         for layer in self.layers:
-            x = layer(x, apart, there)
-        out: Tensor = self.end(x)
-        return out
+            found.append(layer(found[-1], bias))
+        return found
+
+    def linears(self) -> list[Linear]:
+        """All maps that are rounded."""
+        return [module for module in self.modules() if isinstance(module, Linear)]
+
+    def observe(self, on: bool) -> None:
+        """Whether the range of each map's input is widened by what comes in."""
+        for linear in self.linears():
+            linear.observes = on
+
+    def round(self, on: bool) -> None:
+        """Whether weights and inputs are rounded as at run time."""
+        self.pieces.rounds = on
+        for linear in self.linears():
+            linear.rounds = on
+
+
+def buckets(apart: Tensor) -> Tensor:
+    """The bucket of each distance (key minus query): near ones have their own, far ones share."""
+    half, exact = _BUCKETS // 2, _BUCKETS // 4
+    away = apart.abs()
+    far = exact + (torch.log(away.float().clamp(min=1) / exact) / math.log(_FAR / exact) * (half - exact)).long()
+    return (apart > 0).long() * half + torch.where(away < exact, away, far.clamp(max=half - 1))
+
+
+# Names in a published MPNet, without the layer's number, and where they go.
+_LAYER_NAMES = {
+    "attention.attn.q": "query",
+    "attention.attn.k": "key",
+    "attention.attn.v": "value",
+    "attention.attn.o": "mix",
+    "attention.LayerNorm": "after_mix",
+    "intermediate.dense": "widen",
+    "output.dense": "narrow",
+    "output.LayerNorm": "after_narrow",
+}
+
+
+def from_mpnet(weights: dict[str, Tensor], kept: Tensor, positions: int = 130) -> Network:
+    """A network with the weights of a published MPNet. kept: (pieces,) the rows of its vocabulary that are used."""
+    layers = 1 + max(int(name.split(".")[2]) for name in weights if name.startswith("encoder.layer."))
+    words = weights["embeddings.word_embeddings.weight"][kept]
+    heads = weights["encoder.relative_attention_bias.weight"].shape[1]
+    inner = len(weights["encoder.layer.0.intermediate.dense.weight"])
+    network = Network(Shape(len(kept), words.shape[1], layers, heads, inner), positions)
+    end = _FIRST_POSITION + positions
+    found = {
+        "pieces.weight": words,
+        "positions.weight": weights["embeddings.position_embeddings.weight"][_FIRST_POSITION:end],
+        "relative.weight": weights["encoder.relative_attention_bias.weight"],
+        "begin.weight": weights["embeddings.LayerNorm.weight"],
+        "begin.bias": weights["embeddings.LayerNorm.bias"],
+    }
+    for layer in range(layers):
+        for theirs, ours in _LAYER_NAMES.items():
+            for part in ("weight", "bias"):
+                found[f"layers.{layer}.{ours}.{part}"] = weights[f"encoder.layer.{layer}.{theirs}.{part}"]
+    network.load_state_dict(found, strict=False)
+    return network
+
+
+def of_weights(weights: dict[str, Tensor]) -> Network:
+    """The network whose `state_dict` this is."""
+    layers = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("layers."))
+    pieces, width = weights["pieces.weight"].shape
+    heads, inner = weights["relative.weight"].shape[1], len(weights["layers.0.widen.weight"])
+    network = Network(Shape(pieces, width, layers, heads, inner), len(weights["positions.weight"]))
+    network.load_state_dict(weights)
+    return network
+
+
+def student_of(teacher: Network, layers: Sequence[int], inner: int, used: Sequence[Tensor]) -> Network:
+    """Some layers of a teacher, with the units that matter most within each.
+
+    used: for each layer (inner,) how strongly its units speak; see `unit_strengths`.
+    """
+    shape = teacher.shape
+    student = Network(
+        Shape(shape.pieces, shape.width, len(layers), shape.heads, inner), teacher.positions.num_embeddings
+    )
+    own = teacher.state_dict()
+    found = {name: weight for name, weight in own.items() if not name.startswith("layers.")}
+    for place, layer in enumerate(layers):
+        units = used[layer].topk(inner).indices.sort().values
+        for name, weight in own.items():
+            if not name.startswith(f"layers.{layer}."):
+                continue
+            part = name.split(".", 2)[2]
+            if part.startswith("widen.") and weight.ndim:
+                weight = weight[units]
+            elif part == "narrow.weight":
+                weight = weight[:, units]
+            found[f"layers.{place}.{part}"] = weight
+    student.load_state_dict(found)
+    student.to(teacher.pieces.weight.device)
+    return student
+
+
+def unit_strengths(network: Network, pieces: Tensor, there: Tensor) -> list[Tensor]:
+    """For each layer (inner,) the mean size of what each of its units adds to a piece."""
+    found: list[Tensor] = []
+
+    def strength(linear: Linear, given: tuple[Tensor]) -> None:
+        found.append(given[0].abs().float().mean((0, 1)) * linear.weight.float().norm(dim=0))
+
+    hooks = [layer.narrow.register_forward_pre_hook(strength) for layer in network.layers]
+    with torch.no_grad():
+        network.states(pieces, there)
+    for hook in hooks:
+        hook.remove()
+    return found

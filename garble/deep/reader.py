@@ -1,107 +1,131 @@
-"""Reading with the network: ONNX in int8, on one thread, a sentence at a time.
+"""Reading with the network: integer arithmetic on one thread, each sentence as if it stood alone.
 
-The scale of a sentence's numbers in int8 is read off the sentence, so each is read alone: what stands beside it changes
-nothing, and the same sentence gives the same verdict wherever it stands.
+Inputs are rounded to bytes of fixed ranges, so what is read beside a sentence changes nothing; sentences of one length
+are read together because that is faster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from hashlib import sha256
-from importlib.util import find_spec
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from garble.batch import Batch, Floats, Mask, Opinion, offsets, spread
-from garble.deep import words
-from garble.model import Network
+from garble.batch import Batch, Floats, Ints, Mask, Opinion
+from garble.deep import pieces, weights
+from garble.errors import ModelError
+from garble.model import Scorecard
 
-# Tokens read at once, their borders apart, and how far one window of a longer sentence begins after another.
-WINDOW, _STEP = 64, 48
-# Log-odds at which a word is as sure to be right as it matters: one in twenty.
-_SURE = -3.0
+# Pieces read at once, and how far one window of a longer sentence begins after another.
+WINDOW, _STEP = 120, 90
+# Sentences of one length that are read together.
+_TOGETHER = 16
+# Log-odds below which a word is as likely as it matters: one in fifty.
+_SURE = -4.0
 
 
 class Reader:
-    """A network, the tokenizer it spells words with, and what it usually says."""
+    """A network, its tokenizer, and what it usually says. usual: (3, 2) mean and deviation on clean text."""
 
     def __init__(self, session: Any, tokenizer: Any, usual: Floats) -> None:
         self.session, self.tokenizer, self.usual = session, tokenizer, usual
 
     def read(self, batch: Batch, asked: Mask) -> Opinion:
-        """What the network makes of some of a batch's sentences; zeros of all others. asked: (sentences,)."""
-        misplaced, mistranslated = np.zeros((2, len(batch.starts)))
-        rank = np.zeros(len(batch))
-        read = np.flatnonzero(asked & (np.diff(batch.tokens) > 0))
-        firsts, lasts = batch.tokens[read], batch.tokens[read + 1]
-        columns = words.columns(batch, spread(firsts, lasts), self.tokenizer)
-        cut = offsets(lasts - firsts)
-        # A sentence read before is not read again.
-        known: dict[bytes, tuple[Floats, float]] = {}
-        for i, first, last, begin, end in zip(read, firsts, lasts, cut[:-1], cut[1:], strict=True):
-            seen = columns[begin:end]
-            key = seen.tobytes()
-            if key not in known:
-                known[key] = self._sentence(seen)
-            (misplaced[first:last], mistranslated[first:last]), rank[i] = known[key]
-        return Opinion(misplaced, mistranslated, rank)
+        """The network's verdicts on some of a batch's sentences; zeros for all others. asked: (sentences,)."""
+        found = np.zeros((2, len(batch.starts)))
+        unnatural = np.zeros(len(batch))
+        chosen = np.flatnonzero(asked & (np.diff(batch.tokens) > 0))
+        spans = zip(batch.chars[chosen].tolist(), (batch.chars[chosen + 1] - 1).tolist(), strict=True)
+        texts = [batch.text[start:end] for start, end in spans]
+        found_in = self.verdicts(batch, chosen, texts)
+        for sentence, (token, verdicts, whole) in zip(chosen.tolist(), found_in, strict=True):
+            # A word is as wrong as the worst of its pieces.
+            first, last = batch.tokens[sentence], batch.tokens[sentence + 1]
+            if len(token):
+                for head, (mean, deviation) in enumerate(self.usual[:2].tolist()):
+                    worst = np.full(last - first, _SURE)
+                    np.maximum.at(worst, token, verdicts[:, head])
+                    found[head, first:last] = (worst - mean) / deviation
+                unnatural[sentence] = (whole - self.usual[2, 0]) / self.usual[2, 1]
+        return Opinion(found[0], found[1], unnatural)
 
-    def raw(self, columns: NDArray[np.uint16]) -> tuple[Floats, float]:
-        """(2, tokens) log-odds as the network gives them, and the rank of the sentence."""
-        verdict, ranks = np.zeros((2, len(columns))), []
-        for (first, last), (begin, end) in _windows(len(columns)):
-            window = np.zeros((1, last - first + 2, words.COLUMNS), np.int64)
-            window[0, [0, -1], 0], window[0, [0, -1], -1] = words.BORDER, words.BORDER_SHAPE
-            window[0, 1:-1] = columns[first:last]
-            tokens, rank = self.session.run(None, {"columns": window})
-            verdict[:, begin:end] = np.maximum(tokens[0, 1 + begin - first : 1 + end - first].T, _SURE)
-            ranks.append(float(rank[0]))
-        return verdict, max(ranks)
+    def verdicts(self, batch: Batch, chosen: Ints, texts: Sequence[str]) -> list[tuple[Ints, Floats, float]]:
+        """For each text: the token of its sentence that each piece stands in, (pieces, 2) log-odds, those of it all."""
+        encoded = pieces.encode(texts, self.tokenizer)
+        odds, wholes = self.raw([ids for ids, _ in encoded])
+        found = []
+        for sentence, (_, places), verdicts, whole in zip(chosen.tolist(), encoded, odds, wholes, strict=True):
+            starts = batch.starts[batch.tokens[sentence] : batch.tokens[sentence + 1]] - batch.chars[sentence]
+            at = np.array([place[0] for place in places], np.int64)
+            found.append((np.maximum(np.searchsorted(starts, at, side="right") - 1, 0), verdicts, whole))
+        return found
 
-    def _sentence(self, columns: NDArray[np.uint16]) -> tuple[Floats, float]:
-        verdict, rank = self.raw(columns)
-        mean, deviation = self.usual.T
-        return (verdict - mean[:2, None]) / deviation[:2, None], float((rank - mean[2]) / deviation[2])
+    def raw(self, sentences: Sequence[Sequence[int]]) -> tuple[list[Floats], Floats]:
+        """For each sentence (pieces, 2) log-odds as the network gives them, and (sentences,) those of the whole."""
+        windows = [(i, begin, end) for i, ids in enumerate(sentences) for begin, end in _windows(len(ids))]
+        odds = [np.full((len(ids), 2), -np.inf) for ids in sentences]
+        wholes = np.full(len(sentences), -np.inf)
+        windows.sort(key=lambda window: window[2] - window[1])
+        at = 0
+        while at < len(windows):
+            length = windows[at][2] - windows[at][1]
+            some = [window for window in windows[at : at + _TOGETHER] if window[2] - window[1] == length]
+            given = np.empty((len(some), length + 2), np.int64)
+            given[:, 0], given[:, -1] = pieces.BEGIN, pieces.END
+            given[:, 1:-1] = [sentences[i][begin:end] for i, begin, end in some]
+            wrong, whole = self.session.run(None, {"pieces": given})
+            for row, (i, begin, end) in enumerate(some):
+                # Where windows overlap the worse verdict counts.
+                odds[i][begin:end] = np.maximum(odds[i][begin:end], wrong[row, 1:-1])
+                wholes[i] = max(wholes[i], float(whole[row]))
+            at += len(some)
+        return odds, wholes
 
 
-def _windows(tokens: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """The windows of a sentence, and of each the part whose verdict counts: that which is nearest to its middle."""
-    begin = 0
-    for first in range(0, max(tokens - WINDOW, 0) + _STEP, _STEP):
-        last = min(first + WINDOW, tokens)
-        end = tokens if last == tokens else first + (WINDOW + _STEP) // 2
-        yield (first, last), (begin, end)
-        begin = end
-        if last == tokens:
-            return
+def _windows(length: int) -> list[tuple[int, int]]:
+    """Overlapping windows that cover a sentence of so many pieces."""
+    if length <= WINDOW:
+        return [(0, length)] if length else []
+    last = length - WINDOW
+    return [(begin, begin + WINDOW) for begin in [*range(0, last, _STEP), last]]
 
 
-def load(folder: Path, network: Network) -> Reader:
-    """Read `network.onnx` and `tokenizer.json`.
+FILES = ("network.onnx", "network.npz", "tokenizer.json")
 
-    Raises ValueError, in one line, when the extra is not installed, or a file is missing or not the one that the
-    scorecard was fitted with.
+
+def load(folder: Path, card: Scorecard) -> Reader:
+    """Read `network.onnx`, `network.npz` and `tokenizer.json`; `model.check_files` has compared their digests.
+
+    Raises ModelError, in one line, when a file is missing or is none.
     """
-    if not all(find_spec(name) for name in ("onnxruntime", "tokenizers")):
-        raise ValueError(f'{folder.name} reads with a network, which needs: pip install "garble[deep]"')
-    path = folder / "network.onnx"
+    assert card.network is not None
+    raw = {}
+    for name in FILES:
+        try:
+            raw[name] = (folder / name).read_bytes()
+        except OSError as error:
+            raise ModelError(f"{folder / name}: {(error.strerror or str(error)).lower()}") from error
+    tokenizer = pieces.load(folder / "tokenizer.json")
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from error
-    if (found := sha256(raw).hexdigest()) != network.sha256:
-        raise ValueError(f"{path}: its checksum is {found[:12]}…, not {network.sha256[:12]}… as in scorecard.json")
-    return Reader(session(raw), words.load(folder / "tokenizer.json"), np.array(network.usual))
+        found = session(raw["network.onnx"], raw["network.npz"])
+    # onnxruntime has exceptions of its own for each of its ten ways to fail.
+    except Exception as error:
+        problem = " ".join(str(error).split())[:200]
+        raise ModelError(f"{folder}: network.onnx and network.npz are no network ({problem})") from error
+    return Reader(found, tokenizer, np.array(card.network.usual))
 
 
-def session(raw: bytes) -> Any:
+def session(graph: bytes, packed: bytes) -> Any:
     """A network ready to run, on one thread."""
     import onnxruntime
 
+    with np.load(BytesIO(packed), allow_pickle=False) as arrays:
+        given = weights.unpacked({name: arrays[name] for name in arrays.files})
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
-    return onnxruntime.InferenceSession(raw, options, providers=["CPUExecutionProvider"])
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in given.values()]
+    options.add_external_initializers(list(given), values)
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

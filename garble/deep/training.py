@@ -1,348 +1,462 @@
-"""Teaching the network, in slices that go on where the last one stopped.
+"""Teaching the reader's networks.
 
-    python -m garble.deep.training --data DATA --model models/en --work WORK --minutes 25
+    python -m garble.deep.training --work WORK --published mpnet/model.safetensors --course gpu
 
-DATA is the project's data folder, WORK keeps the packed lessons, a checkpoint a stage, and the loss curve. The first
-stage, the trunk, learns on clean text alone; from it one network goes on with all that is to be learnt mixed in every
-step, and one more for each language pair that is left out of it. The same seed gives the same lessons in the same
-order, wherever a slice ends. Runs on one GPU in bfloat16 where there is one, and on a CPU otherwise.
+WORK holds what `lessons` wrote; each stage writes WORK/NAME.safetensors and is skipped where that exists. A stage that
+is stopped resumes at its last checkpoint, to the same weights. Runs on one GPU where there is one, else on CPU; both in
+bfloat16. Imports nothing of garble that reads text, so that a bare machine with PyTorch can run it.
+
+Stages: `guesser` learns to fill gaps, so that it can put plausible words in a sentence. `trunk` learns from made
+damage. `large` goes on from it with corrected machine translation, rounded as it will run. `small-trunk` and `small`
+are the student, every other layer and half of the units of each, taught the verdicts of `trunk` and `large`. `large-0`,
+`small-0` and so on are taught without some language pairs, so that a figure on those is one on a pair never seen.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.random import default_rng
-from numpy.typing import NDArray
-from torch import Tensor
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 from torch.nn import functional
 
-from garble import lm
-from garble.deep import lessons, words
-from garble.deep.lessons import PAIRS, Lessons, Sentences
-from garble.deep.network import Network, Shape
-from garble.deep.shipping import onnx_of
-from garble.deep.swaps import Swaps
-from garble.deep.words import COLUMNS
+from garble.deep import lessons, network
+from garble.deep.lessons import GUESS, PAIRS, Lessons
+from garble.deep.network import Network
+from garble.deep.pieces import BEGIN, END, PADDING
 
 Log = Callable[[str], None]
-# (entries, 2) steps, and the mean loss of those before.
-Curve = NDArray[np.float64]
 
-# Steps to full speed, and the speeds there: of the matrices within the network, and of all else.
-_WARM_UP = 200
-_RATE_WITHIN, _RATE = 3e-3, 1.5e-3
-# Over this share of the trunk, its last, the speed falls to that share, at which a mixed stage begins.
-_FALL, _KEPT = 0.3, 0.3
-# Share of the sentences of clean text that are damaged, not swapped.
-_DAMAGED = 0.25
-# What naming the class of the word that stood there before counts for.
-_BEFORE = 0.2
-# Share of its words from which on a sentence of clean text is a bad one when they are wrong.
-_SPOILT = 0.1
-# Translations a mixed step, each with its correction.
-_TRANSLATIONS = 64
-# Differences, in points of direct assessment and in HTER, from which one text is worse than the other.
-_WORSE, _EDITED = 20, 0.2
-# The matrices within the network, and what an optimiser remembers of a weight.
-_WITHIN = tuple(f"{name}.weight" for name in ("beside", "ask", "answer", "widen", "narrow"))
-_MOMENTS = ("exp_avg", "exp_avg_sq", "momentum_buffer")
-# Sentences are padded to one of these many tokens, their borders apart.
-_WIDTHS = (8, 14, 20, 26, 32, 40, 50, lessons.LONGEST)
-# Steps between two entries of the loss curve, and between two checkpoints.
-_ENTRY, _CHECKPOINT = 50, 100
+# The piece that hides a word from the guesser: no text has it.
+_HIDDEN = 3
+_HIDDEN_SHARE = 0.15
+_GUESSER_LAYERS = 4
+# A guessed word fits better than damage does.
+_GUESS_SEVERITY = 0.7
+# Language pairs that the networks of each fold are not taught with.
+FOLDS: tuple[tuple[str, ...], ...] = (("et-en", "ru-en"), ("ro-en", "si-en"))
+# Share of corrected machine translation in the stages that have any.
+_TRANSLATED = 0.15
+# What a correction may still be blamed for.
+_CLEAN = 0.02
+_CHECKPOINT, _ENTRY = 1000, 50
+# Batches that activation ranges are read off.
+_OBSERVED = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How large a network is taught, and how long: steps of the trunk and of a mixed stage, words of text a step."""
+    """Pieces a step, and steps of each stage; fold and small_fold are those of each fold's large and small."""
 
-    shape: Shape
+    pieces: int
+    guesser: int
     trunk: int
-    mixed: int
-    words: int
+    large: int
+    small_trunk: int
+    small: int
+    fold: int
+    small_fold: int
 
 
 COURSES = {
-    "tiny": Course(Shape(500, 32, 1, 2), 4, 4, 256),
-    "small": Course(Shape(8000, 192, 4, 3), 34_000, 900, 3072),
-    # The largest whose checkpoints stay below 60 MiB; not tried yet.
-    "large": Course(Shape(8000, 256, 6, 4), 40_000, 4_000, 16_384),
+    "tiny": Course(1024, 2, 3, 2, 2, 2, 2, 2),
+    "cpu": Course(2048, 600, 12_000, 3_000, 6_000, 3_000, 1_500, 1_500),
+    "gpu": Course(32_768, 400, 1_649, 541, 1_402, 521, 242, 278),
 }
 
 
-def padded(sentences: Sentences, spelling: NDArray[np.uint16]) -> tuple[Tensor, Tensor, Tensor]:
-    """(sentences, tokens, COLUMNS) what the network reads, borders put in; where there is a token; the labels."""
-    lengths = np.diff(sentences.rows)
-    width = next((width for width in _WIDTHS if width >= lengths.max()), int(lengths.max()))
-    shape = len(sentences), width + 2
-    columns = np.zeros((*shape, COLUMNS), np.int64)
-    labels = np.full(shape, lessons.UNASKED, np.int64)
-    place = np.arange(len(sentences.word)) - sentences.rows[sentences.sentence] + 1
-    columns[sentences.sentence, place, :-1] = spelling[sentences.word]
-    columns[sentences.sentence, place, -1] = sentences.shape
-    labels[sentences.sentence, place] = sentences.label
-    rows = np.arange(len(sentences))
-    for border in (np.zeros_like(lengths), lengths + 1):
-        columns[rows, border, 0] = words.BORDER
-        columns[rows, border, -1] = words.BORDER_SHAPE
-    there = np.arange(shape[1]) < lengths[:, None] + 2
-    return torch.from_numpy(columns), torch.from_numpy(there), torch.from_numpy(labels)
+class Pairs:
+    """Lessons on a device, and batches of them."""
+
+    def __init__(self, packed: Lessons, device: torch.device) -> None:
+        self.device = device
+        self.ids = torch.from_numpy(packed.ids.astype(np.int32)).to(device)
+        self.wrong = torch.from_numpy(packed.wrong).to(device)
+        self.rows = torch.from_numpy(packed.rows).to(device)
+        self.severity = torch.from_numpy(packed.severity).to(device)
+        self.kind = packed.kind
+        lengths = np.diff(packed.rows)
+        # Of both sentences of a pair, borders included, and a multiple of 8: so few shapes are compiled.
+        self.width = -(-(np.maximum(lengths[::2], lengths[1::2]) + 2) // 8) * 8 if len(packed.kind) else lengths
+
+    def order(self, steps: int, size: int, translated: tuple[str, ...], seed: int) -> Iterator[np.ndarray]:
+        """Pairs of one width each step. size: pieces a step. translated: language pairs to mix in."""
+        rng = np.random.default_rng(seed)
+        made = np.flatnonzero(self.kind <= GUESS)
+        pairs = np.flatnonzero(np.isin(self.kind, [2 + PAIRS.index(pair) for pair in translated]))
+        done = 0
+        while done < steps:
+            chosen = rng.permutation(made)
+            if len(pairs):
+                # One reading of the translations, and as much else as keeps their share.
+                chosen = np.concatenate([pairs, chosen[: int(len(pairs) * (1 / _TRANSLATED - 1))]])
+                rng.shuffle(chosen)
+            batches = []
+            for width in np.unique(self.width[chosen]):
+                some = chosen[self.width[chosen] == width]
+                count = max(1, size // (2 * int(width)))
+                batches += [some[at : at + count] for at in range(0, len(some), count)]
+            for place in rng.permutation(len(batches)):
+                if done < steps:
+                    done += 1
+                    yield batches[place]
+
+    def batch(self, chosen: np.ndarray, guess: Callable[[Tensor, Tensor], Tensor] | None) -> Batch:
+        """The pairs as rows, clean ones first; GUESS pairs get guessed words. guess: (pieces, places) -> pieces."""
+        width = int(self.width[chosen].max())
+        at = torch.from_numpy(chosen).to(self.device)
+        kind = torch.from_numpy(self.kind[chosen].astype(np.int64)).to(self.device)
+        clean, clean_there, _ = self.padded(2 * at, width)
+        damaged, there, wrong = self.padded(2 * at + 1, width)
+        severity = self.severity[at]
+        guessed = kind == GUESS
+        if guess is not None and guessed.any():
+            rows = clean[guessed]
+            inside = clean_there[guessed] & (rows != BEGIN) & (rows != END)
+            hidden = inside & (torch.rand(rows.shape, device=self.device) < _HIDDEN_SHARE)
+            filled = torch.where(hidden, guess(rows.masked_fill(hidden, _HIDDEN), clean_there[guessed]), rows)
+            damaged[guessed], there[guessed], wrong[guessed] = filled, clean_there[guessed], filled != rows
+            share = (filled != rows).sum(1) / inside.sum(1).clamp(min=1)
+            severity[guessed] = _GUESS_SEVERITY * (1 - torch.exp(-6 * share))
+        return Batch(
+            torch.cat([clean, damaged]),
+            torch.cat([clean_there, there]),
+            torch.cat([torch.zeros_like(wrong), wrong]).float(),
+            torch.cat([torch.full_like(severity, _CLEAN), severity]),
+            (kind > GUESS).repeat(2),
+        )
+
+    def padded(self, at: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Some sentences as rows of `width` pieces, borders included; where they have any; which pieces are wrong."""
+        first, last = self.rows[at, None], self.rows[at + 1, None]
+        place = torch.arange(width, device=self.device)[None, :] - 1
+        inside = (place >= 0) & (first + place < last)
+        source = (first + place).clamp(0, len(self.ids) - 1)
+        ids = torch.where(inside, self.ids[source].long(), PADDING)
+        ids[:, 0] = BEGIN
+        ids[place == (last - first)] = END
+        return ids, place <= last - first, inside & self.wrong[source]
 
 
-def told(verdict: Tensor, labels: Tensor) -> Tensor:
-    """The mean cross-entropy of the tokens that are asked for."""
-    asked = labels >= 0
-    return functional.binary_cross_entropy_with_logits(verdict[asked].float(), labels[asked].float())
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of pieces, the first half clean, the second their damaged twins.
+
+    pieces, there, wrong: (rows, pieces). severity: (rows,). translated: (rows,) whether machine translation.
+    """
+
+    pieces: Tensor
+    there: Tensor
+    wrong: Tensor
+    severity: Tensor
+    translated: Tensor
 
 
-def ranked(worse: Tensor, better: Tensor) -> Tensor:
-    """The mean cross-entropy of each rank of `worse` being higher than those beside it in `better`."""
-    apart = better - worse
-    return functional.softplus(apart).mean() if apart.numel() else apart.sum()
+class Guesser(nn.Module):  # type: ignore[misc]  # without PyTorch, Module is Any
+    """Fills gaps: the first layers of a network, and a head that shares its vectors of pieces."""
+
+    def __init__(self, trunk: Network) -> None:
+        super().__init__()
+        self.trunk = trunk
+        width = trunk.shape.width
+        self.dense, self.norm = nn.Linear(width, width), nn.LayerNorm(width)
+        self.bias = nn.Parameter(torch.zeros(trunk.shape.pieces))
+
+    def forward(self, pieces: Tensor, there: Tensor) -> Tensor:
+        """(hidden places, vocabulary) log-odds of what is hidden."""
+        x = self.trunk.states(pieces, there)[-1][pieces == _HIDDEN]
+        return functional.linear(self.norm(functional.gelu(self.dense(x))), self.trunk.pieces.weight, self.bias)
+
+    def guess(self, pieces: Tensor, there: Tensor) -> Tensor:
+        """The pieces with a drawn one in each hidden place."""
+        with torch.no_grad():
+            odds = self(pieces, there).float()
+            odds[:, : _HIDDEN + 1] = -1e4
+            found = pieces.clone()
+            found[pieces == _HIDDEN] = torch.multinomial(odds.softmax(-1), 1)[:, 0]
+        return found
 
 
-class Lesson:
-    """What a step learns from; the same for the same seed and number."""
-
-    def __init__(self, material: Lessons, course: Course, without: str, seed: int) -> None:
-        self.material, self.course, self.seed = material, course, seed
-        self.swaps = Swaps(material)
-        left_out = PAIRS.index(without) if without in PAIRS else len(PAIRS)
-        self.usable = np.flatnonzero(material.pair != left_out)
-        self.of_width, self.share = [], []
-        for source in (material.clean, material.damaged):
-            lengths = np.diff(source.rows)
-            nearest = np.searchsorted(_WIDTHS, lengths)
-            self.of_width.append({width: np.flatnonzero(nearest == i) for i, width in enumerate(_WIDTHS)})
-            tokens = np.bincount(nearest, lengths, minlength=len(_WIDTHS))
-            self.share.append(tokens / tokens.sum())
-
-    def text(self, number: int, size: int) -> tuple[Sentences, NDArray[np.int16]]:
-        """Clean text with words swapped, or damaged text; and where a word was swapped the class of the one before.
-
-        size: how many words come together, about.
-        """
-        rng = default_rng([self.seed, number])
-        damaged = bool(rng.random() < _DAMAGED)
-        source = self.material.damaged if damaged else self.material.clean
-        # Of one width, so that little is padded and few shapes have to be made ready for.
-        width = rng.choice(_WIDTHS, p=self.share[damaged])
-        some = rng.choice(self.of_width[damaged][width], max(1, size // int(width)))
-        taken = source.take(some)
-        if damaged:
-            return taken, np.full(len(taken.word), lessons.UNASKED, np.int16)
-        return self.swaps.swapped(taken, rng)
-
-    def translations(self, number: int) -> NDArray[np.int64]:
-        """Rows of machine translation."""
-        return default_rng([self.seed, number, 1]).choice(self.usable, _TRANSLATIONS)
-
-    def loss(self, network: Network, number: int, mixed: bool, device: torch.device) -> Tensor:
-        """What the network has still to learn of a step's lesson."""
-        # Beside translations half as much text is enough not to forget.
-        text, stood = self.text(number, self.course.words // 2 if mixed else self.course.words)
-        columns, there, labels = (t.to(device) for t in padded(text, self.material.spelling))
-        states = network.states(columns, there)
-        loss = told(network.tokens(states)[..., 0], labels)
-        if (stood >= 0).any():
-            asked = torch.from_numpy(stood[stood >= 0].astype(np.int64)).to(device)
-            guess = network.before(states[labels >= 0][torch.from_numpy(stood >= 0).to(device)]).float()
-            loss = loss + _BEFORE * functional.cross_entropy(guess, asked)
-        if not mixed:
-            return loss
-        rank = network.rank(states, there).float()
-        bad = torch.from_numpy(np.bincount(text.sentence, text.label, len(text)) / np.diff(text.rows)).to(device)
-        loss = loss + ranked(rank[bad >= _SPOILT, None], rank[None, bad == 0])
-        rows = self.translations(number)
-        both = lessons.joined([self.material.translated.take(rows), self.material.corrected.take(rows)])
-        columns, there, labels = (t.to(device) for t in padded(both, self.material.spelling))
-        verdict, rank = network(columns, there)
-        worse, better = rank.float().chunk(2)
-        quality, pair = (torch.from_numpy(a[rows]).to(device) for a in (self.material.quality, self.material.pair))
-        apart = (pair[:, None] == pair) & (quality[:, None] + _WORSE < quality)
-        low, high = torch.nonzero(apart, as_tuple=True)
-        edited = torch.from_numpy(self.material.edited[rows]).to(device) >= _EDITED
-        contrast = ranked(worse[edited], better[edited]) + ranked(worse[low], worse[high])
-        return loss + told(verdict[..., 1], labels) + 0.5 * contrast
+def loss_of(pieces: Tensor, sentence: Tensor, batch: Batch) -> Tensor:
+    """What the network got wrong: of pieces, of sentences, and of the order within each pair."""
+    # Damage and what correctors change are two verdicts; each is asked where it was taught.
+    verdict = torch.where(batch.translated[:, None], pieces[..., 1], pieces[..., 0]).float()
+    of_pieces = functional.binary_cross_entropy_with_logits(verdict[batch.there], batch.wrong[batch.there])
+    sentence = sentence.float()
+    of_sentences = functional.binary_cross_entropy_with_logits(sentence, batch.severity)
+    clean, damaged = sentence.chunk(2)
+    order = functional.softplus(clean - damaged) * batch.severity.chunk(2)[1]
+    return of_pieces + 0.5 * of_sentences + 0.5 * order.mean()
 
 
-def rate(step: int, steps: int, mixed: bool) -> float:
-    """The share of full speed at a step: up to it and down again in the trunk, on to nothing in a mixed stage."""
-    left = 1 - step / steps
-    if mixed:
-        return _KEPT * left
-    return min((step + 1) / _WARM_UP, 1.0, _KEPT + (1 - _KEPT) * left / _FALL)
-
-
-def optimisers(network: Network) -> dict[str, torch.optim.Optimizer]:
-    """By name of a weight what moves it: Muon the matrices within the network, AdamW all else."""
-    weights = dict(network.named_parameters())
-    within = {name: weight for name, weight in weights.items() if name.endswith(_WITHIN)}
-    others = {name: weight for name, weight in weights.items() if name not in within}
-    # Its steps are made as long as those of AdamW.
-    muon = torch.optim.Muon(within.values(), lr=_RATE_WITHIN, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
-    adam = torch.optim.AdamW(others.values(), lr=_RATE, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    return dict.fromkeys(within, muon) | dict.fromkeys(others, adam)
-
-
-def halves(tensor: Tensor) -> NDArray[np.int16]:
-    """A tensor as bfloat16, which numpy has no name for."""
-    return np.asarray(tensor.detach().cpu().bfloat16().view(torch.int16), np.int16)
-
-
-def whole(half: NDArray[np.int16]) -> Tensor:
-    """What `halves` was given."""
-    return torch.from_numpy(half).view(torch.bfloat16).float()
+def taught_loss(states: list[Tensor], own: tuple[Tensor, Tensor], teacher: Network, batch: Batch) -> Tensor:
+    """How far a student's verdicts and states are from its teacher's."""
+    with torch.no_grad():
+        theirs = teacher.states(batch.pieces, batch.there)
+        pieces, sentence = teacher.verdicts(theirs[-1], batch.there)
+        soft = pieces.float().sigmoid()
+    there = batch.there
+    of_pieces = functional.binary_cross_entropy_with_logits(own[0].float()[there], soft[there])
+    of_sentences = functional.mse_loss(own[1].float(), sentence.float())
+    ratio = len(teacher.layers) // (len(states) - 1)
+    of_states = sum(
+        (functional.mse_loss(one.float()[there], theirs[ratio * i].float()[there]) for i, one in enumerate(states)),
+        torch.zeros((), device=there.device),
+    )
+    return 2 * of_pieces + 0.2 * of_sentences + of_states / len(states)
 
 
 class Stage:
-    """A network on its way: weights, what the optimisers remember, the steps done and the loss on the way."""
+    """One stage: a module, its optimizer, and how far it is."""
 
-    def __init__(self, path: Path, course: Course, seed: int, device: torch.device, trunk: Path | None = None) -> None:
-        torch.manual_seed(seed)
-        self.path, self.device = path, device
-        self.network = Network(course.shape).to(device)
-        self.moved_by = optimisers(self.network)
-        self.optimisers = list(dict.fromkeys(self.moved_by.values()))
-        self.step, self.curve = 0, np.zeros((0, 2))
-        if path.exists():
-            self.read(path)
-        elif trunk is not None:
-            self.read(trunk)
-            self.step, self.curve = 0, np.zeros((0, 2))
+    def __init__(
+        self, name: str, module: nn.Module, steps: int, rate: float, last: float, work: Path, log: Log
+    ) -> None:
+        self.name, self.module, self.steps, self.rate, self.last = name, module, steps, rate, last
+        self.path, self.part, self.log = work / f"{name}.safetensors", work / f"{name}.part.safetensors", log
+        matrices = [p for p in module.parameters() if p.requires_grad and p.ndim > 1]
+        others = [p for p in module.parameters() if p.requires_grad and p.ndim <= 1]
+        fused = next(module.parameters()).is_cuda
+        self.optimizer = torch.optim.AdamW(
+            [{"params": matrices, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}],
+            rate, betas=(0.9, 0.98), fused=fused,
+        )  # fmt: skip
 
-    def read(self, path: Path) -> None:
-        """Go on from a checkpoint."""
-        with np.load(path, allow_pickle=False) as file:
-            self.step, self.curve = int(file["step"]), file["curve"]
-            for name, weight in self.network.named_parameters():
-                weight.data.copy_(torch.from_numpy(file[name]))
-                kept = {key: file[f"{name}.{key}"] for key in (*_MOMENTS, "step") if f"{name}.{key}" in file}
-                # A head that nothing has been asked of has no past.
-                if kept:
-                    self.moved_by[name].state[weight] = {
-                        key: (whole(a) if key in _MOMENTS else torch.from_numpy(a)).to(self.device)
-                        for key, a in kept.items()
-                    }
+    def run(self, batches: Iterator[tuple[int, Callable[[], Tensor]]]) -> None:
+        """Take the steps that are left, and write the weights."""
+        began = time.monotonic()
+        done = self._resumed()
+        device = next(self.module.parameters()).device.type
+        for step, loss in batches:
+            # Every step has its own seed, so that a resumed stage draws what an unbroken one does.
+            torch.manual_seed(step)
+            if step < done:
+                continue
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.rate * self._speed(step)
+            with torch.autocast(device, torch.bfloat16):
+                value = loss()
+            self.optimizer.zero_grad(set_to_none=True)
+            value.backward()
+            nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+            self.optimizer.step()
+            if step % _ENTRY == _ENTRY - 1:
+                taken = f"{time.monotonic() - began:.0f} s"
+                self.log(f"{self.name} {step + 1}/{self.steps} loss {value.item():.4f} {taken}")
+            if step % _CHECKPOINT == _CHECKPOINT - 1 and step + 1 < self.steps:
+                self._checkpoint(step + 1)
+        save_file({name: tensor.contiguous() for name, tensor in self.module.state_dict().items()}, self.path)
+        self.part.unlink(missing_ok=True)
 
-    def write(self) -> None:
-        """Keep a checkpoint, whole or not at all; who goes on has as little in mind as who begins there."""
-        arrays: dict[str, NDArray[Any]] = {"step": np.array(self.step), "curve": self.curve}
-        for name, weight in self.network.named_parameters():
-            arrays[name] = weight.detach().cpu().numpy()
-            state = self.moved_by[name].state.get(weight, {})
-            for key, moment in state.items():
-                if key in _MOMENTS:
-                    arrays[f"{name}.{key}"] = halves(moment)
-                    moment.copy_(whole(arrays[f"{name}.{key}"]))
-                else:
-                    arrays[f"{name}.{key}"] = moment.cpu().numpy()
-        part = self.path.with_suffix(".part")
-        with part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        part.replace(self.path)
+    def _speed(self, step: int) -> float:
+        warm = max(1, self.steps // 20)
+        return min((step + 1) / warm, 1 - (1 - self.last) * max(0, step - warm) / max(1, self.steps - warm))
 
-    def run(self, lesson: Lesson, steps: int, mixed: bool, until: float, log: Log) -> bool:
-        """Teach until all steps are done, which is then true, or the time is up, to the next checkpoint."""
-        losses: list[float] = []
-        begun, at = time.monotonic(), self.step
-        while self.step < steps and (self.step % _CHECKPOINT or time.monotonic() < until):
-            for optimiser in self.optimisers:
-                optimiser.param_groups[0]["lr"] = optimiser.defaults["lr"] * rate(self.step, steps, mixed)
-            # A mixed stage has lessons that no other stage has.
-            number = self.step + (1_000_000 if mixed else 0)
-            with torch.autocast(self.device.type, torch.bfloat16):
-                loss = lesson.loss(self.network, number, mixed, self.device)
-            self.network.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-            for optimiser in self.optimisers:
-                optimiser.step()
-            self.step += 1
-            losses.append(loss.item())
-            if self.step % _ENTRY == 0:
-                self.curve = np.concatenate([self.curve, [[self.step, np.mean(losses)]]])
-                pace = (self.step - at) / (time.monotonic() - begun)
-                log(f"{self.path.stem}: step {self.step} of {steps}, loss {np.mean(losses):.4f}, {pace:.2f} steps/s")
-                losses = []
-            if self.step % _CHECKPOINT == 0 or self.step == steps:
-                self.write()
-        return self.step >= steps
+    def _checkpoint(self, step: int) -> None:
+        state = {f"module.{name}": tensor.contiguous() for name, tensor in self.module.state_dict().items()}
+        for place, moments in self.optimizer.state_dict()["state"].items():
+            state |= {f"moment.{place}.{name}": value for name, value in moments.items()}
+        state["step"] = torch.tensor(step)
+        save_file(state, self.part)
+
+    def _resumed(self) -> int:
+        if not self.part.exists():
+            return 0
+        state = load_file(self.part)
+        self.module.load_state_dict({n.removeprefix("module."): t for n, t in state.items() if n.startswith("module.")})
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in state.items():
+            if name.startswith("moment."):
+                _, place, moment = name.split(".")
+                moments.setdefault(int(place), {})[moment] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        return int(state["step"])
 
 
-def teach(data: Path, model: Path, work: Path, course: Course, minutes: float, seed: int, log: Log) -> bool:
-    """One slice of the whole course; true when there is nothing left to teach, and the networks are written.
+class Room:
+    """Where teaching happens: the folder, the device, the pairs, the course."""
 
-    Then `work` holds for each mixed stage a folder, "all" or the pair left out, with network.onnx and tokenizer.json.
-    """
-    until = time.monotonic() + 60 * minutes
-    work.mkdir(parents=True, exist_ok=True)
-    packed, tokenizer = work / "lessons.npz", work / "tokenizer.json"
-    if not (packed.exists() and tokenizer.exists()):
-        log("packing the lessons")
-        material, learnt = lessons.prepare(data, lm.load(model / "lm.npz"), course.shape.pieces, seed)
-        learnt.save(str(tokenizer))
-        material.save(packed)
-    material = lessons.load(packed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trunk = Stage(work / "trunk.npz", course, seed, device)
-    done = trunk.run(Lesson(material, course, "", seed), course.trunk, False, until, log)
-    curves: dict[str, Curve] = {}
-    for without in ("", *PAIRS) if done else ():
-        stage = Stage(work / f"{without or 'all'}.npz", course, seed, device, trunk=trunk.path)
-        done = stage.run(Lesson(material, course, without, seed), course.mixed, True, until, log)
-        curves[stage.path.stem] = stage.curve
-        if not done:
-            break
-        folder = work / stage.path.stem
-        folder.mkdir(exist_ok=True)
-        (folder / "network.onnx").write_bytes(onnx_of(stage.network))
-        (folder / "tokenizer.json").write_bytes(tokenizer.read_bytes())
-    picture(trunk.curve, curves, work / "loss.svg")
-    return done
+    def __init__(self, work: Path, published: Path, course: Course, seed: int, log: Log) -> None:
+        self.work, self.published, self.course, self.seed, self.log = work, published, course, seed, log
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.pairs = Pairs(lessons.load(work / "lessons.npz.xz"), self.device)
+        self._guesser: Guesser | None = None
+
+    def published_network(self) -> Network:
+        """The encoder to start from, with new heads."""
+        kept = torch.from_numpy(np.load(self.work / "rows.npy"))
+        torch.manual_seed(self.seed)
+        found = network.from_mpnet(load_file(self.published), kept)
+        # Distances are known well; leaving them as they are makes attention cheaper to teach.
+        found.relative.requires_grad_(False)
+        found.to(self.device)
+        return found
+
+    def taught(self, name: str) -> Network:
+        """The network that a stage wrote."""
+        found = network.of_weights(load_file(self.work / f"{name}.safetensors"))
+        found.relative.requires_grad_(False)
+        found.to(self.device)
+        return found
+
+    def guesser(self) -> Guesser:
+        """What fills gaps; taught first where it is not yet."""
+        if self._guesser is None:
+            base = self.published_network()
+            base.layers = base.layers[:_GUESSER_LAYERS]
+            guesser = Guesser(base).to(self.device)
+            stage = Stage("guesser", guesser, self.course.guesser, 3e-4, 0.1, self.work, self.log)
+            if stage.path.exists():
+                guesser.load_state_dict(load_file(stage.path))
+            else:
+
+                def loss(batch: Batch) -> Tensor:
+                    rows = len(batch.pieces) // 2
+                    pieces, there = batch.pieces[:rows], batch.there[:rows]
+                    inside = there & (pieces != BEGIN) & (pieces != END)
+                    hidden = inside & (torch.rand(pieces.shape, device=self.device) < _HIDDEN_SHARE)
+                    odds = guesser(pieces.masked_fill(hidden, _HIDDEN), there)
+                    return functional.cross_entropy(odds.float(), pieces[hidden])
+
+                stage.run(self._steps(self.course.guesser, (), None, loss))
+            self._guesser = guesser
+        return self._guesser
+
+    def teach(
+        self,
+        name: str,
+        module: Network,
+        steps: int,
+        rate: float,
+        last: float,
+        translated: tuple[str, ...] = (),
+        teacher: Network | None = None,
+        rounds: bool = False,
+    ) -> None:
+        """One stage of a network, skipped where it is done."""
+        stage = Stage(name, module, steps, rate, last, self.work, self.log)
+        if stage.path.exists():
+            return
+        guess = self.guesser().guess
+        if rounds:
+            # The guesser draws words here too, and a stage that starts anew must draw the same.
+            torch.manual_seed(self.seed)
+            module.observe(True)
+            with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+                for chosen in self.pairs.order(_OBSERVED, self.course.pieces, translated, self.seed + 1):
+                    batch = self.pairs.batch(chosen, guess)
+                    module(batch.pieces, batch.there)
+            module.observe(False)
+            module.round(True)
+
+        def loss(batch: Batch) -> Tensor:
+            states = module.states(batch.pieces, batch.there)
+            verdicts = module.verdicts(states[-1], batch.there)
+            own = loss_of(*verdicts, batch)
+            return own if teacher is None else 0.3 * own + taught_loss(states, verdicts, teacher, batch)
+
+        stage.run(self._steps(steps, translated, guess, loss))
+        module.round(False)
+
+    def _steps(
+        self,
+        steps: int,
+        translated: tuple[str, ...],
+        guess: Callable[[Tensor, Tensor], Tensor] | None,
+        loss: Callable[[Batch], Tensor],
+    ) -> Iterator[tuple[int, Callable[[], Tensor]]]:
+        for step, chosen in enumerate(self.pairs.order(steps, self.course.pieces, translated, self.seed)):
+            yield step, lambda chosen=chosen: loss(self.pairs.batch(chosen, guess))  # type: ignore[misc]
+
+    def student(self, teacher: Network) -> Network:
+        """Half of a teacher, not yet taught."""
+        chosen = next(self.pairs.order(1, self.course.pieces, (), self.seed))
+        batch = self.pairs.batch(chosen, None)
+        strengths = network.unit_strengths(teacher, batch.pieces, batch.there)
+        layers = range(1, teacher.shape.layers, 2)
+        found = network.student_of(teacher, layers, teacher.shape.inner // 2, strengths)
+        found.relative.requires_grad_(False)
+        return found
 
 
-def picture(trunk: Curve, mixed: dict[str, Curve], path: Path) -> None:
-    """Draw the loss on the way: of the trunk, and beside it of each mixed stage."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
+def teach(room: Room, only: tuple[str, ...] = ()) -> None:
+    """All stages in order, or some of them."""
+    course = room.course
 
-    # The same picture for the same curves, its words left as words.
-    with rc_context({"svg.hashsalt": "garble", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(10, 4), layout="constrained")
-        for axes, curves in zip(figure.subplots(1, 2), ({"trunk": trunk}, mixed), strict=True):
-            for name, curve in curves.items():
-                axes.plot(*curve.T, label=name)
-            axes.set(xlabel="steps", ylabel=f"mean loss of {_ENTRY} steps")
-            if curves:
-                axes.legend(frameon=False)
-        figure.savefig(path, metadata={"Date": None})
+    def wanted(name: str) -> bool:
+        return not only or name in only
+
+    if wanted("trunk"):
+        room.teach("trunk", room.published_network(), course.trunk, 1e-4, 0.2)
+    if wanted("large"):
+        room.teach("large", room.taught("trunk"), course.large, 4e-5, 0.0, PAIRS, rounds=True)
+    if wanted("small-trunk"):
+        trunk = room.taught("trunk")
+        room.teach("small-trunk", room.student(trunk), course.small_trunk, 3e-4, 0.2, teacher=trunk)
+    if wanted("small"):
+        small, large = room.taught("small-trunk"), rounded(room.taught("large"))
+        room.teach("small", small, course.small, 1e-4, 0.0, PAIRS, large, rounds=True)
+    for number, left_out in enumerate(FOLDS):
+        seen = tuple(pair for pair in PAIRS if pair not in left_out)
+        if wanted(f"large-{number}"):
+            room.teach(f"large-{number}", room.taught("trunk"), course.fold, 4e-5, 0.0, seen, rounds=True)
+        if wanted(f"small-{number}"):
+            small = room.taught("small-trunk")
+            large = rounded(room.taught(f"large-{number}"))
+            room.teach(f"small-{number}", small, course.small_fold, 1e-4, 0.0, seen, large, rounds=True)
+
+
+def rounded(module: Network) -> Network:
+    """The network as it runs."""
+    module.round(True)
+    return module
+
+
+def read(module: Network, ids: np.ndarray, rows: np.ndarray, size: int = 65_536) -> tuple[np.ndarray, np.ndarray]:
+    """(len(ids), HEADS) log-odds of pieces and (sentences,) of sentences. ids, rows: sentences without borders."""
+    device = next(module.parameters()).device
+    pairs = Pairs(
+        Lessons(ids, rows, np.zeros(len(ids), bool), np.zeros(len(rows) - 1, np.float32), np.zeros(0, np.uint8)), device
+    )
+    lengths = np.diff(rows)
+    order = np.argsort(lengths, kind="stable")
+    pieces, sentences = np.zeros((len(ids), network.HEADS), np.float16), np.zeros(len(lengths), np.float32)
+    at = 0
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+        while at < len(order):
+            width = 8 * -(-(int(lengths[order[min(at + size // 64, len(order) - 1)]]) + 2) // 8)
+            some = order[at : at + max(1, size // width)]
+            width = 8 * -(-(int(lengths[some[-1]]) + 2) // 8)
+            found, there, _ = pairs.padded(torch.from_numpy(some).to(device), width)
+            odds, whole = module(found, there)
+            inside = (found != BEGIN) & (found != END) & there
+            flat = odds[inside].float().cpu().numpy()
+            places = np.concatenate([np.arange(rows[i], rows[i + 1]) for i in some])
+            pieces[places] = flat
+            sentences[some] = whole.float().cpu().numpy()
+            at += len(some)
+    return pieces, sentences
 
 
 def main() -> None:
-    """Teach for one slice; exit 0 when all is done, 3 when there is more to do."""
+    """Teach the stages of a course."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--model", type=Path, required=True, help="the model whose lm.npz tells words by their class")
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--course", choices=COURSES, default="small")
-    parser.add_argument("--minutes", type=float, default=25)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--published", type=Path, required=True, help="the published encoder's model.safetensors")
+    parser.add_argument("--course", choices=COURSES, default="cpu")
+    parser.add_argument("--stages", default="", help="some of the stages, with commas between")
+    parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    course = COURSES[given.course]
-    done = teach(
-        given.data, given.model, given.work, course, given.minutes, given.seed, lambda line: print(line, flush=True)
-    )
-    sys.exit(0 if done else 3)
+    log = partial(print, flush=True)
+    room = Room(given.work, given.published, COURSES[given.course], given.seed, log)
+    teach(room, tuple(stage for stage in given.stages.split(",") if stage))
 
 
 if __name__ == "__main__":

@@ -42,11 +42,13 @@ def score_batch(batch: pa.RecordBatch | pa.Table, column: str = "text", scorer: 
     """What garble says of each text, in columns of `SCHEMA`, row for row.
 
     column: the name of the column of strings that holds the texts, be they of any of Arrow's string types, as they
-    are or dictionary-encoded. scorer: by default `Scorer()`. Offsets are characters, as in `garble.Report`.
+    are or dictionary-encoded. scorer: by default `Scorer(reader="unsure")`. Offsets are characters, as in
+    `garble.Report`.
     Raises ValueError, in one line, when there is not one such column, or it holds no strings or strings that are not
     UTF-8.
     """
-    return pa.RecordBatch.from_pylist(rows_of(texts_of(batch, column), scorer or Scorer()), schema=SCHEMA)
+    rows = rows_of(texts_of(batch, column), scorer or Scorer(reader="unsure"))
+    return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
 
 
 def rows_of(texts: Sequence[str | None], scorer: Scorer) -> list[dict[str, Any]]:

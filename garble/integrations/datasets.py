@@ -41,7 +41,7 @@ class _OnTexts:
     signature: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "signature", Scorer(self.model, self.threshold).signature)
+        object.__setattr__(self, "signature", Scorer(self.model, self.threshold, reader="unsure").signature)
 
     def _decisions(self, batch: Batch, unit: Unit = "document") -> list[Decision | None]:
         """What becomes of each text; None where there is none."""

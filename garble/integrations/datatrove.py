@@ -86,7 +86,7 @@ class GarbleAnnotator(PipelineStep):  # type: ignore[misc]
 
     def __init__(self, threshold: str | float = "balanced", model: str | Path = "en", batch_size: int = BATCH) -> None:
         super().__init__()
-        Scorer(model, threshold)  # before there are workers to fail
+        Scorer(model, threshold, reader="unsure")  # before there are workers to fail
         self.threshold = threshold
         self.model = model
         self.batch_size = batch_size
@@ -95,7 +95,8 @@ class GarbleAnnotator(PipelineStep):  # type: ignore[misc]
         """The documents as they come, annotated."""
         for batch in batched(data, self.batch_size):
             with self.track_time("batch"):
-                reports = list(Scorer(self.model, self.threshold).score_many(doc.text for doc in batch))
+                scorer = Scorer(self.model, self.threshold, reader="unsure")
+                reports = list(scorer.score_many(doc.text for doc in batch))
             for doc, report in zip(batch, reports, strict=True):
                 found = doc.metadata["garble"] = annotation(report)
                 self.stat_update(StatHints.total)

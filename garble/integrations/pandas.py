@@ -24,7 +24,7 @@ def score_series(texts: pd.Series, threshold: str | float = "balanced", model: s
     index: `pd.concat([frame, score_series(frame["text"])], axis=1)`.
     Raises ValueError, in one line, for what is no string, and for a threshold or model that does not exist.
     """
-    rows = rows_of(_strings(texts), Scorer(model, threshold))
+    rows = rows_of(_strings(texts), Scorer(model, threshold, reader="unsure"))
     return pd.DataFrame(rows, texts.index, list(_DTYPES)).astype(_DTYPES)
 
 

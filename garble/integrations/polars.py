@@ -22,4 +22,4 @@ def score_series(texts: pl.Series, threshold: str | float = "balanced", model: s
     `frame.with_columns(garble=score_series(frame["text"]).to_struct())`.
     Raises ValueError, in one line, for what are no strings, and for a threshold or model that does not exist.
     """
-    return pl.DataFrame(score_batch(texts.to_frame().to_arrow(), texts.name, Scorer(model, threshold)))
+    return pl.DataFrame(score_batch(texts.to_frame().to_arrow(), texts.name, Scorer(model, threshold, reader="unsure")))

@@ -34,7 +34,7 @@ class GarbleScorer:
 
     def __init__(self, column: str = "text", threshold: str | float = "balanced", model: str | Path = "en") -> None:
         self.column = column
-        self.scorer = Scorer(model, threshold)
+        self.scorer = Scorer(model, threshold, reader="unsure")
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """A batch with the new column; an older one of that name goes."""

@@ -43,7 +43,7 @@ class GarbleFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, texts: Iterable[str], y: object = None) -> Self:
         """Learn nothing. Raises ValueError where `transform` would for a lone string or a model that is not there."""
         _listed(texts)
-        Scorer(self.model)
+        Scorer(self.model, reader="off")
         return self
 
     def transform(self, texts: Iterable[str]) -> Floats:
@@ -158,4 +158,4 @@ def _features(texts: Iterable[str], model: str | Path) -> Floats:
     sentences = [whole(text) for text in _listed(texts)]
     if not sentences:
         return np.zeros((0, len(FEATURES)))
-    return features_of(sentences, Scorer(model).lm)[0]
+    return features_of(sentences, Scorer(model, reader="off").lm)[0]

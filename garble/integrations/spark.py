@@ -38,7 +38,7 @@ def score_udf(threshold: str | float = "balanced", model: str | Path = "en") -> 
     `spark.udf.register("garble", score_udf())`.
     Raises ValueError, in one line, for a threshold or model that does not exist.
     """
-    scorer = Scorer(model, threshold)
+    scorer = Scorer(model, threshold, reader="unsure")
 
     def score(texts: pd.Series) -> pd.DataFrame:
         listed = pa.array(texts, pa.string(), from_pandas=True).to_pylist()

@@ -12,15 +12,16 @@ True
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain, groupby, zip_longest
+from itertools import accumulate, chain, groupby, islice, zip_longest
 from operator import itemgetter
 from typing import Any
 
-from garble.mending.base import Mender, in_place
-from garble.mending.edits import Edit, apply, composed, difference, piece, undo
+from garble.mending.base import Change, Mender, Site, in_place
+from garble.mending.edits import Edit, apply, composed, difference, piece, trimmed, undo
+from garble.mending.law import SURFACE, holds, in_order
 from garble.mending.names import respell
 from garble.mending.repetition import clause_once, name_once, piece_once, sentence_once, turn_once, with_gap
 from garble.mending.surface import (
@@ -34,10 +35,11 @@ from garble.mending.surface import (
     uncover,
     unescape,
 )
+from garble.mending.untouched import Untouched
 from garble.report import SCHEMA, Report, ScoredSentence
 from garble.scorer import Scorer
 
-__all__ = ["MENDERS", "Edit", "Repair", "apply", "difference", "repair", "undo"]
+__all__ = ["MENDERS", "SURFACE", "Edit", "Repair", "apply", "difference", "repair", "undo"]
 
 # Edits of one sentence that may be made together.
 Candidate = tuple[Edit, ...]
@@ -49,16 +51,16 @@ MENDERS: dict[str, Mender] = {
     "repetition.doubled_word": turn_once,
     "repetition.clause_echo": clause_once,
     "repetition.name_echo": name_once,
-    "repetition.loop_in_word": in_place(piece_once),
+    "repetition.loop_in_word": piece_once,
     "repetition.sentence_again": sentence_once,
     "characters.mojibake": read_again,
     "characters.misread_sign": read_again,
     "characters.stray_control": in_place(uncover),
     "characters.fused_digits": in_place(part_digits),
-    "artifacts.leftover_markup": in_place(unescape),
+    "artifacts.leftover_markup": unescape,
     "artifacts.spaced_punctuation": in_place(close_up),
     "artifacts.doubled_punctuation": in_place(one_mark),
-    "artifacts.glued_words": in_place(part_words),
+    "artifacts.glued_words": part_words,
     "artifacts.missing_space": in_place(part_sentences),
     "artifacts.broken_quote": close_quote,
     "coherence.name_drift": respell,
@@ -68,9 +70,11 @@ MENDERS: dict[str, Mender] = {
 OVERALL = "overall"
 # Characters of a document that are scored with a sentence, for the signals that look around.
 _AROUND = 10_000
-# A change within one of these would break it.
-_ADDRESS = re.compile(r"\S*(?:://|www\.|\w@\w)\S*")
-# So many ways to mend a sentence are tried.
+# Signals that are mended in English alone: elsewhere "die die" is sound and a space goes before "?".
+_ENGLISH = frozenset(
+    {"repetition.doubled_word", "repetition.name_echo", "artifacts.spaced_punctuation", "artifacts.glued_words"}
+)
+# So many single changes of a sentence are tried.
 _MOST = 64
 
 
@@ -99,20 +103,24 @@ def repair(text: str, scorer: Scorer | None = None, drop_unresolved: bool = Fals
 
     scorer: what says what is garbled, by default the English model at the balanced threshold. drop_unresolved: leave
     out the sentences that cannot be mended; that is an edit too. An edit is made only where it lowers the score of its
-    sentence, and stays made though the sentence be garbled still. To repair what was repaired changes nothing more.
+    sentence, and stays made though the sentence be garbled still. What an edit takes out still stands beside its place,
+    as `garble.mending.law` has it. To repair what was repaired changes nothing more.
     """
-    scorer = scorer or Scorer()
+    scorer = scorer or Scorer(reader="off")
     report = scorer.score(text)
     edits: tuple[Edit, ...] = ()
     mended = text
+    is_cut = False
     while any(sentence.garbled for sentence in report.sentences):
         made = _mends(mended, report, scorer)
+        if not is_cut and not holds(text, composed(text, edits, made)):
+            made = ()
         again = scorer.score(apply(mended, made)) if made else report
         # What is garbled must become less with every round, so the rounds come to an end.
         if _trouble(again) >= _trouble(report):
             if not drop_unresolved:
                 break
-            made = _cuts(mended, report)
+            made, is_cut = _cuts(mended, report), True
             again = scorer.score(apply(mended, made))
         edits, mended, report = composed(text, edits, made), apply(mended, made), again
     return Repair(mended, edits, tuple(sentence for sentence in report.sentences if sentence.garbled))
@@ -125,8 +133,9 @@ def _trouble(report: Report) -> float:
 def _cuts(text: str, report: Report) -> tuple[Edit, ...]:
     """The edits that leave out the garbled passages, each under the signal that says most against it."""
     made = []
+    starts = [sentence.start for sentence in report.sentences]
     for passage in report.passages:
-        inside = (s for s in report.sentences if passage.start <= s.start < passage.end)
+        inside = report.sentences[bisect_left(starts, passage.start) : bisect_left(starts, passage.end)]
         findings = [finding for sentence in inside for finding in sentence.findings]
         loudest = max(findings, key=lambda finding: finding.contribution, default=None)
         start, end = with_gap(text, passage.start, passage.end)
@@ -135,9 +144,12 @@ def _cuts(text: str, report: Report) -> tuple[Edit, ...]:
 
 
 def _mends(text: str, report: Report, scorer: Scorer) -> tuple[Edit, ...]:
-    """The best edits of every garbled sentence that has any."""
+    """The best edits of every garbled sentence that has any, as far as the law allows."""
     blocks = _blocks(text, report.sentences)
-    return _apart(edit for block, start, end in blocks for edit in _best(text, block, start, end, scorer))
+    shared: dict[object, object] = {}
+    menders = {name: mend for name, mend in MENDERS.items() if report.language == "en" or name not in _ENGLISH}
+    best = (_best(text, block, start, end, scorer, menders, shared) for block, start, end in blocks)
+    return in_order(text, _apart(chain.from_iterable(best)))
 
 
 def _blocks(text: str, sentences: Sequence[ScoredSentence]) -> Iterator[tuple[Sequence[ScoredSentence], int, int]]:
@@ -151,58 +163,92 @@ def _blocks(text: str, sentences: Sequence[ScoredSentence]) -> Iterator[tuple[Se
             first = after
 
 
-def _best(text: str, block: Sequence[ScoredSentence], start: int, end: int, scorer: Scorer) -> Iterator[Edit]:
+def _best(
+    text: str,
+    block: Sequence[ScoredSentence],
+    start: int,
+    end: int,
+    scorer: Scorer,
+    menders: Mapping[str, Mender],
+    shared: dict[object, object],
+) -> Iterator[Edit]:
     """Of each garbled sentence of a block the candidate under which it scores best; of equals the smallest.
 
     All sentences are tried at once: in one variant of the block the first candidate of each, in the next the second.
     """
     garbled = [sentence for sentence in block if sentence.garbled]
     untouched: Sequence[Candidate] = [() for _ in garbled]
-    variants = [untouched, *zip_longest(*(_candidates(text, sentence) for sentence in garbled), fillvalue=())]
+    candidates = (_candidates(text, sentence, menders, shared) for sentence in garbled)
+    variants = [untouched, *zip_longest(*candidates, fillvalue=())]
     if len(variants) == 1:
         return
     edits = [_apart(chain(*variant)) for variant in variants]
     reports = scorer.score_many(piece(text, start, end, made) for made in edits)
     ranks: list[list[tuple[float, int, Candidate]]] = [[] for _ in garbled]
     for variant, made, report in zip(variants, edits, reports, strict=True):
+        found, scores = set(made), _Scores(report, made, start)
         for rank, sentence, candidate in zip(ranks, garbled, variant, strict=True):
-            if (candidate or variant is untouched) and set(candidate) <= set(made):
+            if (candidate or variant is untouched) and found.issuperset(candidate):
                 size = sum(len(edit.before) + len(edit.after) for edit in candidate)
-                rank.append((_score(report, sentence, candidate, made, start), size, candidate))
+                rank.append((scores.worst(sentence, candidate), size, candidate))
     for rank in ranks:
         yield from min(rank, key=itemgetter(0, 1))[2]
 
 
-def _score(report: Report, sentence: ScoredSentence, own: Candidate, made: Candidate, start: int) -> float:
-    """The worst score of what a sentence has become by its `own` edits, in a block from `start` on with all `made`."""
+class _Scores:
+    """The scores of a block that begins at `start`, after the edits `made`."""
 
-    def moved(place: int) -> int:
-        return place - start + sum(len(edit.after) - len(edit.before) for edit in made if edit.end <= place)
+    def __init__(self, report: Report, made: Candidate, start: int) -> None:
+        self._sentences = report.sentences
+        self._starts = [sentence.start for sentence in report.sentences]
+        self._ends = [sentence.end for sentence in report.sentences]
+        self._edited = [edit.end for edit in made]
+        self._grown = [0, *accumulate(len(edit.after) - len(edit.before) for edit in made)]
+        self._start = start
 
-    first = moved(min([sentence.start, *(edit.start for edit in own)]))
-    last = moved(max([sentence.end, *(edit.end for edit in own)]))
-    return max((other.score for other in report.sentences if other.start < last and first < other.end), default=0.0)
+    def worst(self, sentence: ScoredSentence, own: Candidate) -> float:
+        """The worst score of what a sentence has become by its own edits."""
+        first = self._moved(min([sentence.start, *(edit.start for edit in own)]))
+        last = self._moved(max([sentence.end, *(edit.end for edit in own)]))
+        met = self._sentences[bisect_right(self._ends, first) : bisect_left(self._starts, last)]
+        return max((other.score for other in met), default=0.0)
+
+    def _moved(self, place: int) -> int:
+        return place - self._start + self._grown[bisect_right(self._edited, place)]
 
 
-def _candidates(text: str, sentence: ScoredSentence) -> list[Candidate]:
+def _candidates(
+    text: str, sentence: ScoredSentence, menders: Mapping[str, Mender], shared: dict[object, object]
+) -> list[Candidate]:
     """What might mend a sentence: of each signal the likeliest change of all its findings, and every change alone."""
-    alone: dict[tuple[int, int, str], Edit] = {}
+    known: dict[Change, Edit] = {}
     together: list[list[Edit]] = []
-    addresses = [match.span() for match in _ADDRESS.finditer(text, sentence.start, sentence.end)]
+    site = Site(text, sentence.start, sentence.end, shared)
     for signal, findings in groupby(sentence.findings, lambda finding: finding.signal):
-        together.append([])
+        likeliest: dict[Change, None] = {}
         for finding in findings:
-            changes = MENDERS[signal](text, sentence, finding) if signal in MENDERS else ()
-            edits = [Edit(start, end, text[start:end], after, signal) for start, end, after in changes]
-            edits = [edit for edit in edits if edit.before != edit.after and not _within(edit, addresses)]
-            together[-1] += edits[:1]
-            alone |= {(edit.start, edit.end, edit.after): edit for edit in edits}
+            changes = list(menders[signal](site, finding)) if signal in menders else []
+            for change in changes:
+                # Many findings may ask for the same change.
+                if change not in known:
+                    start, end, after = change
+                    known[change] = trimmed(Edit(start, end, text[start:end], after, signal))
+            allowed = (change for change in changes if _is_allowed(site, known[change]))
+            likeliest |= dict.fromkeys(islice(allowed, 1))
+        together.append([known[change] for change in likeliest])
+    alone = dict.fromkeys(edit for edit in known.values() if _is_allowed(site, edit))
     several = [_apart(sorted(edits, key=lambda edit: edit.start)) for edits in together if len(edits) > 1]
-    return [*several, *((edit,) for edit in alone.values())][:_MOST]
+    # Where so much is wrong no single change tells, and trying each would take too long.
+    single = [(edit,) for edit in alone] if len(alone) <= _MOST else []
+    return [*several, *single]
 
 
-def _within(edit: Edit, places: Iterable[tuple[int, int]]) -> bool:
-    return any(start <= edit.start and edit.end <= end for start, end in places)
+def _is_allowed(site: Site, edit: Edit) -> bool:
+    """Whether an edit changes anything, reaches into no code, and into an entity only to write it as a character."""
+    untouched = site.once_a_text(Untouched)
+    is_entity = edit.signal == "artifacts.leftover_markup"
+    is_free = is_entity or not untouched.entities.hold(edit.start, edit.end)
+    return edit.before != edit.after and is_free and not untouched.code.hold(edit.start, edit.end)
 
 
 def _apart(edits: Iterable[Edit]) -> tuple[Edit, ...]:

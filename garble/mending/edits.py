@@ -59,14 +59,21 @@ def composed(text: str, first: Sequence[Edit], second: Sequence[Edit]) -> tuple[
     """
     between = apply(text, first)
     back = list(inverse(first))
-    made, shift = [], 0
+    made, shift, one, two = [], 0, 0, 0
     for start, end in _stretches([*back, *second]):
-        before, after = (piece(between, start, end, edits) for edits in (back, second))
-        signal = next(edit.signal for edit in (*back, *second) if start <= edit.start <= edit.end <= end)
+        one_end, two_end = one, two
+        while one_end < len(back) and back[one_end].end <= end:
+            one_end += 1
+        while two_end < len(second) and second[two_end].end <= end:
+            two_end += 1
+        undone, done = back[one:one_end], second[two:two_end]
+        before, after = (piece(between, start, end, edits) for edits in (undone, done))
+        signal = (undone or done)[0].signal
         edit = Edit(start + shift, start + shift + len(before), before, after, signal)
         shift += len(before) - (end - start)
         if before != after:
-            made.append(_trimmed(edit))
+            made.append(trimmed(edit))
+        one, two = one_end, two_end
     return tuple(made)
 
 
@@ -88,7 +95,7 @@ def piece(text: str, start: int, end: int, edits: Iterable[Edit]) -> str:
     return apply(text[start:end], moved)
 
 
-def _trimmed(edit: Edit) -> Edit:
+def trimmed(edit: Edit) -> Edit:
     """The edit without the characters at both ends that it leaves as they were."""
     head = _common(edit.before, edit.after)
     before, after = edit.before[head:], edit.after[head:]

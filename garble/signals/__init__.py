@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from garble.batch import Batch, Floats, Opinion
+from garble.errors import UsageError
 from garble.signals import artifacts, characters, coherence, fluency, repetition
 from garble.signals.base import Columns, Signal, Values
 
 SIGNALS: tuple[Signal, ...] = (
+    repetition.looped,
     repetition.loop,
     repetition.phrase_twice,
     repetition.doubled_word,
@@ -58,7 +60,7 @@ SIGNALS: tuple[Signal, ...] = (
     coherence.off_topic,
 )
 # These speak only where a model brings a network that has read the text.
-READING: tuple[Signal, ...] = (fluency.misplaced, fluency.mistranslated, fluency.ill_made)
+READING: tuple[Signal, ...] = (fluency.unlikely_word, fluency.mistranslated, fluency.unnatural)
 # All of them, family by family.
 _FAMILIES = dict.fromkeys(signal.family for signal in SIGNALS)
 EVERY = tuple(signal for family in _FAMILIES for signal in SIGNALS + READING if signal.family == family)
@@ -82,9 +84,9 @@ class Extraction:
 
 
 def chosen(names: Collection[str]) -> tuple[Signal, ...]:
-    """The signals of these names, and all of the families of these names. Raises ValueError for a name of neither."""
+    """The signals of these names, and all of the families of these names. Raises UsageError for a name of neither."""
     if strange := set(names).difference(*((signal.name, signal.family) for signal in EVERY)):
-        raise ValueError(f"no signal {', '.join(sorted(strange))}; garble signals lists them all")
+        raise UsageError(f"no signal {', '.join(sorted(strange))}; garble signals lists them all")
     return tuple(signal for signal in EVERY if not {signal.name, signal.family}.isdisjoint(names))
 
 

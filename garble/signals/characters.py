@@ -110,7 +110,10 @@ def stray_control(batch: Batch) -> Mask:
     hidden = batch.beyond_ascii[np.isin(codes[batch.beyond_ascii], _INVISIBLE)]
     word = np.searchsorted(batch.starts, hidden, side="right") - 1
     hidden, word = hidden[word >= 0], word[word >= 0]
-    inside = (hidden > batch.starts[word]) & (hidden < batch.ends[word] - 1) & (_letters(batch, word, _LATIN) > 0)
+    # A word is looked up once, however many hidden characters it holds.
+    words, which = np.unique(word, return_inverse=True)
+    is_latin = (_letters(batch, words, _LATIN) > 0)[which]
+    inside = (hidden > batch.starts[word]) & (hidden < batch.ends[word] - 1) & is_latin
     # A soft hyphen by itself only says where a word may be broken.
     inside &= (codes[hidden] != 0xAD) | (KIND[batch.beside(hidden, 1)] == MARK)
     control[hidden[inside]] = True

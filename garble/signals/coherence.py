@@ -130,7 +130,7 @@ def _strays(groups: Hashes, words: Hashes, unknown: Mask, spelt: NDArray[np.obje
         first = some[first]
         common = str(spelt[first[counts.argmax()]]) if len(first) else ""
         for rare in first[(counts == 1) & unknown[first]].tolist():
-            found[rare] = _distance(spelt[rare].lower(), common.lower()) <= 2
+            found[rare] = _is_near(spelt[rare].lower(), common.lower())
     return found
 
 
@@ -152,15 +152,28 @@ def name_drift(batch: Batch, stray: Mask) -> Mask:
     return found
 
 
-def _distance(one: str, other: str) -> int:
-    """Levenshtein distance; a plural or possessive ending does not count."""
+def _is_near(one: str, other: str) -> bool:
+    """Whether the Levenshtein distance is at most _MOST_EDITS; a plural or possessive ending does not count."""
     one, other = one.removesuffix("s"), other.removesuffix("s")
-    row = list(range(len(other) + 1))
+    if abs(len(one) - len(other)) > _MOST_EDITS:
+        return False
+    # Cells further than that from the diagonal are out of reach, so a row takes a few steps whatever the length.
+    far = _MOST_EDITS + 1
+    row = {j: j for j in range(far)}
     for i, a in enumerate(one, start=1):
-        above, row = row, [i]
-        for j, b in enumerate(other, start=1):
-            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (a != b)))
-    return row[-1]
+        above, row = row, {}
+        for j in range(max(0, i - _MOST_EDITS), min(len(other), i + _MOST_EDITS) + 1):
+            steps = above.get(j, far) + 1
+            if j:
+                steps = min(steps, row.get(j - 1, far) + 1, above.get(j - 1, far) + (a != other[j - 1]))
+            row[j] = min(steps, far)
+        if min(row.values()) == far:
+            return False
+    return row[len(other)] <= _MOST_EDITS
+
+
+# Edits by which a misspelt name may differ from the usual spelling.
+_MOST_EDITS = 2
 
 
 @weighs("“{span}” has little to do with the words around it", language="en")

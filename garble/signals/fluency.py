@@ -129,23 +129,24 @@ def many_function_words(batch: Batch) -> Floats:
     return np.where(long, np.clip(_function_share(batch) - 0.6, 0, None), 0)
 
 
-# What a network says that has read the sentence. These are 0 where a model brings none, or has not asked it.
+# Verdicts of a network that has read the sentence. These are 0 where a model has none, or has not read it.
 
 
-@weighs("“{span}” does not belong where it stands", language="en")
-def misplaced(batch: Batch) -> Floats:
-    """How likely each word was put in the place of another, in standard deviations from clean text.
+@weighs("unlikely word here: “{span}”", language="en")
+def unlikely_word(batch: Batch) -> Floats:
+    """How likely each word is wrong in its sentence, in standard deviations from clean text.
 
-    Why it is garble: a word may go with its neighbours and yet make no sense in its sentence.
-    Known false alarms: poetry, dialect, names and terms never met.
-    Reference: Clark et al. 2020, ELECTRA.
+    Why it is garble: translators choose words that go with their neighbours and yet make no sense in the sentence.
+    Known false alarms: poetry, dialect, tasting notes, names and terms never met.
+    Reference: Clark et al. 2020, ELECTRA; the damage is that of dictionaries and round trips.
     Garbled: The of to a market in is and bread for it was on sold people.
+    Garbled: The plan was devoured by legal problems and beaten rebound by the choir.
     Clean: The people of the village sold their bread at the market.
     """
-    return batch.opinion.misplaced
+    return batch.opinion.unlikely
 
 
-@weighs("“{span}” is what a translator would correct", language="en")
+@weighs("a translator would correct “{span}”", language="en")
 def mistranslated(batch: Batch) -> Floats:
     """How likely a human corrector would touch each word of a translation, in standard deviations from clean text.
 
@@ -158,17 +159,17 @@ def mistranslated(batch: Batch) -> Floats:
     return batch.opinion.mistranslated
 
 
-@measures("the sentence as a whole reads like a bad translation", language="en")
-def ill_made(batch: Batch) -> Floats:
-    """How far the sentence ranks below clean text as translations rank below their corrections, in deviations.
+@measures("the sentence as a whole reads unnaturally", language="en")
+def unnatural(batch: Batch) -> Floats:
+    """How bad the sentence is as a whole, in standard deviations from clean text.
 
-    Why it is garble: taught on what a translation and its correction differ in, not on what they say.
-    Known false alarms: learners' English, lists, headlines.
-    Reference: pairwise ranking of translations as in COMET-rank, Rei et al. 2020.
+    Why it is garble: many small oddities add up to a sentence that nobody would write.
+    Known false alarms: learners' English, lists, headlines, poetry.
+    Reference: naturalness graded without the source, Lau et al. 2020.
     Garbled: The horse was eaten by the minister in the knee of the law of the breads.
     Clean: The people of the village sold their bread at the market.
     """
-    return batch.opinion.rank
+    return batch.opinion.unnatural
 
 
 def _function_share(batch: Batch) -> Floats:

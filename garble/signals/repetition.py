@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 
 import numpy as np
 
 from garble import lexicon
-from garble.alphabet import DIGIT, LETTER, Hashes, hash_runs
+from garble.alphabet import DIGIT, KIND, LETTER, Hashes, hash_runs
 from garble.batch import BORDER, Batch, Floats, Ints, Mask, cover, offsets, recurs, row_sums, runs, spread, streaks
 from garble.signals.base import Columns, Survey, marks, measures
 
@@ -35,13 +36,42 @@ def _turns(batch: Batch, least: float, most: float = np.inf) -> tuple[Ints, Ints
     again = repeats / period
     keep = (again >= least) & (again < most)
     firsts, lasts, period = starts[keep] - period[keep], starts[keep] + repeats[keep], period[keep]
-    spoken = offsets(batch.is_word)
+    said = batch.is_word.copy()
+    inside = spread(firsts, lasts)
+    said[inside] &= ~_is_code(batch, inside)
+    spoken = offsets(said)
     worded = spoken[lasts] > spoken[firsts]
     return firsts[worded], lasts[worded], period[worded]
 
 
+def _is_code(batch: Batch, tokens: Ints) -> Mask:
+    """Which of the tokens hold a digit, or are joined to what is beside them as the parts of "FF:FF:FF" are."""
+    starts, ends = batch.starts[tokens], batch.ends[tokens]
+    before, after = batch.beside(starts, -1), batch.beside(ends, 0)
+    filled = LETTER | DIGIT
+    leads = np.isin(after, _JOINTS) & ((KIND[batch.beside(ends, 1)] & filled) != 0)
+    follows = np.isin(before, _JOINTS) & ((KIND[batch.beside(starts, -2)] & filled) != 0)
+    return np.asarray(leads | follows | ((batch.kinds[tokens] & DIGIT) != 0))
+
+
+_JOINTS = [ord(sign) for sign in ":/_\\"]
+
+
 def _is_exclamation(words: Hashes) -> Mask:
     return lexicon.isin(words, lexicon.hashes("exclamations"))
+
+
+@marks("characters", "“{span}” comes round again")
+def looped(batch: Batch) -> Mask:
+    """Characters that stand in a loop of the document beyond its first turn, as `garble.loops` finds them.
+
+    Why it is garble: decoders get stuck on a word, a sentence or a paragraph, whatever the layout.
+    Known false alarms: pasted text, slogans said many times over.
+    Reference: Raunak et al. 2021, oscillatory hallucinations; Kolpakov and Kucherov 1999, maximal repetitions.
+    Garbled: Thank you. Thank you. Thank you. Thank you. Thank you. Thank you. Thank you. Thank you. Thank you.
+    Clean: Thank you. Thank you very much.
+    """
+    return batch.looped
 
 
 @marks("tokens", "“{span}” goes round in circles")
@@ -55,6 +85,7 @@ def loop(batch: Batch) -> Mask:
     Garbled: The mouth of the mouth of the mouth of the river is wide.
     Clean: He had had enough.
     Clean: Ha ha ha, said the boy.
+    Clean: It answers at FF:FF:FF:FF:FF:FF with 0x00 0x00 0x00 0x00.
     """
     firsts, lasts, period = _turns(batch, 2)
     laughs = (period == 1) & _is_exclamation(batch.word[firsts])
@@ -114,6 +145,7 @@ def varied_loop(batch: Batch) -> Mask:
     near = np.zeros(len(batch.starts))
     close = begins - before <= _REACH
     worded = batch.is_word[begins] & close
+    worded[worded] = ~_is_code(batch, begins[worded])
     near[begins[worded]] = 1
     reach = offsets(near)
     size = offsets(batch.is_word)
@@ -317,10 +349,12 @@ def loop_in_word(batch: Batch) -> Mask:
     """Letters of a word in which a piece of two letters or more follows itself twice.
 
     Why it is garble: decoders that work on pieces of words get stuck on a piece.
-    Known false alarms: laughter (hahaha), sound words, chemical names.
+    Known false alarms: laughter (hahaha), sound words, chemical names. Codes are let pass: words with a digit, hashes
+    and sequences of bases.
     Reference: Guerreiro et al. 2023.
     Garbled: It was a WhiteWhiteWhite house.
     Clean: Mississippi has bananas, hahaha.
+    Clean: The probe ATATATATATAT has the key c0ffeec0ffeec0ffee.
     """
     letters = batch.folded
     firsts, lasts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
@@ -332,10 +366,18 @@ def loop_in_word(batch: Batch) -> Mask:
         turns = streaks(same)
         thrice = turns.lengths >= 2 * period
         begins, ends = turns.starts[thrice] - period, turns.ends[thrice]
-        stuck = np.array([_is_stuck(batch.text[begin : begin + period]) for begin in begins.tolist()], bool)
+        token = np.searchsorted(batch.starts, begins, side="right") - 1
+        edges = zip(batch.starts[token].tolist(), batch.ends[token].tolist(), begins.tolist(), strict=True)
+        stuck = np.array(
+            [_is_stuck(batch.text[b : b + period]) and not _CODE.fullmatch(batch.text, s, e) for s, e, b in edges], bool
+        )
         firsts.append(begins[stuck])
         lasts.append(ends[stuck])
     return batch.char_mask(np.concatenate(firsts), np.concatenate(lasts))
+
+
+# A word with a digit, a sequence of bases, a hash or key in hexadecimal.
+_CODE = re.compile(r"\w*\d\w*|[ACGTUN]+|[0-9a-fA-F]{8,}")
 
 
 def _is_stuck(piece: str) -> bool:
