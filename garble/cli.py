@@ -105,6 +105,13 @@ _SCORING = (
 
 
 _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+_MARKUP = click.option(
+    "--markup",
+    type=click.Choice(["auto", "none", "text", "markdown", "html", "srt", "vtt"]),
+    default="auto",
+    show_default=True,
+    help="How the texts are read; auto goes by the name of a file that is one text, and else takes a look.",
+)
 _ENCODING = click.option(
     "--encoding",
     metavar="NAME",
@@ -180,13 +187,7 @@ def main(context: click.Context) -> None:
 @_ENCODING
 @scoring("en-large")
 @reading("all")
-@click.option(
-    "--markup",
-    type=click.Choice(["auto", "none", "text", "markdown", "html", "srt", "vtt"]),
-    default="auto",
-    show_default=True,
-    help="How the texts are read; auto goes by the file's name, and takes a look where that says nothing.",
-)
+@_MARKUP
 @click.option("--stats", is_flag=True, help="Add readability figures (text, json and jsonl).")
 @click.option("--all", "every", is_flag=True, help="In text: show every sentence, not only those flagged.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was flagged.")
@@ -264,6 +265,7 @@ def score(
 )
 @scoring("en")
 @reading("unsure")
+@_MARKUP
 @click.option("--workers", type=click.IntRange(1), help="Processes that score; by default as many as there are cores.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad record.")
 @click.option("--resume", is_flag=True, help="Go on where the same command was stopped, if it was.")
@@ -286,6 +288,7 @@ def filter_corpus(
     model: str,
     without: tuple[str, ...],
     reader: str,
+    markup: str,
     workers: int | None,
     strict: bool,
     resume: bool,
@@ -324,6 +327,7 @@ def filter_corpus(
             model=model,
             without=without,
             reader=reader,
+            markup=markup,
             strict=strict,
         )
         with _output(None) if STDIN in (kept, rejected, errors) else nullcontext():
@@ -362,6 +366,7 @@ def filter_corpus(
 @_OVERWRITE
 @_ENCODING
 @scoring("en")
+@_MARKUP
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was changed or is unresolved.")
 @click.pass_context
 def repair(
@@ -377,13 +382,15 @@ def repair(
     threshold: str,
     model: str,
     without: tuple[str, ...],
+    markup: str,
     exit_code: bool,
 ) -> None:
     """Mend what can be mended, and say what cannot.
 
     Mended is only what garble flags, and only where that lowers the score: loops, doubled words, sentences said twice,
-    stray characters, spacing, markup, misspelt names; mojibake needs the extra "mojibake". All else stays to the byte.
-    FILE is a text file as for garble score, or a folder of them, or - for standard input.
+    stray characters, spacing, markup, misspelt names; mojibake needs the extra "mojibake". All else stays to the byte,
+    and so does what is no prose: list items, headings, verse, subtitles, tables, code, and markup within prose. FILE is
+    a text file as for garble score, or a folder of them, or - for standard input.
 
     Exit code: 0 done; 1 done and something was changed or is unresolved, only with --exit-code; 2 wrong usage, or an
     input that could not be read.
@@ -402,7 +409,7 @@ def repair(
     try:
         check_encoding(encoding)
         # A repair mends what the scorecard sees, and is weighed many times over.
-        scorer = Scorer(model, threshold, without, reader="off")
+        scorer = Scorer(model, threshold, without, "off", markup)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     unread = touched = 0
@@ -420,7 +427,7 @@ def repair(
                 unread += 1
                 complain(error)
                 continue
-            mended = mend(text, scorer, drop_unresolved)
+            mended = mend(text, scorer, drop_unresolved, _markup(scorer, name_of(path)))
             touched += bool(mended.edits or mended.unresolved)
             if in_place:
                 if mended.edits:
@@ -584,8 +591,6 @@ def _score(
     scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally, encoding: str | None = None
 ) -> Iterator[Scored]:
     """What can be read, scored, in order; what cannot is complained of. The scorer may read ahead."""
-    from garble.layout import markup_of
-
     waiting: deque[tuple[str, str]] = deque()
 
     def texts() -> Iterator[str]:
@@ -602,11 +607,18 @@ def _score(
     def markups() -> Iterator[str | None]:
         while True:
             # The text that was read last is the one asked about.
-            yield markup_of(waiting[-1][0]) if scorer.markup == "auto" else None
+            yield _markup(scorer, waiting[-1][0])
 
     for report in scorer.score_many(texts(), markups()):
         tally.add(report)
         yield Scored(*waiting.popleft(), report)
+
+
+def _markup(scorer: Scorer, name: str) -> str:
+    """What a file of that name is read as."""
+    from garble.layout import markup_of
+
+    return markup_of(name) if scorer.markup == "auto" else scorer.markup
 
 
 @contextmanager

@@ -42,9 +42,10 @@ def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = Fa
     overwrite: begin anew over outputs that are there already, whole or from a run that was stopped.
     Raises InputError, in one line, for what cannot go well, before anything is written; for the first bad record of a
     strict plan; and for an output that cannot be written, but OSError when that is standard output. ValueError for a
-    threshold, unit or model that does not exist.
+    threshold, unit, model or markup that does not exist.
     """
-    settings = {"signature": Scorer(plan.model, plan.threshold, plan.without, plan.reader).signature}
+    scorer = Scorer(plan.model, plan.threshold, plan.without, plan.reader, plan.markup)
+    settings = {"signature": scorer.signature}
     check(plan)
     if not overwrite:
         check_free(plan, resume)

@@ -35,8 +35,8 @@ class Plan:
     JSON Lines for records that cannot be read. Without them neither is written. report: a file that somebody else
     writes; no other may be that file.
     form: "records" filters; "annotated" keeps every record and notes what was found; "dolma" writes an attribute file.
-    layout: where a record has its text and its id. unit, threshold, model, without, reader: as in
-    `garble.prefilter.Prefilter`.
+    layout: where a record has its text and its id. unit, threshold, model, without, reader, markup: as
+    in `garble.prefilter.Prefilter`.
     strict: stop at the first bad record.
     """
 
@@ -52,6 +52,7 @@ class Plan:
     model: str = "en"
     without: tuple[str, ...] = ()
     reader: str = "unsure"
+    markup: str = "auto"
     strict: bool = False
 
     @property

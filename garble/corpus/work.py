@@ -164,9 +164,7 @@ def _reason(error: BaseException) -> str:
     return said if isinstance(error, GarbleError) else f"{type(error).__name__}: {shorten(said, 200)}"
 
 
-def _kept(
-    plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision], prefilter: Prefilter
-) -> bytes:
+def _kept(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision], prefilter: Prefilter) -> bytes:
     if plan.form == "dolma":
         model = prefilter.scorer.card.name
         return b"".join(dumped(_attributes(rows, i, name, model, decisions[i])) + b"\n" for i in range(len(decisions)))
@@ -212,7 +210,7 @@ def _attributes(rows: Rows, i: int, name: str, model: str, decision: Decision) -
 
 def _prefilter(plan: Plan, signature: str) -> Prefilter:
     """What decides. Raises ModelError where it would not score as the run began."""
-    prefilter = Prefilter(plan.threshold, plan.unit, plan.model, plan.without, plan.reader)
+    prefilter = Prefilter(plan.threshold, plan.unit, plan.model, plan.without, plan.reader, plan.markup)
     if prefilter.scorer.signature != signature:
         raise ModelError(f"model {plan.model}: changed while the run was going")
     return prefilter
