@@ -266,6 +266,7 @@ def score(
 @scoring("en")
 @reading("unsure")
 @_MARKUP
+@click.option("--whole-files", "whole", is_flag=True, help="Read each text file as one document, and copy it whole.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that score; by default as many as there are cores.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad record.")
 @click.option("--resume", is_flag=True, help="Go on where the same command was stopped, if it was.")
@@ -289,6 +290,7 @@ def filter_corpus(
     without: tuple[str, ...],
     reader: str,
     markup: str,
+    whole: bool,
     workers: int | None,
     strict: bool,
     resume: bool,
@@ -302,6 +304,10 @@ def filter_corpus(
     is named otherwise. IN may be a folder or a glob. Where KEPT is a folder, each IN has a file of its own in it. What
     is kept is kept byte for byte.
 
+    With --whole-files IN is text, Markdown, HTML, SRT or VTT files, or folders of them, and each is a document. Those
+    kept are copied into the folder KEPT; those dropped into the folder of --rejected, or listed with score and reason
+    where that is a .jsonl file.
+
     Outputs stand beside their place (KEPT.part) until they are whole. A run that was stopped goes on with --resume.
     Outputs that exist are replaced only with --overwrite.
 
@@ -312,10 +318,12 @@ def filter_corpus(
 
     if annotate and form == "dolma":
         raise click.UsageError("--annotate and --format dolma exclude each other", context)
+    for line in passed_over(inputs) if whole else _lines_note(corpus.marked_up(inputs)):
+        complain(line)
     done = None
     try:
         plan = corpus.Plan(
-            sources=corpus.find_sources(inputs, [kept, rejected or kept]),
+            sources=corpus.find_sources(inputs, [kept, rejected or kept], whole),
             kept=kept,
             rejected=rejected,
             errors=errors,
@@ -328,6 +336,7 @@ def filter_corpus(
             without=without,
             reader=reader,
             markup=markup,
+            whole=whole,
             strict=strict,
         )
         with _output(None) if STDIN in (kept, rejected, errors) else nullcontext():
@@ -612,6 +621,13 @@ def _score(
     for report in scorer.score_many(texts(), markups()):
         tally.add(report)
         yield Scored(*waiting.popleft(), report)
+
+
+def _lines_note(folder: str | None) -> list[str]:
+    """What is said of a folder with texts that are read with --whole-files only."""
+    if folder is None:
+        return []
+    return [f"{folder}: .md, .html, .srt and .vtt are passed over, and .txt is a document a line; see --whole-files"]
 
 
 def _markup(scorer: Scorer, name: str) -> str:

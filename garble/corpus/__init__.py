@@ -17,7 +17,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from garble.corpus.outputs import Journal, Progress, Writer
-from garble.corpus.plan import Plan, Source, check, check_free, find_sources
+from garble.corpus.plan import Plan, Source, check, check_free, find_sources, marked_up
 from garble.corpus.records import Block, Layout
 from garble.corpus.streams import is_stream
 from garble.corpus.work import Task, outcomes
@@ -25,7 +25,7 @@ from garble.errors import InputError
 from garble.io import STDIN, problem_of
 from garble.scorer import Scorer
 
-__all__ = ["Layout", "Plan", "Progress", "Source", "Step", "find_sources", "run", "size_of"]
+__all__ = ["Layout", "Plan", "Progress", "Source", "Step", "find_sources", "marked_up", "run", "size_of"]
 
 
 class Step(NamedTuple):
