@@ -36,10 +36,10 @@ __all__ = [
 
 
 def score(text: str, markup: str = "auto") -> Report:
-    """What is garbled in `text`, by the English model at the balanced threshold; `markup` as in `Scorer`."""
+    """What is garbled in `text`, by the model `en-large` at the balanced threshold; `markup` as in `Scorer`."""
     from garble.scorer import Scorer
 
-    return Scorer(markup=markup).score(text)
+    return Scorer("en-large", markup=markup).score(text)
 
 
 def repair(text: str) -> Repair:

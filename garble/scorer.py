@@ -62,6 +62,11 @@ _FEW_WORDS = 8
 _WITHOUT = "without {}: every score lacks their part, and what the thresholds promise holds with it"
 # Share of a document in loops beyond their first turn, and the score that comes to.
 _LOOPED, _LOOPED_SCORE = (0.1, 0.2), (0.0, 0.999)
+# What a network takes back of a scorecard's log-odds at most, and how much faster those fall below the threshold where
+# the network has read a sentence.
+_VETO, _STEEPER = 1.0, 3.0
+# A document's own log-odds raise those of its sentences by no more than this.
+_MOST_RAISED = 4.0
 # Which sentences a network reads.
 READERS = ("all", "unsure", "off")
 # Of a document that is worth reading so many sentences are read at first, then twice as many, and so on.
@@ -170,19 +175,23 @@ class Scorer:
             if len(said) < len(document.sentences) or others:
                 said = sorted([*said, *self._unread(document)], key=lambda sentence: sentence.start)
             looped = looped_share(document.loops or (), len(document.text))
-            score = document_score(said, self.card, [sentence.start in starts for sentence in said], looped)
+            raised = [starts.get(sentence.start, np.nan) for sentence in said]
+            score = document_score(said, self.card, raised, looped)
             yield self._report(document.text, code, tuple(said), score, looped)
 
-    def _said(self, documents: list[Document]) -> tuple[list[str], list[list[ScoredSentence]], list[set[int]]]:
-        """The languages of documents, their scored sentences, and where those begin that the network has read."""
+    def _said(self, documents: list[Document]) -> tuple[list[str], list[list[ScoredSentence]], list[dict[int, float]]]:
+        """The languages of documents, and their scored sentences.
+
+        And for each document where the sentences begin that the network has read, with what their document added.
+        """
         languages, scored = _score(documents, self._mind)
         said: list[list[ScoredSentence]] = [[] for _ in documents]
-        read: list[set[int]] = [set() for _ in documents]
+        read: list[dict[int, float]] = [{} for _ in documents]
         # By map, as a loop's variable would keep what was measured on one packet while the next is measured.
         for parts in map(self._sentences, scored):
             for sentences, starts, (some, which) in zip(said, read, parts, strict=True):
                 sentences += some
-                starts.update(s.start for s, is_read in zip(some, which, strict=True) if is_read)
+                starts.update((s.start, raised) for s, raised in zip(some, which, strict=True) if raised == raised)
         return languages, said, read
 
     def _unread(self, document: Document) -> Iterator[ScoredSentence]:
@@ -208,8 +217,8 @@ class Scorer:
             looped=looped,
         )
 
-    def _sentences(self, scored: _Scored) -> list[tuple[list[ScoredSentence], list[bool]]]:
-        """Those of each document of a packet, and which of them the network has read."""
+    def _sentences(self, scored: _Scored) -> list[tuple[list[ScoredSentence], list[float]]]:
+        """Those of each document of a packet, and what their document added to each; NaN where none was read."""
         flagged = np.flatnonzero(scored.scores >= self.threshold)
         findings = _findings(scored, self.card, flagged) if len(flagged) else {}
 
@@ -223,7 +232,7 @@ class Scorer:
 
         firsts = scored.batch.documents.tolist()
         return [
-            (list(rows(document, first)), scored.read[first:last].tolist())
+            (list(rows(document, first)), scored.raised[first:last].tolist())
             for document, (first, last) in zip(scored.documents, pairwise(firsts), strict=True)
         ]
 
@@ -265,7 +274,8 @@ class _Weighed(NamedTuple):
 class _Scored(NamedTuple):
     """A packet of documents, or of parts of one, with all that was measured on it.
 
-    contributions: (sentences, features of the card).
+    contributions: (sentences, features of the card). raised: (sentences,) what the document added to the log-odds of
+    each, NaN where the network has not read it.
     """
 
     documents: list[Document]
@@ -273,11 +283,11 @@ class _Scored(NamedTuple):
     extraction: Extraction
     contributions: Floats
     scores: Floats
-    read: Mask
+    raised: Floats
 
 
 def document_score(
-    sentences: Sequence[ScoredSentence], card: Scorecard, read: Sequence[bool], looped: float = 0.0
+    sentences: Sequence[ScoredSentence], card: Scorecard, raised: Sequence[float], looped: float = 0.0
 ) -> float:
     """The largest of what its loops, its worst sentences, and all its sentences together come to.
 
@@ -288,17 +298,20 @@ def document_score(
     `model.Pooling`; a text that is translated badly throughout is garbled though few of its sentences cross the
     threshold. Of a document that was read, those that were read are pooled. Worst sentences below the loose threshold
     say nothing of a document that can be pooled. What `layout.counts` says no to (headings, verse, tables, ...) does
-    not count; a document without prose scores 0. read: (sentences,) which the network has read.
+    not count; a document without prose scores 0. raised: (sentences,) what the document added to each sentence's
+    log-odds, which does not count here; NaN where the network has not read it.
     """
     is_prose = np.array([counts(sentence.kind, sentence.text) for sentence in sentences], bool)
     by_loops = float(np.interp(looped, _LOOPED, _LOOPED_SCORE))
     if not is_prose.any():
         return by_loops
     sizes = np.array([s.end - s.start for s in sentences])[is_prose]
-    scores = np.array([s.score for s in sentences])[is_prose]
+    scores, added = np.array([s.score for s in sentences])[is_prose], np.array(raised)[is_prose]
+    alone = np.flatnonzero(added > 0)
+    scores[alone] = sigmoid(logit(np.clip(scores[alone], 1e-6, 1 - 1e-6)) - added[alone])
     pooled, pooling = scores, card.pooling
-    if card.network is not None and (which := np.array(read, bool)[is_prose]).any():
-        pooled, pooling = scores[which], card.network.pooling
+    if card.network is not None and (read := ~np.isnan(added)).any():
+        pooled, pooling = scores[read], card.network.pooling
     several = len(scores) >= _SEVERAL
     worse_first = np.argsort(-scores, kind="stable")
     scores, reached = scores[worse_first], np.cumsum(sizes[worse_first])
@@ -359,7 +372,11 @@ def _measure(
     silent[np.ix_(foreign, _of(card, _knows))] = True
     for kind, deaf_to in _DEAF.items():
         silent[np.ix_(kinds == kind, _of(card, deaf_to))] = True
-    return _Scored(documents, batch, *_weigh(batch, extract(batch, verdicts, mind.signals), silent, mind))
+    found = _weigh(batch, extract(batch, verdicts, mind.signals), silent, mind)
+    # A part of a document does not know what all of it comes to.
+    is_whole = documents[0].total == len(documents[0].sentences)
+    scores, raised = _in_context(batch, found, kinds, card if is_whole else replace(card, network=None))
+    return _Scored(documents, batch, found.extraction, found.contributions, scores, raised)
 
 
 def _as_read(batch: Batch) -> Ints:
@@ -383,6 +400,28 @@ _DEAF: dict[int, Callable[[Signal], bool]] = {
     CUE: _knows,
     VERSE: lambda signal: _knows(signal) or signal.family == "repetition",
 }
+
+
+def _in_context(batch: Batch, found: _Weighed, kinds: Ints, card: Scorecard) -> tuple[Floats, Floats]:
+    """(sentences,) scores, and what the document added to the log-odds of each; NaN where the network has not read it.
+
+    In a document that is more likely garbled than not when all its sentences are weighed together, each of those is
+    more likely garbled too: its log-odds rise by those of the document. One loop alone makes no such document.
+    """
+    raised = np.where(found.read, 0.0, np.nan)
+    pooling = card.network.pooling if card.network else None
+    counted = found.read & (kinds == PROSE)
+    if pooling is None or not counted.any():
+        return found.scores, raised
+    odds = logit(np.clip(found.scores, 1e-6, 1 - 1e-6))
+    count = row_sums(counted, batch.documents)
+    mean = row_sums(np.where(counted, np.minimum(odds, 0.0), 0.0), batch.documents) / np.maximum(count, 1)
+    together = pooling.slope * pooling.excess_of(mean, count) + pooling.offset
+    added = np.where(count >= _SEVERAL, np.clip(together, 0, _MOST_RAISED), 0.0)[batch.document]
+    some = np.flatnonzero(counted & (added > 0))
+    scores = found.scores.copy()
+    scores[some], raised[some] = sigmoid(odds[some] + added[some]), added[some]
+    return scores, raised
 
 
 def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> _Weighed:
@@ -416,15 +455,25 @@ def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> _
 
 
 def _read(batch: Batch, extraction: Extraction, plain: Floats, read: Mask, mind: _Mind, opinion: Opinion) -> _Weighed:
-    """What `_weigh` returns where some sentences have been read. plain: the contributions without the network."""
+    """What `_weigh` returns where some sentences have been read. plain: the contributions without the network.
+
+    A sentence that is read scores what is larger: the scorecard, of which the network takes back `_VETO` at most, or
+    both together. Below the balanced threshold the scorecard alone counts less, as the network orders those better.
+    """
     card = mind.card
     assert card.network is not None
     extraction = heard(extraction, batch, opinion)
     reading = _of(card, lambda signal: signal in READING)
     own = np.where(read[:, None] & reading, card.contributions(_columns(extraction, card)), 0)
-    contributions = np.where(read[:, None], card.network.scale * plain, plain) + own
-    intercept = np.where(read, card.network.scale * card.intercept + card.network.intercept, card.intercept)
-    return _Weighed(extraction, contributions, sigmoid(intercept + contributions.sum(axis=1)), read)
+    doubt = own.sum(axis=1)
+    kept = np.divide(np.clip(doubt, -_VETO, 0), doubt, out=np.zeros(len(doubt)), where=doubt < 0)
+    alone = card.intercept + plain.sum(axis=1) + kept * doubt
+    limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
+    alone = np.where(read & (alone < limit), limit + _STEEPER * (alone - limit), alone)
+    together = card.network.scale * (card.intercept + plain.sum(axis=1)) + doubt + card.network.intercept
+    joint = (read & (together > alone))[:, None]
+    contributions = np.where(joint, card.network.scale * plain + own, plain + kept[:, None] * own)
+    return _Weighed(extraction, contributions, sigmoid(np.where(joint[:, 0], together, alone)), read)
 
 
 def _sampled(batch: Batch, speaks: Mask, suspect: Mask) -> Ints:
@@ -588,7 +637,7 @@ def _loaded(folder: Path) -> _Loaded:
 def _state(folder: Path) -> tuple[object, ...]:
     """What tells whether the files of a model, or of the model that it is based on, were written anew."""
     base = None if os.path.isfile(folder / "lm.npz") else model.load(folder / "scorecard.json").network
-    folders = [folder, folder_of(base.base)] if base else [folder]
+    folders = [folder, folder_of(base.base)] if base and base.base else [folder]
     paths = [place / name for place in folders for name in ("scorecard.json", *model.FILES)]
     stats = [(str(path), os.stat(path)) for path in paths if os.path.isfile(path)]
     return tuple((path, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in stats)

@@ -118,6 +118,8 @@ _MUCH_CORRECTED = 0.3
 _CHARACTERS_READ, _CHARACTERS_OF_PANEL = 120_000, 200_000
 # Shares of a sentence in loops beyond their first turn, and what they add to the log-odds.
 _LOOPED_SHARES, _LOOPED_ODDS = (0.0, 0.1, 0.25, 0.4, 0.5, 0.75, 1.0), (0.0, 1.5, 4.0, 9.0, 14.0, 14.0, 14.0)
+# Share of the sentences of each kind of human text that a network may flag beyond the scorecard.
+_COST_OF_READING = 0.005
 # Share of human documents that a network reads where the scorecard is unsure.
 _READ = 0.1
 
@@ -340,28 +342,22 @@ def _with(card: Scorecard, names: tuple[str, ...], added: Added) -> Scorecard:
     )
 
 
-def aligned(card: Scorecard, panel: Mapping[str, Floats], thresholds: Mapping[str, float]) -> Scorecard:
-    """The card with the scores of sentences that are read stretched so that two thresholds cost what they promise.
+def aligned(card: Scorecard, alone: Mapping[str, Floats], together: Mapping[str, Floats]) -> Scorecard:
+    """The card with the intercept of sentences that are read set so that the network costs what it may.
 
-    panel: for each kind of human text the scores of its sentences, all of them read. thresholds: of the card's own.
+    In every kind of human text it flags no more than `_COST_OF_READING` of the sentences beyond those that the
+    scorecard flags at the balanced threshold. alone, together: by kind the scores of the panel's sentences, by the
+    scorecard and by both.
     """
     assert card.network is not None
-    read = thresholds_of(panel)
-    names = ("strict", "balanced")
-    (own_high, own_low), (high, low) = ([float(logit(np.array(t[name]))) for name in names] for t in (thresholds, read))
-    factor = (own_high - own_low) / max(high - low, 0.1)
-    shift = own_low - factor * low
-    again = np.isin(card.features, FEATURES_READ)
-    return replace(
-        card,
-        weights=np.where(again[:, None], factor * card.weights, card.weights),
-        thresholds=dict(thresholds),
-        network=replace(
-            card.network,
-            scale=factor * card.network.scale,
-            intercept=factor * card.network.intercept + shift,
-        ),
-    )
+    balanced = card.thresholds["balanced"]
+    highest = -np.inf
+    for kind, scores in together.items():
+        share = _COST_OF_READING * (2 if kind in _LICENSED else 1)
+        more = np.where(alone[kind] < balanced, logit(np.clip(scores, 1e-9, 1 - 1e-9)), -np.inf)
+        highest = max(highest, float(np.sort(more)[::-1][int(share * len(more))]))
+    shift = float(logit(np.array(balanced))) - highest - 1e-4
+    return replace(card, network=replace(card.network, intercept=card.network.intercept + shift))
 
 
 def first_odds(card: Scorecard, x: Floats) -> Floats:
@@ -445,7 +441,11 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         card = extended(card, x, y, FEATURES_READ, pairs).sealed(part)
         card.save(part / "scorecard.json")
         log("reading the panels")
-        card = aligned(card, panel_scores(Scorer(part, 1.0), panel_of(data)), plain.card.thresholds)
+        panel = panel_of(data)
+        # With a threshold that nothing reaches the scorecard alone counts for nothing.
+        replace(card, thresholds={"balanced": 1 - 1e-6}).save(part / "scorecard.json")
+        together = panel_scores(Scorer(part, 1.0), panel)
+        card = aligned(card, panel_scores(plain, panel), together)
         card.save(part / "scorecard.json")
         log("pooling documents")
         pooling = fit_pooling(Scorer(part, 1.0), data, Random(seed), _CHARACTERS_READ)

@@ -41,7 +41,8 @@ def english() -> lm.LanguageModel:
 
 @pytest.fixture(scope="session")
 def scorer() -> Scorer:
-    return Scorer()
+    """The scorecard alone: most tests are of the engine. What a network reads is tested in test_deep.py."""
+    return Scorer(reader="off")
 
 
 def documents(count: int, seed: int = 0) -> list[str]:
@@ -59,6 +60,12 @@ def corpus() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def reports(corpus: list[str], scorer: Scorer) -> list[Report]:
+def unsure() -> Scorer:
+    """What the filter and the engines score with."""
+    return Scorer(reader="unsure")
+
+
+@pytest.fixture(scope="session")
+def reports(corpus: list[str], unsure: Scorer) -> list[Report]:
     """What the library says of them."""
-    return list(scorer.score_many(corpus))
+    return list(unsure.score_many(corpus))

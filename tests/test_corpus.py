@@ -240,7 +240,7 @@ def test_everything_is_kept_and_annotated() -> None:
     first, second = records("all.jsonl")
     assert (first["garble"]["garbled"], first["garble"]["passages"]) == (False, [])
     assert second["garble"]["passages"][0]["reason"] == "repetition.loop"
-    assert second["garble"]["score"] == Scorer().score(MIXED).score
+    assert second["garble"]["score"] == Scorer(reader="unsure").score(MIXED).score
 
 
 def test_dolma_attributes_have_a_row_for_every_document() -> None:
@@ -249,7 +249,7 @@ def test_dolma_attributes_have_a_row_for_every_document() -> None:
     rows = records("attributes.jsonl.gz", gzip.open)
     assert [row["id"] for row in rows] == ["d0", "d1", "in.jsonl:3"]
     spans = rows[1]["attributes"]
-    report = Scorer().score(MIXED)
+    report = Scorer(reader="unsure").score(MIXED)
     name = "garble__" + report.signature.split("m:")[1].split("|")[0].replace("-", "_")
     assert spans[f"{name}__document"] == [[0, len(MIXED), report.score]]
     assert spans[f"{name}__sentence"] == [[s.start, s.end, s.score] for s in report.sentences]
@@ -562,7 +562,7 @@ def test_the_report_and_the_summary_say_what_it_came_to() -> None:
     dropped = sum(count for name, count in report.items() if name.startswith("dropped_"))
     assert (report["documents"], report["kept"], report["dropped"], dropped) == (3, 1, 2, 2)
     assert sum(report["histogram"]) == 3
-    assert report["signature"] == Scorer().signature
+    assert report["signature"] == Scorer(reader="unsure").signature
     assert "2  repetition.loop" in result.stderr
     assert "0.95-1.00" in result.stderr
 

@@ -52,9 +52,9 @@ def polars_scores(pl: Any) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="module")
-def rows(scorer: Scorer) -> list[dict[str, Any]]:
+def rows(unsure: Scorer) -> list[dict[str, Any]]:
     """What is to be said of TEXTS."""
-    return [dict.fromkeys(COLUMNS) if text is None else annotation(scorer.score(text)) for text in TEXTS]
+    return [dict.fromkeys(COLUMNS) if text is None else annotation(unsure.score(text)) for text in TEXTS]
 
 
 def rows_of(frame: Any) -> list[dict[str, Any]]:
@@ -141,10 +141,10 @@ def test_pandas_scores_come_back_from_parquet(texts: list[str | None], pd: Any, 
 @given(st.lists(st.none() | ANY_TEXT, max_size=5))
 @settings(max_examples=50)
 def test_pandas_may_hold_what_arrow_cannot(
-    pd: Any, pandas_scores: Any, scorer: Scorer, texts: list[str | None]
+    pd: Any, pandas_scores: Any, unsure: Scorer, texts: list[str | None]
 ) -> None:
     found = rows_of(pandas_scores(pd.Series(texts, dtype=object)))
-    assert [row["score"] for row in found] == [None if text is None else scorer.score(text).score for text in texts]
+    assert [row["score"] for row in found] == [None if text is None else unsure.score(text).score for text in texts]
 
 
 @pytest.mark.parametrize(

@@ -492,7 +492,8 @@ def test_shipped_network_reads_a_sentence_alone_as_in_company(shipped: Scorer) -
     for some, verdicts, one in zip(ids, odds, wholes.tolist(), strict=True):
         (alone,), (own,) = reader.raw([some])
         assert alone.tolist() == verdicts.tolist()
-        assert own == one
+        # What is said of the whole is reckoned in float32, in which one row may be rounded otherwise than several.
+        assert own == pytest.approx(one, abs=2e-6)
 
 
 @settings(max_examples=15)
@@ -500,7 +501,8 @@ def test_shipped_network_reads_a_sentence_alone_as_in_company(shipped: Scorer) -
 def test_shipped_model_scores_alone_as_in_company(texts: list[str], data: st.DataObject) -> None:
     scorer = Scorer("en")
     one = data.draw(st.integers(0, len(texts) - 1))
-    assert scorer.score_sentences(texts)[one] == scorer.score_sentences([texts[one]])[0]
+    alone = scorer.score_sentences([texts[one]])[0]
+    assert scorer.score_sentences(texts)[one] == pytest.approx(alone, abs=1e-6)
 
 
 def test_shipped_model_names_a_word_that_does_not_fit(shipped: Scorer) -> None:
@@ -532,7 +534,9 @@ def test_shipped_model_tells_a_garbled_document_from_a_clean_one(reader: str) ->
     clean, garbled = " ".join(CLEAN), " ".join(salad * 4)
     found = list(scorer.score_many([clean, garbled]))
     assert [report.garbled for report in found] == [False, True]
-    assert found == [scorer.score(clean), scorer.score(garbled)]
+    assert [report.score for report in found] == pytest.approx(
+        [scorer.score(text).score for text in (clean, garbled)], abs=1e-6
+    )
 
 
 def test_shipped_model_travels_with_its_reader(shipped: Scorer) -> None:

@@ -43,6 +43,7 @@ NEIGHBOURS = {
     ("text", "layout"),
     ("text", "periodic"),
     ("periodic", "alphabet"),
+    ("periodic", "lexicon"),
     ("layout", "lexicon"),
     ("layout", "html"),
     ("layout", "markdown"),

@@ -22,7 +22,7 @@ from garble.batch import Batch
 from garble.lm import LanguageModel
 from garble.report import Report
 from garble.scorer import Scorer
-from garble.signals import FEATURES, SIGNALS, extract
+from garble.signals import EVERY, FEATURES, SIGNALS, extract
 from garble.text import segment, whole
 
 ARTICLE = """\
@@ -58,7 +58,7 @@ Der Stadtrat hat am Montag beschlossen, die alte Brücke noch vor dem Winter zu 
 beginnen im März, wenn der Fluss wenig Wasser führt, und dauern etwa fünf Monate. Die Bewohner des \
 Viertels warten schon lange darauf, und der Bürgermeister dankte ihnen für ihre Geduld."""
 
-LANGUAGE = {signal.name: signal.language for signal in SIGNALS}
+LANGUAGE = {signal.name: signal.language for signal in EVERY}
 
 TEXTS = {
     "clean": " ".join(ARTICLE),
@@ -74,7 +74,7 @@ each_text = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.fixture(scope="module")
 def harsh() -> Scorer:
     """Everything is garbled to this one, so that every sentence has its findings."""
-    return Scorer(threshold=0.0)
+    return Scorer(threshold=0.0, reader="off")
 
 
 def check(report: Report, text: str) -> None:
@@ -156,7 +156,7 @@ def test_a_text_without_words_is_in_no_language(text: str, scorer: Scorer) -> No
 
 
 def test_the_face_scores_as_a_scorer_does() -> None:
-    assert garble.score(TEXTS["looped"]) == garble.Scorer().score(TEXTS["looped"])
+    assert garble.score(TEXTS["looped"]) == garble.Scorer("en-large").score(TEXTS["looped"])
     assert isinstance(garble.score(LOOP), garble.Report)
 
 
@@ -178,7 +178,7 @@ def test_findings_come_the_strongest_first(scorer: Scorer) -> None:
 
 
 def test_findings_split_the_score_into_what_each_signal_added(harsh: Scorer, english: LanguageModel) -> None:
-    card = model.load(MODEL / "scorecard.json")
+    card = harsh.card
     (sentence,) = harsh.score(LOOP).sentences
     x = extract(Batch.of([segment(LOOP)], english)).features[:, [FEATURES.index(name) for name in card.features]]
     parts = dict(zip(card.features, card.contributions(x)[0].tolist(), strict=True))
@@ -344,18 +344,18 @@ def test_the_fields_of_the_report(scorer: Scorer) -> None:
 def test_the_signature_names_version_model_and_threshold(threshold: str | float) -> None:
     signature = Scorer(threshold=threshold).score(LOOP).signature
     assert re.match(rf"garble\|v:{re.escape(garble.__version__)}\|d:[0-9a-f]{{8}}\|m:en-", signature)
-    assert signature.endswith(f"|t:{threshold}")
+    assert signature.endswith(f"|t:{threshold}|r:all")
 
 
 def test_a_score_without_signals_is_the_score_less_their_part(corpus: list[str], scorer: Scorer) -> None:
-    some = Scorer(without=("fluency.word_order", "repetition"))
+    some = Scorer(without=("fluency.word_order", "repetition"), reader="off")
     kept = np.array([name in some.card.features for name in scorer.card.features])
     assert 0 < kept.sum() < len(kept)
     x = extract(Batch.of([whole(text) for text in corpus[:50]], scorer.lm)).features
     x = x[:, [FEATURES.index(name) for name in scorer.card.features]]
     expected = model.sigmoid(scorer.card.intercept + scorer.card.contributions(x)[:, kept].sum(axis=1))
     assert np.allclose(some.score_sentences(corpus[:50]), expected)
-    assert copy.deepcopy(some).signature == some.signature == f"{scorer.signature}|w:fluency.word_order,repetition"
+    assert copy.deepcopy(some).signature == some.signature == scorer.signature.replace("|r:", "|w:fluency.word_order,repetition|r:")
 
 
 # Models and thresholds.
@@ -381,7 +381,7 @@ def test_a_threshold_that_does_not_exist_is_said_in_one_line(threshold: str | fl
 
 def test_a_model_may_be_a_folder(scorer: Scorer) -> None:
     for folder in (MODEL, str(MODEL)):
-        assert Scorer(folder).score(LOOP) == scorer.score(LOOP)
+        assert Scorer(folder, reader="off").score(LOOP) == scorer.score(LOOP)
 
 
 @pytest.mark.parametrize("name", ["xx", "", "no such\nfolder", Path("nowhere")])
@@ -412,9 +412,9 @@ def test_a_model_without_its_language_model_says_so(tmp_path: Path) -> None:
         Scorer(copied(tmp_path, []))
 
 
-def test_a_document_scores_alone_as_in_company(scorer: Scorer, corpus: list[str], reports: list[Report]) -> None:
+def test_a_document_scores_alone_as_in_company(unsure: Scorer, corpus: list[str], reports: list[Report]) -> None:
     for number in range(0, len(corpus), 7):
-        assert scorer.score(corpus[number]) == reports[number]
+        assert unsure.score(corpus[number]) == reports[number]
 
 
 def test_a_scorer_travels_by_its_arguments() -> None:

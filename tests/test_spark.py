@@ -132,12 +132,12 @@ def test_an_older_column_of_that_name_goes(small: DataFrame) -> None:
     assert again.where("garble.garbled").count() == 2
 
 
-def test_sql_has_it_once_it_is_registered(small: DataFrame, spark: SparkSession, scorer: Scorer) -> None:
+def test_sql_has_it_once_it_is_registered(small: DataFrame, spark: SparkSession, unsure: Scorer) -> None:
     spark.udf.register("garble", score_udf())
     small.createOrReplaceTempView("texts")
     rows = spark.sql("SELECT id, found.* FROM (SELECT id, garble(text) AS found FROM texts) ORDER BY id").collect()
     assert [row.score for row in rows] == [
-        scorer.score(row.text).score if row.text is not None else None for row in small.orderBy("id").collect()
+        unsure.score(row.text).score if row.text is not None else None for row in small.orderBy("id").collect()
     ]
     assert rows[1].asDict() == {"id": 1, **dict.fromkeys(SCHEMA.names)}
 

@@ -1,5 +1,6 @@
-"""The reader: a small network that says of each token how likely it is wrong.
+"""The reader: a network that says of each word how likely it is wrong, and of a sentence how bad it is.
 
-`words` spells tokens for it, `reader` reads with it (extra `deep`). `lessons` makes what it learns from, `network` is
-the network itself, `training` teaches it and writes it down (extra `train-deep`; `python -m garble.deep.training`).
+`pieces` cuts words into pieces, `weights` unpacks the network's numbers, `reader` reads with it. What teaches one needs
+the extra `train-deep`: `contrasts` makes damaged twins of clean sentences, `lessons` packs them, `network` is the
+network in PyTorch, `training` teaches it, `shipping` writes it down.
 """

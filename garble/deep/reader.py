@@ -79,7 +79,8 @@ class Reader:
             for row, (i, begin, end) in enumerate(some):
                 # Where windows overlap the worse verdict counts.
                 odds[i][begin:end] = np.maximum(odds[i][begin:end], wrong[row, 1:-1])
-                wholes[i] = max(wholes[i], float(whole[row]))
+                # Its last bits depend on how many rows were read together.
+                wholes[i] = max(wholes[i], round(float(whole[row]), 3))
             at += len(some)
         return odds, wholes
 

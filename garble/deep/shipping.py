@@ -146,9 +146,8 @@ def graph_of(arrays: Arrays) -> bytes:
     first = graph.add("Gather", x, graph.constant(np.array(0)), axis=1)
     both = graph.add("Concat", first, mean, axis=-1)
     weight, bias = (graph.constant(arrays[f"sentence.{part}"]) for part in ("weight", "bias"))
-    # A sum row by row, as a product of matrices rounds a single row otherwise than several.
-    odds = graph.add("ReduceSum", graph.add("Mul", both, weight), graph.constant(np.array([1])), keepdims=0)
-    graph.add("Add", odds, bias, name="sentence")
+    odds = graph.add("Gemm", both, weight, bias, transB=1)
+    graph.add("Squeeze", odds, graph.constant(np.array([1])), name="sentence")
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,

@@ -263,7 +263,7 @@ def _is_allowed(site: Site, edit: Edit) -> bool:
     if edit.before == edit.after or untouched.beside.hold(edit.start, edit.end):
         return False
     is_entity = edit.signal == "artifacts.leftover_markup"
-    is_free = is_entity or not untouched.entities.hold(edit.start, edit.end)
+    is_free = is_entity or not untouched.entities.hold(edit.start - 1, edit.end + 1)
     return is_free and not untouched.code.hold(edit.start, edit.end)
 
 

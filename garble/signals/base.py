@@ -43,6 +43,9 @@ _SLACK = 0.5
 # Standard deviation, between clean sentences, of the mean over a sentence's tokens.
 _STYLE = 0.25
 
+# A word this many standard deviations stranger than usual is evidence, if it comes near the strangest of its sentence.
+_PEAK, _NEAR_HIGHEST = 2.5, 0.6
+
 _SECTIONS = ("Why it is garble", "Known false alarms", "Reference", "Garbled", "Clean")
 _SECTION = re.compile(rf"^({'|'.join(_SECTIONS)}):\s*", re.M)
 
@@ -52,6 +55,7 @@ class Signal:
     """A function over a batch, and what is needed to name, explain and test it.
 
     reason: what a finding says; `{span}` stands for the garbled words.
+    peaks: whether a weigh's evidence is its strangest words, not its worst stretch.
     language: "any" for a signal that needs no knowledge of the language, else the language it knows.
     """
 
@@ -63,6 +67,7 @@ class Signal:
     doc: str
     function: Function
     survey: Survey | None
+    peaks: bool = False
 
     def values(self, batch: Batch, verdict: Values | None = None) -> Values:
         """What the function returns; without a verdict the batch is taken to hold all there is of its documents."""
@@ -123,7 +128,9 @@ class Signal:
         filled, bare = lasts > firsts, np.flatnonzero(lasts == firsts)
         cut = offsets(lasts - firsts)
         some = values[spread(firsts, lasts)]
-        if self.kind == "weighs":
+        if self.kind == "weighs" and self.peaks:
+            found = runs(some >= _least_of_peak(some, cut), cut)
+        elif self.kind == "weighs":
             _, begins, ends = worst_stretch(_beyond_style(some, cut), cut)
             found = Runs(begins[filled], ends[filled])
         else:
@@ -140,17 +147,28 @@ class Signal:
         return owner[order], Runs(starts[order], ends[order])
 
 
+def _least_of_peak(values: Values, rows: Ints) -> Floats:
+    """(values,) from where on a value is evidence: strange in itself, and not far below the strangest of its row."""
+    filled = np.diff(rows) > 0
+    highest = np.zeros(len(filled))
+    if filled.any():
+        highest[filled] = np.maximum.reduceat(values, rows[:-1][filled])
+    return np.asarray(np.repeat(np.maximum(_PEAK, _NEAR_HIGHEST * highest), np.diff(rows)))
+
+
 def _beyond_style(values: Values, rows: Ints) -> Floats:
     """How much stranger each token is than its sentence is throughout, so that a style makes no worst stretch."""
     style = np.clip(row_means(values, rows), 0, None)
     return np.asarray(values - np.repeat(style, np.diff(rows)) - _SLACK)
 
 
-def _signal(kind: Kind, unit: Unit, reason: str, language: str, survey: Survey | None) -> Callable[[Function], Signal]:
+def _signal(
+    kind: Kind, unit: Unit, reason: str, language: str, survey: Survey | None, peaks: bool = False
+) -> Callable[[Function], Signal]:
     def wrap(function: Function) -> Signal:
         family = function.__module__.rsplit(".", 1)[-1]
         name = f"{family}.{function.__name__}"
-        return Signal(name, kind, unit, language, reason, inspect.getdoc(function) or "", function, survey)
+        return Signal(name, kind, unit, language, reason, inspect.getdoc(function) or "", function, survey, peaks)
 
     return wrap
 
@@ -160,9 +178,14 @@ def marks(unit: Unit, reason: str, language: str = "any", survey: Survey | None 
     return _signal("marks", unit, reason, language, survey)
 
 
-def weighs(reason: str, language: str = "any", survey: Survey | None = None) -> Callable[[Function], Signal]:
-    """A signal that returns a float a token; its features are the level and the worst stretch."""
-    return _signal("weighs", "tokens", reason, language, survey)
+def weighs(
+    reason: str, language: str = "any", survey: Survey | None = None, peaks: bool = False
+) -> Callable[[Function], Signal]:
+    """A signal that returns a float a token; its features are the level and the worst stretch.
+
+    peaks: its evidence is the strangest words of a sentence, not the worst stretch.
+    """
+    return _signal("weighs", "tokens", reason, language, survey, peaks)
 
 
 def measures(reason: str, language: str = "any", survey: Survey | None = None) -> Callable[[Function], Signal]:

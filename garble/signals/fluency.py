@@ -132,7 +132,7 @@ def many_function_words(batch: Batch) -> Floats:
 # Verdicts of a network that has read the sentence. These are 0 where a model has none, or has not read it.
 
 
-@weighs("unlikely word here: “{span}”", language="en")
+@weighs("unlikely word here: “{span}”", language="en", peaks=True)
 def unlikely_word(batch: Batch) -> Floats:
     """How likely each word is wrong in its sentence, in standard deviations from clean text.
 
@@ -146,7 +146,7 @@ def unlikely_word(batch: Batch) -> Floats:
     return batch.opinion.unlikely
 
 
-@weighs("a translator would correct “{span}”", language="en")
+@weighs("reads like a wrong translation: “{span}”", language="en", peaks=True)
 def mistranslated(batch: Batch) -> Floats:
     """How likely a human corrector would touch each word of a translation, in standard deviations from clean text.
 
