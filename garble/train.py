@@ -310,7 +310,9 @@ def fitted_on_top(
     return Added(knots, weights - usual[:, None], float(found[0]), float(usual.sum()))
 
 
-def extended(card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs: tuple[Floats, Floats]) -> Scorecard:
+def extended(
+    card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs: tuple[Floats, Floats]
+) -> Scorecard:
     """A scorecard that also weighs a network's features; what it says of sentences that are not read stays.
 
     x: (sentences, features) in the order of an extraction, those of `names` last; pairs: likewise, as in
