@@ -105,6 +105,13 @@ _SCORING = (
 
 
 _OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+_MARKUP = click.option(
+    "--markup",
+    type=click.Choice(["auto", "none", "text", "markdown", "html", "srt", "vtt"]),
+    default="auto",
+    show_default=True,
+    help="How the texts are read; auto goes by the name of a file that is one text, and else takes a look.",
+)
 _ENCODING = click.option(
     "--encoding",
     metavar="NAME",
@@ -180,13 +187,7 @@ def main(context: click.Context) -> None:
 @_ENCODING
 @scoring("en-large")
 @reading("all")
-@click.option(
-    "--markup",
-    type=click.Choice(["auto", "none", "text", "markdown", "html", "srt", "vtt"]),
-    default="auto",
-    show_default=True,
-    help="How the texts are read; auto goes by the file's name, and takes a look where that says nothing.",
-)
+@_MARKUP
 @click.option("--stats", is_flag=True, help="Add readability figures (text, json and jsonl).")
 @click.option("--all", "every", is_flag=True, help="In text: show every sentence, not only those flagged.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was flagged.")
@@ -264,6 +265,8 @@ def score(
 )
 @scoring("en")
 @reading("unsure")
+@_MARKUP
+@click.option("--whole-files", "whole", is_flag=True, help="Read each text file as one document, and copy it whole.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that score; by default as many as there are cores.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad record.")
 @click.option("--resume", is_flag=True, help="Go on where the same command was stopped, if it was.")
@@ -286,6 +289,8 @@ def filter_corpus(
     model: str,
     without: tuple[str, ...],
     reader: str,
+    markup: str,
+    whole: bool,
     workers: int | None,
     strict: bool,
     resume: bool,
@@ -299,6 +304,10 @@ def filter_corpus(
     is named otherwise. IN may be a folder or a glob. Where KEPT is a folder, each IN has a file of its own in it. What
     is kept is kept byte for byte.
 
+    With --whole-files IN is text, Markdown, HTML, SRT or VTT files, or folders of them, and each is a document. Those
+    kept are copied into the folder KEPT; those dropped into the folder of --rejected, or listed with score and reason
+    where that is a .jsonl file.
+
     Outputs stand beside their place (KEPT.part) until they are whole. A run that was stopped goes on with --resume.
     Outputs that exist are replaced only with --overwrite.
 
@@ -309,10 +318,12 @@ def filter_corpus(
 
     if annotate and form == "dolma":
         raise click.UsageError("--annotate and --format dolma exclude each other", context)
+    for line in passed_over(inputs) if whole else _lines_note(corpus.marked_up(inputs)):
+        complain(line)
     done = None
     try:
         plan = corpus.Plan(
-            sources=corpus.find_sources(inputs, [kept, rejected or kept]),
+            sources=corpus.find_sources(inputs, [kept, rejected or kept], whole),
             kept=kept,
             rejected=rejected,
             errors=errors,
@@ -324,6 +335,8 @@ def filter_corpus(
             model=model,
             without=without,
             reader=reader,
+            markup=markup,
+            whole=whole,
             strict=strict,
         )
         with _output(None) if STDIN in (kept, rejected, errors) else nullcontext():
@@ -362,6 +375,7 @@ def filter_corpus(
 @_OVERWRITE
 @_ENCODING
 @scoring("en")
+@_MARKUP
 @click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was changed or is unresolved.")
 @click.pass_context
 def repair(
@@ -377,13 +391,15 @@ def repair(
     threshold: str,
     model: str,
     without: tuple[str, ...],
+    markup: str,
     exit_code: bool,
 ) -> None:
     """Mend what can be mended, and say what cannot.
 
     Mended is only what garble flags, and only where that lowers the score: loops, doubled words, sentences said twice,
-    stray characters, spacing, markup, misspelt names; mojibake needs the extra "mojibake". All else stays to the byte.
-    FILE is a text file as for garble score, or a folder of them, or - for standard input.
+    stray characters, spacing, markup, misspelt names; mojibake needs the extra "mojibake". All else stays to the byte,
+    and so does what is no prose: list items, headings, verse, subtitles, tables, code, and markup within prose. FILE is
+    a text file as for garble score, or a folder of them, or - for standard input.
 
     Exit code: 0 done; 1 done and something was changed or is unresolved, only with --exit-code; 2 wrong usage, or an
     input that could not be read.
@@ -402,7 +418,7 @@ def repair(
     try:
         check_encoding(encoding)
         # A repair mends what the scorecard sees, and is weighed many times over.
-        scorer = Scorer(model, threshold, without, reader="off")
+        scorer = Scorer(model, threshold, without, "off", markup)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     unread = touched = 0
@@ -420,7 +436,7 @@ def repair(
                 unread += 1
                 complain(error)
                 continue
-            mended = mend(text, scorer, drop_unresolved)
+            mended = mend(text, scorer, drop_unresolved, _markup(scorer, name_of(path)))
             touched += bool(mended.edits or mended.unresolved)
             if in_place:
                 if mended.edits:
@@ -584,8 +600,6 @@ def _score(
     scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally, encoding: str | None = None
 ) -> Iterator[Scored]:
     """What can be read, scored, in order; what cannot is complained of. The scorer may read ahead."""
-    from garble.layout import markup_of
-
     waiting: deque[tuple[str, str]] = deque()
 
     def texts() -> Iterator[str]:
@@ -602,11 +616,25 @@ def _score(
     def markups() -> Iterator[str | None]:
         while True:
             # The text that was read last is the one asked about.
-            yield markup_of(waiting[-1][0]) if scorer.markup == "auto" else None
+            yield _markup(scorer, waiting[-1][0])
 
     for report in scorer.score_many(texts(), markups()):
         tally.add(report)
         yield Scored(*waiting.popleft(), report)
+
+
+def _lines_note(folder: str | None) -> list[str]:
+    """What is said of a folder with texts that are read with --whole-files only."""
+    if folder is None:
+        return []
+    return [f"{folder}: .md, .html, .srt and .vtt are passed over, and .txt is a document a line; see --whole-files"]
+
+
+def _markup(scorer: Scorer, name: str) -> str:
+    """What a file of that name is read as."""
+    from garble.layout import markup_of
+
+    return markup_of(name) if scorer.markup == "auto" else scorer.markup
 
 
 @contextmanager

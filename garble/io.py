@@ -43,7 +43,7 @@ def find_texts(paths: Iterable[str]) -> Iterator[str | InputError]:
     """
     for path in paths:
         if path != STDIN and os.path.isdir(path):
-            found = files_inside(path, _is_text, f"text files ({', '.join(SUFFIXES)})")
+            found = files_inside(path, is_text, f"text files ({', '.join(SUFFIXES)})")
             yield from (file if isinstance(file, InputError) else Inside(file) for file in found)
         else:
             yield path
@@ -209,7 +209,8 @@ def passed_over(paths: Iterable[str]) -> Iterator[str]:
                 yield f"{file}: passed over; make text of it first: {_PASSED_OVER[Path(file.lower()).suffix]}"
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
+    """Whether a file of that name is a text that is read."""
     return name.lower().endswith(SUFFIXES)
 
 

@@ -9,6 +9,7 @@ text that was given.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -103,6 +104,7 @@ _SEPARATED = re.compile(r"\s*[|·•»›>]\s+|\s+/\s+|\t+")
 
 # Of a menu a line has at most so many words and characters, and there are so many lines of it.
 _MENU_WORDS, _MENU_WIDTH, _FEWEST_MENU = 4, 40, 3
+_MENU_COPIES = 4
 _NOT_OPEN = '.!?…,;:。！？)”"'
 
 # Lines of verse, of songs and of lists are short and seldom end in a stop; three make a stanza.
@@ -115,6 +117,14 @@ _SHORT_STANZA = 160
 # The narrowest lines that are taken for wrapped.
 _NARROW = 20
 
+
+# Literals, roles and the colons before a block of code in reStructuredText. A text with fewer of them is in none.
+_LITERAL = re.compile(
+    r"(?<![`\w])``(?=[^\s`])(?P<said>[^`\n]{1,200})(?<=\S)``(?![`\w])"
+    r"|(?<![:\w]):[a-zA-Z][\w.+-]{0,30}(?::[a-zA-Z][\w.+-]{0,30})?:`(?P<role>[^`\n]{1,200})`|(?<=\S)::(?=[ \t]{0,20}$)",
+    re.MULTILINE,
+)
+_FEWEST_LITERALS = 3
 
 # What is said in place of code and addresses.
 _STAND_IN = "it"
@@ -225,7 +235,34 @@ def _text_blocks(text: str) -> list[Block]:
         return timed
     lines = _uncommented(text, lines)
     lines = _marked(text, lines)
-    return list(_grouped(text, lines))
+    return _without_literals(text, list(_grouped(text, lines)))
+
+
+def _without_literals(text: str, found: list[Block]) -> list[Block]:
+    """The blocks of a text in reStructuredText with its literals and roles read as code is."""
+    literals = list(_LITERAL.finditer(text))
+    if len(literals) < _FEWEST_LITERALS:
+        return found
+    marks = [mark for literal in literals for mark in _said_by(text, literal)]
+    starts = [start for start, _, _ in marks]
+
+    def read(block: Block) -> Block:
+        inside = marks[bisect_left(starts, block.start) : bisect_left(starts, block.end)]
+        if not inside or block.kind in UNREAD:
+            return block
+        lines = (trimmed(text, [run for a, b, _ in line for run in cut(a, b, inside)]) for line in block.lines)
+        return block._replace(lines=tuple(line for line in lines if line) or block.lines)
+
+    return [read(block) for block in found]
+
+
+def _said_by(text: str, literal: re.Match[str]) -> list[Run]:
+    """The marks of a literal or a role, and what it says; of two colons at a line's end one is left."""
+    start, end = max(literal.span("said"), literal.span("role"))
+    if start < 0:
+        return [(literal.end() - 1, literal.end(), "")]
+    code = [run for run in stand_in(text, start, end) if run[2] is not None]
+    return [(literal.start(), start, ""), *code, (end, literal.end(), "")]
 
 
 def _bare_lines(text: str) -> Iterator[Span]:
@@ -421,8 +458,8 @@ def _mark_menus(text: str, lines: list[Line], pieces: list[str], kinds: list[int
         if i - first >= _FEWEST_MENU:
             goes_on = i < len(lines) and not lines[i].apart and pieces[i][0].islower()
             words = sum(len(piece.split()) for piece in pieces[first:i])
-            # Equal lines are a loop, or a refrain, and no menu has them.
-            if not goes_on and words <= 3 * (i - first) and 2 * len(set(pieces[first:i])) > i - first:
+            # Lines that come round again and again are a loop, and no menu.
+            if not goes_on and words <= 3 * (i - first) and _MENU_COPIES * len(set(pieces[first:i])) > i - first:
                 listed = sum(is_boilerplate(piece) for piece in pieces[first:i])
                 kinds[first:i] = [BOILERPLATE if listed else LIST] * (i - first)
         i += i == first
@@ -665,6 +702,20 @@ def stand_in(text: str, start: int, end: int) -> list[Run]:
     """Code or an address within a sentence: plain words as they are, else a word that no signal minds."""
     start, end = strip(text, start, end)
     return [(start, end, None if text[start:end].isalpha() else _STAND_IN)] if start < end else []
+
+
+def cut(start: int, end: int, marks: list[Run]) -> Iterator[Run]:
+    """The runs of [start, end) between the marks, and what those say."""
+    for first, last, said in marks:
+        if last <= start or first >= end:
+            continue
+        if start < first:
+            yield start, first, None
+        if said:
+            yield max(start, first), min(last, end), said
+        start = max(start, last)
+    if start < end:
+        yield start, end, None
 
 
 def built(kind: int, lines: Sequence[tuple[Run, ...]]) -> Block:

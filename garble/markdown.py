@@ -142,21 +142,7 @@ def _lines(text: str, first: int, last: int, kind: int) -> Iterator[tuple[Run, .
                 end = tail.start()
             if number and not text[start:end].strip("=- "):
                 continue
-        yield trimmed(text, list(_cut(start, end, marks)))
-
-
-def _cut(start: int, end: int, marks: list[Run]) -> Iterator[Run]:
-    """The runs of [start, end) between the marks, and what those say."""
-    for first, last, said in marks:
-        if last <= start or first >= end:
-            continue
-        if start < first:
-            yield start, first, None
-        if said:
-            yield max(start, first), min(last, end), said
-        start = max(start, last)
-    if start < end:
-        yield start, end, None
+        yield trimmed(text, list(layout.cut(start, end, marks)))
 
 
 def _marks(text: str, first: int, last: int) -> list[Run]:

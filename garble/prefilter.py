@@ -104,10 +104,10 @@ class Statistics:
 class Prefilter:
     """Decides what of each document stays.
 
-    threshold, model, without, reader: as in `garble.Scorer`. unit: what goes when it is garbled. "document" drops whole
-    documents, those whose score reaches the threshold; "passage" and "sentence" cut the garbled ones out and keep the
-    rest, or drop the document when no sentence of prose would be left. The two cut alike, but count and list
-    differently: a passage is a run of garbled sentences.
+    threshold, model, without, reader, markup: as in `garble.Scorer`. unit: what goes when it is garbled. "document"
+    drops whole documents, those whose score reaches the threshold; "passage" and "sentence" cut the garbled ones out
+    and keep the rest, or drop the document when no sentence of prose would be left. The two cut alike, but count and
+    list differently: a passage is a run of garbled sentences.
     scorer: the Scorer that it asks.
     Raises ValueError, in one line, for a unit, threshold, model or signal that does not exist.
     """
@@ -119,19 +119,20 @@ class Prefilter:
         model: str | Path = "en",
         without: Collection[str] = (),
         reader: str = "unsure",
+        markup: str = "auto",
     ) -> None:
         if unit not in UNITS:
             raise UsageError(f"no unit {unit!r}: {', '.join(UNITS)}")
-        self.scorer = Scorer(model, threshold, without, reader)
+        self.scorer = Scorer(model, threshold, without, reader, markup)
         self.unit = unit
 
-    def decide(self, texts: Iterable[str]) -> list[Decision]:
-        """One decision a text, in order."""
-        return list(self.decisions(texts))
+    def decide(self, texts: Iterable[str], markups: Iterable[str | None] | None = None) -> list[Decision]:
+        """One decision a text, in order. markups: as in `garble.Scorer.score_many`."""
+        return list(self.decisions(texts, markups))
 
-    def decisions(self, texts: Iterable[str]) -> Iterator[Decision]:
+    def decisions(self, texts: Iterable[str], markups: Iterable[str | None] | None = None) -> Iterator[Decision]:
         """The same one by one, for more texts than fit in memory."""
-        return (decision(report, self.unit) for report in self.scorer.score_many(texts))
+        return (decision(report, self.unit) for report in self.scorer.score_many(texts, markups))
 
 
 def decision(report: Report, unit: Unit = "document") -> Decision:

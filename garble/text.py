@@ -32,7 +32,7 @@ _RUN_TOGETHER = re.compile(r"[a-z][.!?][A-Z]")
 _WINDOW = 100_000
 # Marks that sentencex seeks the partner of to the end of what it is given, which takes quadratic time where there is
 # none. Where a window holds more of them than any prose does, it is this much shorter.
-_OPENING = re.compile("['`«»‘“„‹《「]")
+_OPENING = re.compile(r"['`«»‘“„‹《「]|!\[|<!--")
 _MOST_OPENING, _SHORT_WINDOW = 5_000, 2_500
 # Of a capital, a space beyond ASCII and a stop, sentencex 1.0.32 cuts the space in two and panics: "K\xa0.".
 _PANICS = re.compile(r"(?<![^\s.])[A-Z]\s*[^\S\x00-\x7f]\.")

@@ -107,7 +107,7 @@ def test_findings_come_strongest_signal_first(write: Write) -> None:
 def test_text_tells_of_the_five_strongest_signals(
     write: Write, monkeypatch: pytest.MonkeyPatch, signals: int, last: str
 ) -> None:
-    def score_many(scorer: scoring.Scorer, texts: Iterator[str]) -> Iterator[Report]:
+    def score_many(scorer: scoring.Scorer, texts: Iterator[str], markups: object = None) -> Iterator[Report]:
         (text,) = texts
         found = (Finding(f"s{n}", 2 * n, 2 * n + 1, 1.0, 6.0 - n, "why") for n in range(1, signals + 1))
         sentence = ScoredSentence(0, len(text), text, 0.9, True, "prose", tuple(found))
@@ -323,7 +323,7 @@ def test_output_goes_to_a_file(write: Write) -> None:
 
 
 def test_a_run_that_fails_leaves_the_old_output(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(scorer: scoring.Scorer, texts: Iterator[str]) -> Iterator[Any]:
+    def fail(scorer: scoring.Scorer, texts: Iterator[str], markups: object = None) -> Iterator[Any]:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(scoring.Scorer, "score_many", fail)

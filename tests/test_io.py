@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from garble.errors import InputError
-from garble.io import decode, find_texts, read_text, read_texts
+from garble.io import SUFFIXES, decode, find_texts, read_text, read_texts
 
 texts = st.text(min_size=1).filter(lambda text: text.strip() != "")
 
@@ -107,7 +107,8 @@ def test_a_folder_without_texts_is_an_error_in_its_place(tmp_path: Path) -> None
     (tmp_path / "a.pdf").write_bytes(b"%PDF")
     first, second = find_texts([str(tmp_path), "-"])
     assert isinstance(first, InputError)
-    assert str(first) == f"{tmp_path}: no text files (.txt, .text, .md) inside"
+    listed = ", ".join(SUFFIXES)
+    assert str(first) == f"{tmp_path}: no text files ({listed}) inside"
     assert second == "-"
 
 

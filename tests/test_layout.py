@@ -65,7 +65,7 @@ def test_the_passage_of_these_tests_is_garbled_and_its_twin_is_not(scorer: Score
     assert scorer.score(CLEAN).verdict == "clean"
 
 
-@given(st.lists(st.sampled_from(sorted(ABOVE)), min_size=1, max_size=3), st.sampled_from(["\n", "\n\n"]))
+@given(st.lists(st.sampled_from(sorted(ABOVE)), min_size=1, max_size=3, unique=True), st.sampled_from(["\n", "\n\n"]))
 @settings(max_examples=40)
 @pytest.mark.parametrize("text", [GARBLED, CLEAN], ids=["garbled", "clean"])
 def test_what_stands_above_changes_no_verdict(scorer: Scorer, text: str, names: list[str], gap: str) -> None:
@@ -141,6 +141,25 @@ def test_vtt_notes_and_tags_are_not_said() -> None:
     cues = "1\n00:01.000 --> 00:02.000 align:start\n<v Ann>We went</v>\n\n00:03.000 --> 00:04.000\nhome."
     text = f"WEBVTT\n\nNOTE by hand\n\n{cues}"
     assert segment(text, "vtt").slices() == ["We went home."]
+
+
+REST = """Use ``--fast-mode`` with :func:`os.path.join <join>` or :py:mod:`garble`.
+
+Then write this::
+
+    run()
+"""
+
+
+def test_literals_and_roles_are_no_words() -> None:
+    said = segment(REST, "text").slices()
+    assert said[0] == "Use it with it or garble."
+    assert said[1] == "Then write this:"
+
+
+def test_a_few_literals_make_no_markup() -> None:
+    text = "He wrote ``x`` once. Then ``he said'' and ``she said'' and ``they did'' again."
+    assert "".join(segment(text, "text").slices()).count("``") == text.count("``")
 
 
 @pytest.mark.parametrize(

@@ -289,6 +289,62 @@ def test_lists_codes_tables_and_markup_are_left_alone(text: str) -> None:
     assert repair(around).edits == ()
 
 
+SAID_AGAIN = "The council said that it the council said that it the council said that it would sell the quay in spring."
+ONCE = "The council said that it would sell the quay in spring."
+
+# {} is a garbled sentence: within prose it is mended, elsewhere it stays.
+PROSE = {
+    "text": ["{}", "{} Nobody came.\n\n- fresh water\n- salt\n"],
+    "markdown": ["# Sale\n\n{}\n\n- an item\n", "> {}", "See [the *plan*](a.html).\n\n{}"],
+    "html": ["<p>{}</p>", "<script>var x = 'foo foo foo';</script><p>Bread &amp; butter.</p>{}<p>Nobody came.</p>"],
+}
+NO_PROSE = {
+    "text": ["- {}\n\nNobody came.", "1. {}\n2. Nobody came.", "```\n{}\n```\nNobody came."],
+    "markdown": ["# {}\n\nNobody came.", "- {}\n\nNobody came.", "| a |\n|---|\n| {} |\n", "```\n{}\n```\n"],
+    "html": [
+        "<h1>{}</h1><p>Nobody came.</p>",
+        "<ul><li>{}</ul>",
+        "<pre>{}</pre>",
+        "<nav>{}</nav>",
+        "<p title='{}'>No.</p>",
+    ],
+    "srt": ["1\n00:00:01,000 --> 00:00:02,000\n{}\n"],
+    "vtt": ["WEBVTT\n\n00:01.000 --> 00:02.000\n{}\n"],
+}
+
+
+@pytest.mark.parametrize(("markup", "around"), [(markup, text) for markup in PROSE for text in PROSE[markup]])
+def test_prose_is_mended_in_every_markup(markup: str, around: str) -> None:
+    scorer = Scorer(reader="off")
+    assert repair(around.format(SAID_AGAIN), scorer, markup=markup).text == around.format(ONCE)
+
+
+@pytest.mark.parametrize("drop", [False, True])
+@pytest.mark.parametrize(("markup", "around"), [(markup, text) for markup in NO_PROSE for text in NO_PROSE[markup]])
+def test_what_is_no_prose_stays_as_it_is(markup: str, around: str, drop: bool) -> None:
+    assert repair(around.format(SAID_AGAIN), Scorer(reader="off"), drop, markup).edits == ()
+
+
+def test_no_edit_reaches_over_markup() -> None:
+    text = "<p>Pharmacies were <b>were</b> told to return the bottles.</p>"
+    mended = repair(text, Scorer(reader="off"), drop_unresolved=True, markup="html")
+    assert (mended.edits, len(mended.unresolved)) == ((), 1)
+
+
+def test_prose_beside_a_garbled_heading_is_dropped_and_the_heading_stays() -> None:
+    salad = "Church the on hill small a which stands by built were monks stone who."
+    text = f"{salad}\n\n# {SAID_AGAIN}\n\n{salad}\n\n{CLEAN}"
+    assert repair(text, Scorer(reader="off"), True, "markdown").text == f"# {SAID_AGAIN}\n\n{CLEAN}"
+
+
+@pytest.mark.parametrize(("name", "option"), [("a.html", "auto"), ("a.txt", "html")])
+def test_files_are_mended_as_what_they_are(name: str, option: str) -> None:
+    page = f"<title>{SAID_AGAIN}</title>{SAID_AGAIN}"
+    Path(name).write_text(page)
+    garble_repair("--in-place", "--markup", option, name)
+    assert Path(name).read_text() == f"<title>{SAID_AGAIN}</title>{ONCE}"
+
+
 @pytest.mark.parametrize("turn", ["to ", "the dog ran to the house and "])
 @pytest.mark.parametrize("around", ["{}", f"{CLEAN} {{}} {CLEAN}", f"{CLEAN}\n\n{{}}\n\nThen we left."])
 def test_a_long_loop_in_one_sentence_is_mended_wherever_it_stands(turn: str, around: str) -> None:

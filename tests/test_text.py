@@ -300,8 +300,8 @@ def test_an_interruption_is_no_panic(monkeypatch: pytest.MonkeyPatch) -> None:
         segment("It rained.")
 
 
-@pytest.mark.parametrize("mark", ["“", "‘", "«", "„", "“a ", "(“"])
-def test_quotation_marks_without_end_are_parted_in_short_windows(mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mark", ["“", "‘", "«", "„", "“a ", "(“", "`", "``` ", "![", "![a", "<!--"])
+def test_marks_without_end_are_parted_in_short_windows(mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
 
     class Measured:

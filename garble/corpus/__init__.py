@@ -17,7 +17,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from garble.corpus.outputs import Journal, Progress, Writer
-from garble.corpus.plan import Plan, Source, check, check_free, find_sources
+from garble.corpus.plan import Plan, Source, check, check_free, find_sources, marked_up
 from garble.corpus.records import Block, Layout
 from garble.corpus.streams import is_stream
 from garble.corpus.work import Task, outcomes
@@ -25,7 +25,7 @@ from garble.errors import InputError
 from garble.io import STDIN, problem_of
 from garble.scorer import Scorer
 
-__all__ = ["Layout", "Plan", "Progress", "Source", "Step", "find_sources", "run", "size_of"]
+__all__ = ["Layout", "Plan", "Progress", "Source", "Step", "find_sources", "marked_up", "run", "size_of"]
 
 
 class Step(NamedTuple):
@@ -42,9 +42,10 @@ def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = Fa
     overwrite: begin anew over outputs that are there already, whole or from a run that was stopped.
     Raises InputError, in one line, for what cannot go well, before anything is written; for the first bad record of a
     strict plan; and for an output that cannot be written, but OSError when that is standard output. ValueError for a
-    threshold, unit or model that does not exist.
+    threshold, unit, model or markup that does not exist.
     """
-    settings = {"signature": Scorer(plan.model, plan.threshold, plan.without, plan.reader).signature}
+    scorer = Scorer(plan.model, plan.threshold, plan.without, plan.reader, plan.markup)
+    settings = {"signature": scorer.signature}
     check(plan)
     if not overwrite:
         check_free(plan, resume)

@@ -280,7 +280,9 @@ class Writer:
             self._leave_input()
         progress = self._progress
         if isinstance(task.block, Block):
-            if "kept" not in progress.sizes:
+            if self._plan.whole:
+                self._place_whole(outcome.statistics)
+            elif "kept" not in progress.sizes:
                 self._head(task.block.head)
             progress.place, progress.line = task.block.place, task.block.after
         else:
@@ -322,6 +324,13 @@ class Writer:
                 self._outputs[role].write(raw and compressed(raw, name_parts(plan.outputs(number)[role])[1]))
                 self._progress.sizes[role] = 0
 
+    def _place_whole(self, statistics: Statistics) -> None:
+        """Of a whole file one output is made; a list of dropped ones is made in any case."""
+        roles = [role for role, count in (("kept", "kept"), ("rejected", "dropped")) if statistics.counts[count]]
+        for role in [*roles, *(["rejected"] if self._plan.lists else [])]:
+            if role in self._outputs:
+                self._progress.sizes[role] = 0
+
     def _enter(self) -> None:
         """Make safe what is written, and note in the journal that it is."""
         saved = {role: output.saved() for role, output in self._outputs.items()}
@@ -349,9 +358,13 @@ class Writer:
                 put(path, plan.written(role, progress.input))
             else:
                 discard(path)
+                if plan.whole and role != "errors":
+                    # Of an earlier run, which decided otherwise.
+                    Path(path).unlink(missing_ok=True)
             if role in self._outputs:
                 self._outputs.pop(role).close()
-        progress.sizes = {role: size for role, size in progress.sizes.items() if role in following and role == "errors"}
+        places = plan.outputs(progress.input)
+        progress.sizes = {role: size for role, size in progress.sizes.items() if following.get(role) == places[role]}
         progress.is_whole = False
         self._go_on()
         if following:

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from garble.corpus import streams
 from garble.corpus.records import SUFFIXES, Format, JsonLines, Layout, format_of
 from garble.corpus.streams import is_stream
+from garble.corpus.whole import Whole
 from garble.errors import InputError
-from garble.io import STDIN, files_inside, name_of
+from garble.io import STDIN, files_inside, is_text, name_of
 from garble.prefilter import Unit
 
 
@@ -35,9 +36,10 @@ class Plan:
     JSON Lines for records that cannot be read. Without them neither is written. report: a file that somebody else
     writes; no other may be that file.
     form: "records" filters; "annotated" keeps every record and notes what was found; "dolma" writes an attribute file.
-    layout: where a record has its text and its id. unit, threshold, model, without, reader: as in
-    `garble.prefilter.Prefilter`.
-    strict: stop at the first bad record.
+    layout: where a record has its text and its id. unit, threshold, model, without, reader, markup: as
+    in `garble.prefilter.Prefilter`.
+    strict: stop at the first bad record. whole: each input is one document, and is copied into the folder `kept` or the
+    folder `rejected`, or listed in the file `rejected`, as JSON Lines.
     """
 
     sources: tuple[Source, ...]
@@ -52,7 +54,9 @@ class Plan:
     model: str = "en"
     without: tuple[str, ...] = ()
     reader: str = "unsure"
+    markup: str = "auto"
     strict: bool = False
+    whole: bool = False
 
     @property
     def is_folder(self) -> bool:
@@ -68,6 +72,8 @@ class Plan:
 
     def format(self, number: int) -> Format:
         """How an input keeps its records; a stream of no such name does as the outputs do, and may be JSON Lines."""
+        if self.whole:
+            return Whole(self.layout)
         names = self.sources[number].path, self.kept
         return format_of(next((name for name in names if streams.name_parts(name)[0]), STDIN), self.layout)
 
@@ -79,19 +85,26 @@ class Plan:
             role: os.path.join(place, name) if _is_folder(place) else place for role, place in places.items() if place
         }
 
+    @property
+    def lists(self) -> bool:
+        """Whether whole files that are dropped are listed in one file, and not copied."""
+        return self.whole and self.rejected is not None and not _is_folder(self.rejected)
+
     def follows(self, number: int) -> bool:
         """Whether the input after this one goes into the same outputs."""
         return not self.is_folder and number + 1 < len(self.sources)
 
     def written(self, role: str, number: int) -> Format:
         """How an output keeps its records."""
-        is_json = role == "errors" or (role == "kept" and self.form == "dolma")
+        is_json = role == "errors" or (role == "kept" and self.form == "dolma") or (role == "rejected" and self.lists)
         return JsonLines(self.layout) if is_json else self.format(number)
 
 
 def check(plan: Plan) -> None:
     """Raises InputError for what cannot go well, before anything is written."""
-    if plan.is_folder != _is_folder(plan.rejected or plan.kept):
+    if plan.whole:
+        _check_whole(plan)
+    elif plan.is_folder != _is_folder(plan.rejected or plan.kept):
         raise InputError(str(plan.rejected), "kept and rejected must both be files, or both folders")
     for path in (plan.errors, plan.report):
         if path and _is_folder(path):
@@ -128,24 +141,39 @@ def check_free(plan: Plan, resume: bool) -> None:
             raise InputError(path, "exists; --overwrite replaces it")
 
 
-def find_sources(paths: Sequence[str], outputs: Sequence[str] = ()) -> tuple[Source, ...]:
+def find_sources(paths: Sequence[str], outputs: Sequence[str] = (), whole: bool = False) -> tuple[Source, ...]:
     """The inputs that paths, folders and globs stand for, in order. Raises InputError for one that stands for none.
 
     A folder stands for the files in it, at any depth, whose names say that they hold records; hidden ones are left out,
-    and so is what lies in those of the outputs that are folders within it.
+    and so is what lies in those of the outputs that are folders within it. whole: or hold texts, which are documents.
     """
-    return tuple(source for path in paths for source in _sources(path, outputs))
+    return tuple(source for path in paths for source in _sources(path, outputs, whole))
 
 
-def _sources(path: str, outputs: Sequence[str]) -> list[Source]:
+def marked_up(paths: Sequence[str]) -> str | None:
+    """The first of the folders among the paths with texts in it that hold no records; None where there is none."""
+    return next((path for path in paths if path != STDIN and os.path.isdir(path) and _has_markup(path)), None)
+
+
+def _has_markup(folder: str) -> bool:
+    found = files_inside(folder, lambda name: is_text(name) and not _is_record(name), "texts")
+    return not isinstance(found[-1], InputError)
+
+
+def _is_record(name: str) -> bool:
+    return streams.name_parts(name)[0] in SUFFIXES
+
+
+def _sources(path: str, outputs: Sequence[str], whole: bool) -> list[Source]:
     if path != STDIN and os.path.isdir(path):
         own = tuple(_inside(output) for output in outputs if _is_folder(output) and _inside(output) != _inside(path))
-        files = files_inside(path, lambda name: streams.name_parts(name)[0] in SUFFIXES, "records")
+        what = "texts" if whole else "records"
+        files = files_inside(path, is_text if whole else _is_record, what)
         if isinstance(files[0], InputError):
             raise files[0]
         found = [file for file in map(str, files) if not os.path.realpath(file).startswith(own)]
         if not found:
-            raise InputError(path, "no records inside")
+            raise InputError(path, f"no {what} inside")
         return [Source(file, os.path.relpath(file, path)) for file in found]
     is_there = path == STDIN or os.path.exists(path)
     matches = [] if is_there else [match for match in sorted(glob(path, recursive=True)) if os.path.isfile(match)]
@@ -157,6 +185,17 @@ def _inside(folder: str) -> str:
     return os.path.join(os.path.realpath(folder), "")
 
 
+def _check_whole(plan: Plan) -> None:
+    if not plan.is_folder:
+        raise InputError(plan.kept, "whole files go into a folder; end its name with /")
+    if plan.form != "records":
+        raise InputError(
+            plan.kept, "whole files are copied, and have no place for notes; --rejected FILE.jsonl lists them"
+        )
+    if plan.unit != "document":
+        raise InputError(plan.kept, f"whole files are kept or dropped, and no {plan.unit} is cut out")
+
+
 def _check_input(plan: Plan, number: int) -> None:
     path = plan.sources[number].path
     if path != STDIN and not os.path.exists(path):
@@ -166,7 +205,7 @@ def _check_input(plan: Plan, number: int) -> None:
     streams.check(path)
     if _is_endless(path):
         raise InputError(path, "a device, which may never end")
-    form = plan.format(number) if is_stream(path) else format_of(path, plan.layout)
+    form = plan.format(number) if plan.whole or is_stream(path) else format_of(path, plan.layout)
     if plan.form == "annotated" and form.name == "text":
         raise InputError(name_of(path), "plain text has no place for notes; use --format dolma or .jsonl")
     if is_stream(path) and form.name == "parquet":
@@ -197,6 +236,8 @@ _LOOKED_AT = 20
 def _check_output(plan: Plan, number: int, role: str, path: str) -> None:
     streams.check(path)
     wanted = plan.written(role, number).name
+    if wanted == Whole.name:
+        return
     if path == STDIN:
         if wanted == "parquet":
             raise InputError("standard output", "takes no Parquet")
@@ -207,8 +248,9 @@ def _check_output(plan: Plan, number: int, role: str, path: str) -> None:
 def _check_apart(plan: Plan) -> None:
     """No output may be an input, or be written twice."""
     groups = range(len(plan.sources) if plan.is_folder else 1)
-    paths = [path for n in groups for role, path in plan.outputs(n).items() if role != "errors"]
-    paths += [path for path in (plan.errors, plan.report) if path]
+    shared = {"errors", "rejected"} if plan.lists else {"errors"}
+    paths = [path for n in groups for role, path in plan.outputs(n).items() if role not in shared]
+    paths += [path for path in (plan.errors, plan.report, plan.rejected if plan.lists else None) if path]
     inputs = {os.path.realpath(source.path) for source in plan.sources if source.path != STDIN}
     files = Counter(os.path.realpath(path) for path in paths if not is_stream(path))
     for file, count in [*files.items(), (STDIN, paths.count(STDIN))]:

@@ -21,6 +21,7 @@ from garble.corpus.records import Block, Format, Listed, Problem, Rows, dumped
 from garble.corpus.streams import compressed, name_parts
 from garble.errors import GarbleError, InputError, ModelError
 from garble.io import name_of
+from garble.layout import markup_of
 from garble.prefilter import Decision, Prefilter, Statistics, annotation
 
 # Complaints of one block that are passed on, more than anybody is told; whoever wants all has the file of errors.
@@ -111,7 +112,8 @@ _STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
 def _outcome(plan: Plan, number: int, form: Format, name: str, rows: Rows, prefilter: Prefilter) -> Outcome:
-    decisions = prefilter.decide(rows.texts)
+    markup = markup_of(name) if plan.whole and plan.markup == "auto" else None
+    decisions = prefilter.decide(rows.texts, [markup] * len(rows.texts))
     statistics = Statistics()
     for text, decision in zip(rows.texts, decisions, strict=True):
         statistics.add(decision, len(text))
@@ -164,9 +166,7 @@ def _reason(error: BaseException) -> str:
     return said if isinstance(error, GarbleError) else f"{type(error).__name__}: {shorten(said, 200)}"
 
 
-def _kept(
-    plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision], prefilter: Prefilter
-) -> bytes:
+def _kept(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision], prefilter: Prefilter) -> bytes:
     if plan.form == "dolma":
         model = prefilter.scorer.card.name
         return b"".join(dumped(_attributes(rows, i, name, model, decisions[i])) + b"\n" for i in range(len(decisions)))
@@ -177,6 +177,9 @@ def _kept(
 
 
 def _rejected(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision]) -> bytes:
+    if plan.lists:
+        dropped = [annotation(decision.report) for decision in decisions if not decision.keep]
+        return b"".join(dumped({"file": name, **note}) + b"\n" for note in dropped)
     if plan.unit == "document":
         going = [i for i, decision in enumerate(decisions) if not decision.keep]
         return form.write(rows, going, {}, {i: annotation(decisions[i].report) for i in going})
@@ -212,7 +215,7 @@ def _attributes(rows: Rows, i: int, name: str, model: str, decision: Decision) -
 
 def _prefilter(plan: Plan, signature: str) -> Prefilter:
     """What decides. Raises ModelError where it would not score as the run began."""
-    prefilter = Prefilter(plan.threshold, plan.unit, plan.model, plan.without, plan.reader)
+    prefilter = Prefilter(plan.threshold, plan.unit, plan.model, plan.without, plan.reader, plan.markup)
     if prefilter.scorer.signature != signature:
         raise ModelError(f"model {plan.model}: changed while the run was going")
     return prefilter

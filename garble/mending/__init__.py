@@ -15,10 +15,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import accumulate, chain, groupby, islice, zip_longest
+from itertools import accumulate, chain, groupby, islice, repeat, zip_longest
 from operator import itemgetter
 from typing import Any
 
+from garble import layout
 from garble.mending.base import Change, Mender, Site, in_place
 from garble.mending.edits import Edit, apply, composed, difference, piece, trimmed, undo
 from garble.mending.law import SURFACE, holds, in_order
@@ -98,30 +99,36 @@ class Repair:
         return {"schema": SCHEMA, **plain}
 
 
-def repair(text: str, scorer: Scorer | None = None, drop_unresolved: bool = False) -> Repair:
+def repair(text: str, scorer: Scorer | None = None, drop_unresolved: bool = False, markup: str | None = None) -> Repair:
     """Mend the garbled sentences of a text; a text with none comes back as it is, for the price of one scoring.
 
     scorer: what says what is garbled, by default the English model at the balanced threshold. drop_unresolved: leave
-    out the sentences that cannot be mended; that is an edit too. An edit is made only where it lowers the score of its
-    sentence, and stays made though the sentence be garbled still. What an edit takes out still stands beside its place,
-    as `garble.mending.law` has it. To repair what was repaired changes nothing more.
+    out the sentences that cannot be mended; that is an edit too. markup: what the text is read as, else what the scorer
+    reads all as. Only prose is edited, not what stands around it or between its words. An edit is made only where it
+    lowers the score of its sentence, and stays made though the sentence be garbled still. What an edit takes out still
+    stands beside its place, as `garble.mending.law` has it. To repair what was repaired changes nothing more.
     """
     scorer = scorer or Scorer(reader="off")
-    report = scorer.score(text)
+    markup = markup or scorer.markup
+    # What the text is taken for must not change with the edits, nor be another for a part of it.
+    markup = layout.guess(text) if markup == "auto" else markup
+    report = scorer.score(text, markup)
     edits: tuple[Edit, ...] = ()
     mended = text
     is_cut = False
     while any(sentence.garbled for sentence in report.sentences):
-        made = _mends(mended, report, scorer)
+        made = _mends(mended, report, scorer, markup)
         if not is_cut and not holds(text, composed(text, edits, made)):
             made = ()
-        again = scorer.score(apply(mended, made)) if made else report
+        again = scorer.score(apply(mended, made), markup) if made else report
         # What is garbled must become less with every round, so the rounds come to an end.
         if _trouble(again) >= _trouble(report):
             if not drop_unresolved:
                 break
-            made, is_cut = _cuts(mended, report), True
-            again = scorer.score(apply(mended, made))
+            made, is_cut = _cuts(mended, report, markup), True
+            if not made:
+                break
+            again = scorer.score(apply(mended, made), markup)
         edits, mended, report = composed(text, edits, made), apply(mended, made), again
     return Repair(mended, edits, tuple(sentence for sentence in report.sentences if sentence.garbled))
 
@@ -130,25 +137,31 @@ def _trouble(report: Report) -> float:
     return sum(sentence.score for sentence in report.sentences if sentence.garbled)
 
 
-def _cuts(text: str, report: Report) -> tuple[Edit, ...]:
-    """The edits that leave out the garbled passages, each under the signal that says most against it."""
+def _cuts(text: str, report: Report, markup: str) -> tuple[Edit, ...]:
+    """The edits that leave out the garbled passages, each under the signal that says most against it.
+
+    Of a passage that is not all prose its sentences of prose are left out.
+    """
     made = []
     starts = [sentence.start for sentence in report.sentences]
+    beside = Untouched(text, markup).beside
     for passage in report.passages:
         inside = report.sentences[bisect_left(starts, passage.start) : bisect_left(starts, passage.end)]
-        findings = [finding for sentence in inside for finding in sentence.findings]
-        loudest = max(findings, key=lambda finding: finding.contribution, default=None)
-        start, end = with_gap(text, passage.start, passage.end)
-        made.append(Edit(start, end, text[start:end], "", loudest.signal if loudest else OVERALL))
-    return tuple(made)
+        for some in [[s] for s in inside] if beside.hold(passage.start, passage.end) else [inside]:
+            start, end = with_gap(text, some[0].start, some[-1].end)
+            findings = [finding for sentence in some for finding in sentence.findings]
+            loudest = max(findings, key=lambda finding: finding.contribution, default=None)
+            if not beside.hold(start, end):
+                made.append(Edit(start, end, text[start:end], "", loudest.signal if loudest else OVERALL))
+    return _apart(made)
 
 
-def _mends(text: str, report: Report, scorer: Scorer) -> tuple[Edit, ...]:
+def _mends(text: str, report: Report, scorer: Scorer, markup: str) -> tuple[Edit, ...]:
     """The best edits of every garbled sentence that has any, as far as the law allows."""
     blocks = _blocks(text, report.sentences)
-    shared: dict[object, object] = {}
+    shared: dict[object, object] = {Untouched: Untouched(text, markup)}
     menders = {name: mend for name, mend in MENDERS.items() if report.language == "en" or name not in _ENGLISH}
-    best = (_best(text, block, start, end, scorer, menders, shared) for block, start, end in blocks)
+    best = (_best(text, block, start, end, scorer, markup, menders, shared) for block, start, end in blocks)
     return in_order(text, _apart(chain.from_iterable(best)))
 
 
@@ -169,6 +182,7 @@ def _best(
     start: int,
     end: int,
     scorer: Scorer,
+    markup: str,
     menders: Mapping[str, Mender],
     shared: dict[object, object],
 ) -> Iterator[Edit]:
@@ -183,7 +197,7 @@ def _best(
     if len(variants) == 1:
         return
     edits = [_apart(chain(*variant)) for variant in variants]
-    reports = scorer.score_many(piece(text, start, end, made) for made in edits)
+    reports = scorer.score_many((piece(text, start, end, made) for made in edits), repeat(markup))
     ranks: list[list[tuple[float, int, Candidate]]] = [[] for _ in garbled]
     for variant, made, report in zip(variants, edits, reports, strict=True):
         found, scores = set(made), _Scores(report, made, start)
@@ -244,11 +258,13 @@ def _candidates(
 
 
 def _is_allowed(site: Site, edit: Edit) -> bool:
-    """Whether an edit changes anything, reaches into no code, and meets an entity only to write it as a character."""
+    """Whether an edit changes anything and reaches into nothing but prose, or an entity to write it as a character."""
     untouched = site.once_a_text(Untouched)
+    if edit.before == edit.after or untouched.beside.hold(edit.start, edit.end):
+        return False
     is_entity = edit.signal == "artifacts.leftover_markup"
     is_free = is_entity or not untouched.entities.hold(edit.start - 1, edit.end + 1)
-    return edit.before != edit.after and is_free and not untouched.code.hold(edit.start, edit.end)
+    return is_free and not untouched.code.hold(edit.start, edit.end)
 
 
 def _apart(edits: Iterable[Edit]) -> tuple[Edit, ...]:

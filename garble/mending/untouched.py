@@ -10,6 +10,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from garble import layout
+from garble.layout import PROSE
+from garble.text import segment
+
 Span = tuple[int, int]
 
 # Decoders write "<unk>".
@@ -51,9 +55,14 @@ _COLUMNS = re.compile(r"(?<![.!?…\"”’)]) {2,}|\t")
 
 
 class Untouched:
-    """The stretches of a text in which no edit is made."""
+    """The stretches of a text in which no edit is made.
 
-    def __init__(self, text: str) -> None:
+    beside: what is no prose, by the layout of the text: other kinds of blocks, markup, and marks before lines. code:
+    what looks like code or markup within the prose. entities: those of HTML. is_markup: whether it has signs of markup.
+    """
+
+    def __init__(self, text: str, markup: str = "text") -> None:
+        self.beside = _Spans(_beside_prose(text, markup))
         self.code = _Spans(_stretches(text))
         self.entities = _Spans(match.span() for match in _ENTITY.finditer(text))
         self.is_markup = _MARKUP.search(text) is not None
@@ -70,6 +79,20 @@ class _Spans:
         """Whether a change of [start, end) reaches into one; what is put in at its edge does not."""
         place = bisect_left(self._ends, start + 1)
         return place < len(self._spans) and self._spans[place][0] < max(start, end)
+
+
+def _beside_prose(text: str, markup: str) -> Iterator[Span]:
+    """All that is in no run of a paragraph's own characters, white space at its ends left out; and headings."""
+    document = segment(text, markup)
+    yield from (tuple(span) for span in document.sentences[document.kind != PROSE].tolist())
+    place = 0
+    lines = [line for block in layout.blocks(text, markup) if block.kind == PROSE for line in block.lines]
+    own = [(start, end) for line in lines for start, end, said in line if said is None]
+    for start, end in [*own, (len(text), len(text))]:
+        first, last = layout.strip(text, place, start)
+        if first < last:
+            yield first, last
+        place = end
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
