@@ -17,9 +17,9 @@ from garble.data import Record, read_records
 from garble.lm import LanguageModel
 from garble.model import Scorecard
 from garble.scorer import Scorer, folder_of
-from garble.signals import FEATURES, PLACES
+from garble.signals import PLACES
 from garble.text import Document, segment, whole
-from garble.train import COSTS, Log, features_of, fit_scorecard, thresholds_of, written_whole
+from garble.train import COSTS, FITTED, Log, features_of, fit_scorecard, thresholds_of, written_whole
 
 # With fewer sentences neither a curve of a feature nor a figure about it means anything.
 _FEWEST_SENTENCES = 50
@@ -57,8 +57,9 @@ def train_own(data: Path, out: Path, seed: int, log: Log) -> None:
 
 
 def own_card(x: Floats, y: Mask) -> Scorecard:
-    """A scorecard, without name and thresholds, of all features. x: (sentences, features); y: which are garbled."""
-    return fit_scorecard(x, y, FEATURES, np.median(x[~y], axis=0))[0]
+    """A scorecard, without name and thresholds, of `train.FITTED`. x: (sentences, features); y: which are garbled."""
+    some = x[:, : len(FITTED)]
+    return fit_scorecard(some, y, FITTED, np.median(some[~y], axis=0))[0]
 
 
 def own_rows(data: Path, lm: LanguageModel) -> tuple[Floats, Mask, Ints]:
@@ -137,7 +138,7 @@ def out_of_fold(x: Floats, y: Mask, docs: Ints, seed: int) -> Floats:
 
     scores = np.zeros(len(y))
     for seen, unseen in StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed).split(x, y, docs):
-        scores[unseen] = own_card(x[seen], y[seen]).predict(x[unseen])
+        scores[unseen] = own_card(x[seen], y[seen]).predict(x[unseen][:, : len(FITTED)])
     return scores
 
 

@@ -56,6 +56,8 @@ class Decision:
 
     def kept(self, text: str) -> str:
         """The document's `text` without what goes. Nothing but cuts and the white space around them is left out."""
+        if not self.keep:
+            return ""
         if not self.cuts:
             return text
         edges = [0, *(edge for cut in self.cuts for edge in (cut.start, cut.end)), len(text)]

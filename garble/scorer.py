@@ -65,6 +65,8 @@ _LOOPED, _LOOPED_SCORE = (0.1, 0.2), (0.0, 0.999)
 # What a network takes back of a scorecard's log-odds at most, and how much faster those fall below the threshold where
 # the network has read a sentence.
 _VETO, _STEEPER = 1.0, 3.0
+# By this factor log-odds of sentences that are read are flatter below the threshold, where their scores are shown.
+_FLATTER = 0.55
 # A document's own log-odds raise those of its sentences by no more than this.
 _MOST_RAISED = 4.0
 # Which sentences a network reads.
@@ -174,9 +176,9 @@ class Scorer:
             said = prose + others
             if len(said) < len(document.sentences) or others:
                 said = sorted([*said, *self._unread(document)], key=lambda sentence: sentence.start)
-            looped = looped_share(document.loops or (), len(document.text))
             raised = [starts.get(sentence.start, np.nan) for sentence in said]
-            score = document_score(said, self.card, raised, looped)
+            score = document_score(said, self.card, raised, _looped_prose(document))
+            looped = looped_share(document.loops or (), len(document.text))
             yield self._report(document.text, code, tuple(said), score, looped)
 
     def _said(self, documents: list[Document]) -> tuple[list[str], list[list[ScoredSentence]], list[dict[int, float]]]:
@@ -291,7 +293,8 @@ def document_score(
 ) -> float:
     """The largest of what its loops, its worst sentences, and all its sentences together come to.
 
-    Loops: a document of which a fifth stands in loops beyond their first turn is garbled at every threshold.
+    Loops: a document of whose prose a fifth stands in loops beyond their first turn is garbled at every threshold.
+    looped: that share.
 
     The worst: the score that a tenth of the document's prose reaches, counted in characters, and two of its sentences
     where there are more than three. So a single loop in a long article makes a garbled passage only. Together: see
@@ -307,11 +310,11 @@ def document_score(
         return by_loops
     sizes = np.array([s.end - s.start for s in sentences])[is_prose]
     scores, added = np.array([s.score for s in sentences])[is_prose], np.array(raised)[is_prose]
-    alone = np.flatnonzero(added > 0)
-    scores[alone] = sigmoid(logit(np.clip(scores[alone], 1e-6, 1 - 1e-6)) - added[alone])
     pooled, pooling = scores, card.pooling
     if card.network is not None and (read := ~np.isnan(added)).any():
-        pooled, pooling = scores[read], card.network.pooling
+        odds = _before_shown(scores[read], read[read], card) - added[read]
+        pooled, pooling = sigmoid(odds), card.network.pooling
+        scores[read] = sigmoid(_shown(odds, read[read], card))
     several = len(scores) >= _SEVERAL
     worse_first = np.argsort(-scores, kind="stable")
     scores, reached = scores[worse_first], np.cumsum(sizes[worse_first])
@@ -320,6 +323,16 @@ def document_score(
     if pooling is None or not several:
         return max(by_loops, worst)
     return max(by_loops, pooling.score(pooled), worst if worst >= card.thresholds.get("loose", 0.0) else 0.0)
+
+
+def _looped_prose(document: Document) -> float:
+    """The share of a document's prose, subtitles included, that stands in loops beyond their first turn."""
+    if not document.loops:
+        return 0.0
+    pieces, masks = document.slices(), document.looped(document.loops)
+    counted = [kind == CUE or counts(kind, piece) for kind, piece in zip(document.kind.tolist(), pieces, strict=True)]
+    some = [mask for mask, counts_here in zip(masks, counted, strict=True) if counts_here]
+    return float(np.concatenate(some).mean()) if some else 0.0
 
 
 def _voices(document: Document) -> tuple[Mask, Mask]:
@@ -413,14 +426,15 @@ def _in_context(batch: Batch, found: _Weighed, kinds: Ints, card: Scorecard) -> 
     counted = found.read & (kinds == PROSE)
     if pooling is None or not counted.any():
         return found.scores, raised
-    odds = logit(np.clip(found.scores, 1e-6, 1 - 1e-6))
+    odds = _before_shown(found.scores, found.read, card)
     count = row_sums(counted, batch.documents)
     mean = row_sums(np.where(counted, np.minimum(odds, 0.0), 0.0), batch.documents) / np.maximum(count, 1)
     together = pooling.slope * pooling.excess_of(mean, count) + pooling.offset
     added = np.where(count >= _SEVERAL, np.clip(together, 0, _MOST_RAISED), 0.0)[batch.document]
     some = np.flatnonzero(counted & (added > 0))
     scores = found.scores.copy()
-    scores[some], raised[some] = sigmoid(odds[some] + added[some]), added[some]
+    scores[some] = sigmoid(_shown(odds[some] + added[some], found.read[some], card))
+    raised[some] = added[some]
     return scores, raised
 
 
@@ -473,7 +487,24 @@ def _read(batch: Batch, extraction: Extraction, plain: Floats, read: Mask, mind:
     together = card.network.scale * (card.intercept + plain.sum(axis=1)) + doubt + card.network.intercept
     joint = (read & (together > alone))[:, None]
     contributions = np.where(joint, card.network.scale * plain + own, plain + kept[:, None] * own)
-    return _Weighed(extraction, contributions, sigmoid(np.where(joint[:, 0], together, alone)), read)
+    odds = _shown(np.where(joint[:, 0], together, alone), read, card)
+    return _Weighed(extraction, contributions, sigmoid(odds), read)
+
+
+def _shown(odds: Floats, read: Mask, card: Scorecard) -> Floats:
+    """Log-odds on the scale of the scorecard: below the balanced threshold those of sentences that are read are flatter.
+
+    So a typical human sentence scores alike, whether it was read or not.
+    """
+    limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
+    return np.where(read & (odds < limit), limit + _FLATTER * (odds - limit), odds)
+
+
+def _before_shown(scores: Floats, read: Mask, card: Scorecard) -> Floats:
+    """The log-odds that `_shown` was given, from scores."""
+    odds = logit(np.clip(scores, 1e-6, 1 - 1e-6))
+    limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
+    return np.where(read & (odds < limit), limit + (odds - limit) / _FLATTER, odds)
 
 
 def _sampled(batch: Batch, speaks: Mask, suspect: Mask) -> Ints:
@@ -511,7 +542,7 @@ def _surely_clean(batch: Batch, found: _Weighed, speaks: Mask, mind: _Mind) -> M
     count, whole = row_sums(found.read, batch.documents), row_sums(speaks, batch.documents)
     if pooling is None:
         return np.zeros(len(count), bool)
-    odds = logit(np.clip(found.scores, 1e-6, 1 - 1e-6))
+    odds = _before_shown(found.scores, found.read, mind.card)
     mean = row_sums(np.where(found.read, odds, 0.0), batch.documents) / np.maximum(count, 1)
     error = pooling.deviation * np.sqrt(np.maximum(1 - count / np.maximum(whole, 1), 0) / np.maximum(count, 1))
     return np.asarray((count > 0) & (mean + _SURE * error < pooling.mean_at(mind.threshold, whole)))

@@ -116,6 +116,8 @@ _MUCH_CORRECTED = 0.3
 
 # Where a network reads, it takes so much time that less text has to do; of the panels, too, a part.
 _CHARACTERS_READ, _CHARACTERS_OF_PANEL = 120_000, 200_000
+# The features that a scorecard is fitted on: all but the last, which has weights by rule.
+FITTED = tuple(name for name in FEATURES if name != "repetition.looped")
 # Shares of a sentence in loops beyond their first turn, and what they add to the log-odds.
 _LOOPED_SHARES, _LOOPED_ODDS = (0.0, 0.1, 0.25, 0.4, 0.5, 0.75, 1.0), (0.0, 1.5, 4.0, 9.0, 14.0, 14.0, 14.0)
 # Share of the sentences of each kind of human text that a network may flag beyond the scorecard.
@@ -409,12 +411,11 @@ def train_en(data: Path, out: Path, seed: int, log: Log) -> None:
         log(f"{len(lm.class_of)} words, {sum(len(table.prints) for table in lm.words.longer)} places for n-grams")
         documents, garbled = labelled_documents(data, Random(seed))
         features, prose = features_of(documents, lm)
-        names = tuple(name for name in FEATURES if name != "repetition.looped")
-        some = [PLACES[name] for name in names]
-        x, y = features[prose][:, some], garbled[prose]
-        log(f"fitting {x.shape[1]} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
-        worse, better = (side[:, some] for side in contrasts(data, lm))
-        card, _ = fit_scorecard(x, y, names, np.median(x[~y], axis=0), (worse, better))
+        count = len(FITTED)
+        x, y = features[prose][:, :count], garbled[prose]
+        log(f"fitting {count} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
+        worse, better = (side[:, :count] for side in contrasts(data, lm))
+        card, _ = fit_scorecard(x, y, FITTED, np.median(x[~y], axis=0), (worse, better))
         finish(with_loops(replace(card, name="en-2")), part, data, seed, log)
 
 

@@ -415,7 +415,7 @@ def test_a_signal_that_is_left_out_says_nothing_and_is_told_of() -> None:
     found = {finding["signal"] for sentence in report["sentences"] for finding in sentence["findings"]}
     assert not any(name.startswith("repetition.") for name in found)
     assert report["score"] < json.loads(garble("score", "-", "--format", "jsonl", stdin=looped).stdout)["score"]
-    assert report["signature"].endswith("|w:repetition")
+    assert report["signature"].endswith("|w:repetition|r:all")
     assert report["notes"][0].startswith("without repetition: every score lacks")
 
 

@@ -505,14 +505,20 @@ def test_shipped_model_scores_alone_as_in_company(texts: list[str], data: st.Dat
     assert scorer.score_sentences(texts)[one] == pytest.approx(alone, abs=1e-6)
 
 
+WORDS = {
+    "fluency.unlikely_word": "unlikely word here: “{}”",
+    "fluency.mistranslated": "reads like a wrong translation: “{}”",
+}
+
+
 def test_shipped_model_names_a_word_that_does_not_fit(shipped: Scorer) -> None:
     text = "The plan was devoured by legal problems and beaten rebound by the choir of the minister in his last knee."
     report = Scorer("en", threshold=0.0).score(text)
-    found = [finding for finding in report.sentences[0].findings if finding.signal == "fluency.unlikely_word"]
+    found = [finding for finding in report.sentences[0].findings if finding.signal in WORDS]
     assert found
     for finding in found:
         span = text[finding.start : finding.end]
-        assert finding.reason == f"unlikely word here: “{span}”"
+        assert finding.reason == WORDS[finding.signal].format(span)
         assert 1 <= len(span.split()) <= 5
     assert any(word in text[f.start : f.end] for f in found for word in ("devoured", "rebound", "choir", "knee"))
 

@@ -17,6 +17,7 @@ from test_lm import model as tiny_model  # noqa: F401
 from garble import lm, model
 from garble.errors import GarbleError, ModelError
 from garble.scorer import Scorer
+from garble.signals import FEATURES_READ
 
 TEXTS = ["I want to to to to go home.", "The cat sat on the mat."]
 MUTATIONS = 1_000
@@ -28,6 +29,9 @@ def small(tiny_model: lm.LanguageModel, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("small")
     record = json.loads((MODEL / "scorecard.json").read_bytes())
     record.pop("files", None)
+    # Its features come from a network that is not there.
+    record.pop("network")
+    record["features"] = [feature for feature in record["features"] if feature["name"] not in FEATURES_READ]
     (folder / "scorecard.json").write_text(json.dumps(record))
     tiny_model.save(folder / "lm.npz")
     return folder
@@ -215,15 +219,15 @@ def test_a_compressed_file_is_refused_before_it_grows(small: Path, tmp_path: Pat
 
 def test_a_model_that_is_written_anew_is_read_anew(small: Path, tmp_path: Path) -> None:
     shutil.copytree(small, folder := tmp_path / "anew")
-    before = Scorer(folder)
+    before = Scorer(folder, reader="off")
     record = json.loads((folder / "scorecard.json").read_bytes())
     record["intercept"] += 1
     (folder / "scorecard.json").write_text(json.dumps(record))
-    after = Scorer(folder)
+    after = Scorer(folder, reader="off")
     assert after.card.intercept == before.card.intercept + 1
     assert after.signature != before.signature
     (folder / "scorecard.json").write_bytes((small / "scorecard.json").read_bytes())
-    assert Scorer(folder).signature == before.signature
+    assert Scorer(folder, reader="off").signature == before.signature
     assert Scorer("en").lm is Scorer("en").lm
 
 

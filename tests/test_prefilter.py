@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from garble import prefilter
 from garble.prefilter import BINS, OVERALL, UNITS, Prefilter, Statistics, Unit, annotation, decision
 from garble.report import Report
-from garble.signals import SIGNALS
+from garble.signals import EVERY
 
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."
 LOOPED = "I want to to to to to to to go home."
@@ -56,7 +56,7 @@ def test_neighbours_are_one_passage_and_two_sentences() -> None:
 
 
 def test_reasons_are_signals_or_overall(reports: list[Report]) -> None:
-    names = {signal.name for signal in SIGNALS} | {OVERALL}
+    names = {signal.name for signal in EVERY} | {OVERALL}
     for report in reports:
         for unit in UNITS:
             found = decision(report, unit)

@@ -19,7 +19,7 @@ from garble.own import out_of_fold, own_document, own_rows, train_own
 from garble.scorer import Scorer
 from garble.signals import FEATURES
 from garble.text import segment
-from garble.train import COSTS
+from garble.train import COSTS, FITTED
 
 ROOT = Path(__file__).parent.parent
 LOOP = "I want to to to to to to go home."
@@ -88,7 +88,7 @@ def test_the_model_has_all_features_all_thresholds_and_the_shipped_language_mode
 ) -> None:
     folder, _ = trained
     card = model.load(folder / "scorecard.json")
-    assert card.features == FEATURES
+    assert card.features == FITTED
     assert list(card.thresholds) == list(COSTS)
     assert card.thresholds["strict"] >= card.thresholds["balanced"] >= card.thresholds["loose"] > 0
     assert (folder / "lm.npz").read_bytes() == (ROOT / "models" / "en" / "lm.npz").read_bytes()

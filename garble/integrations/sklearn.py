@@ -27,7 +27,7 @@ from garble.model import Scorecard, sigmoid
 from garble.scorer import Scorer
 from garble.signals import FEATURES, PLACES
 from garble.text import whole
-from garble.train import features_of, fit_scorecard
+from garble.train import FITTED, features_of, fit_scorecard
 
 
 class GarbleFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -98,8 +98,8 @@ class GarbleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise ValueError(f"there is one class only, {self.classes_.tolist()}, and it takes two to learn")
         garbled = labels == self._garbled()
-        x = _features(sentences, self.model)
-        self.card_, _ = fit_scorecard(x, garbled, FEATURES, np.median(x[~garbled], axis=0))
+        x = _features(sentences, self.model)[:, : len(FITTED)]
+        self.card_, _ = fit_scorecard(x, garbled, FITTED, np.median(x[~garbled], axis=0))
         return self
 
     def decision_function(self, texts: Iterable[str]) -> Floats:

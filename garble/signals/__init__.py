@@ -13,7 +13,6 @@ from garble.signals import artifacts, characters, coherence, fluency, repetition
 from garble.signals.base import Columns, Signal, Values
 
 SIGNALS: tuple[Signal, ...] = (
-    repetition.looped,
     repetition.loop,
     repetition.phrase_twice,
     repetition.doubled_word,
@@ -58,6 +57,8 @@ SIGNALS: tuple[Signal, ...] = (
     coherence.name_drift,
     coherence.company,
     coherence.off_topic,
+    # Weighed by rule, after all that are fitted.
+    repetition.looped,
 )
 # These speak only where a model brings a network that has read the text.
 READING: tuple[Signal, ...] = (fluency.unlikely_word, fluency.mistranslated, fluency.unnatural)

@@ -44,7 +44,7 @@ _SLACK = 0.5
 _STYLE = 0.25
 
 # A word this many standard deviations stranger than usual is evidence, if it comes near the strangest of its sentence.
-_PEAK, _NEAR_HIGHEST = 2.5, 0.6
+_PEAK, _NEAR_HIGHEST = 2.5, 0.8
 
 _SECTIONS = ("Why it is garble", "Known false alarms", "Reference", "Garbled", "Clean")
 _SECTION = re.compile(rf"^({'|'.join(_SECTIONS)}):\s*", re.M)
