@@ -18,11 +18,15 @@ from garble.errors import UsageError
 from garble.layout import KINDS, PROSE
 from garble.report import Report, ScoredSentence
 from garble.scorer import Scorer
+from garble.signals import READING
 
 Unit = Literal["document", "passage", "sentence"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
 # The reason where no signal stands out: a little of everything, or a document translated badly throughout.
 OVERALL = "overall"
+# From here on, in log-odds, a signal is a cause.
+_CAUSE = 1.0
+_OF_NETWORK = frozenset(signal.name for signal in READING)
 # Scores are counted in this many equal steps from 0 to 1.
 BINS = 20
 
@@ -56,8 +60,6 @@ class Decision:
 
     def kept(self, text: str) -> str:
         """The document's `text` without what goes. Nothing but cuts and the white space around them is left out."""
-        if not self.keep:
-            return ""
         if not self.cuts:
             return text
         edges = [0, *(edge for cut in self.cuts for edge in (cut.start, cut.end)), len(text)]
@@ -178,11 +180,15 @@ def annotation(report: Report) -> dict[str, Any]:
 
 
 def reason(sentences: Sequence[ScoredSentence]) -> str:
-    """The signal that adds most to the garbled ones of the sentences; "overall" where none has a finding."""
+    """The signal that adds most to the garbled ones of the sentences; "overall" where none has a finding.
+
+    What a network doubts has no cause of its own: another signal that adds enough goes first.
+    """
     told: dict[str, float] = {}
     for finding in (finding for sentence in sentences for finding in sentence.findings):
         told[finding.signal] = told.get(finding.signal, 0.0) + finding.contribution
-    return max(told, key=lambda signal: told[signal], default=OVERALL)
+    causes = {name: added for name, added in told.items() if name not in _OF_NETWORK and added >= _CAUSE}
+    return max(causes or told, key=lambda signal: told[signal], default=OVERALL)
 
 
 def _joined(parts: Sequence[str]) -> str:

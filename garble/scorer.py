@@ -492,7 +492,7 @@ def _read(batch: Batch, extraction: Extraction, plain: Floats, read: Mask, mind:
 
 
 def _shown(odds: Floats, read: Mask, card: Scorecard) -> Floats:
-    """Log-odds on the scale of the scorecard: below the balanced threshold those of sentences that are read are flatter.
+    """Log-odds on the scale of the scorecard: below the balanced threshold those of sentences that are read flatten.
 
     So a typical human sentence scores alike, whether it was read or not.
     """

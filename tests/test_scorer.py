@@ -354,7 +354,8 @@ def test_a_score_without_signals_is_the_score_less_their_part(corpus: list[str],
     x = x[:, [FEATURES.index(name) for name in scorer.card.features]]
     expected = model.sigmoid(scorer.card.intercept + scorer.card.contributions(x)[:, kept].sum(axis=1))
     assert np.allclose(some.score_sentences(corpus[:50]), expected)
-    assert copy.deepcopy(some).signature == some.signature == scorer.signature.replace("|r:", "|w:fluency.word_order,repetition|r:")
+    signature = scorer.signature.replace("|r:", "|w:fluency.word_order,repetition|r:")
+    assert copy.deepcopy(some).signature == some.signature == signature
 
 
 # Models and thresholds.

@@ -77,7 +77,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 
 
 def test_the_model_is_one_that_scores(trained: tuple[Path, list[str]]) -> None:
-    scorer = Scorer(model=trained[0], threshold="balanced")
+    # Of so few clean sentences the highest alone sets the stricter thresholds.
+    scorer = Scorer(model=trained[0], threshold="loose")
     clean, loop = scorer.score_sentences([CLEAN, LOOP])
     assert clean < scorer.threshold <= loop
     assert [sentence.garbled for sentence in scorer.score(f"{CLEAN} {LOOP}").sentences] == [False, True]
@@ -260,7 +261,7 @@ def test_the_command_trains_a_model_that_the_command_uses(write: Write, tmp_path
     done = CliRunner().invoke(main, ["train", "--data", str(write(RECORDS)), "--out", str(out)])
     assert (done.exit_code, done.stdout) == (0, "")
     assert "AUROC" in done.stderr
-    scored = CliRunner().invoke(main, ["score", "--model", str(out), "--format", "json", "-"], input=LOOP)
+    scored = CliRunner().invoke(main, ["score", "--model", str(out), "--threshold", "loose", "--format", "json", "-"], input=LOOP)
     assert scored.exit_code == 0
     (report,) = json.loads(scored.stdout)
     assert report["sentences"][0]["garbled"]
