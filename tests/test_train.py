@@ -261,7 +261,8 @@ def test_the_command_trains_a_model_that_the_command_uses(write: Write, tmp_path
     done = CliRunner().invoke(main, ["train", "--data", str(write(RECORDS)), "--out", str(out)])
     assert (done.exit_code, done.stdout) == (0, "")
     assert "AUROC" in done.stderr
-    scored = CliRunner().invoke(main, ["score", "--model", str(out), "--threshold", "loose", "--format", "json", "-"], input=LOOP)
+    arguments = ["score", "--model", str(out), "--threshold", "loose", "--format", "json", "-"]
+    scored = CliRunner().invoke(main, arguments, input=LOOP)
     assert scored.exit_code == 0
     (report,) = json.loads(scored.stdout)
     assert report["sentences"][0]["garbled"]

@@ -20,6 +20,7 @@ from operator import itemgetter
 from typing import Any
 
 from garble import layout
+from garble.errors import checked_text
 from garble.mending.base import Change, Mender, Site, in_place
 from garble.mending.edits import Edit, apply, composed, difference, piece, trimmed, undo
 from garble.mending.law import SURFACE, holds, in_order
@@ -111,7 +112,7 @@ def repair(text: str, scorer: Scorer | None = None, drop_unresolved: bool = Fals
     scorer = scorer or Scorer(reader="off")
     markup = markup or scorer.markup
     # What the text is taken for must not change with the edits, nor be another for a part of it.
-    markup = layout.guess(text) if markup == "auto" else markup
+    markup = layout.guess(checked_text(text)) if markup == "auto" else markup
     report = scorer.score(text, markup)
     edits: tuple[Edit, ...] = ()
     mended = text
