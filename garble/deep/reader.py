@@ -6,6 +6,7 @@ are read together because that is faster.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -120,8 +121,11 @@ def load(folder: Path, card: Scorecard) -> Reader:
 
 def session(graph: bytes, packed: bytes) -> Any:
     """A network ready to run, on one thread."""
+    # Nothing is written to the home folder, and nothing is sent: onnxruntime asks this before it is imported.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
     with np.load(BytesIO(packed), allow_pickle=False) as arrays:
         given = weights.unpacked({name: arrays[name] for name in arrays.files})
     options = onnxruntime.SessionOptions()
