@@ -536,7 +536,7 @@ def material(data: Path) -> Material:
     def of(records: Sequence[Record], text: Callable[[Record], str] = lambda record: record["text"]) -> Sentences:
         return alone(map(text, records), (str(record["doc"]) for record in records))
 
-    reports = list(Scorer(SHIPPED).score_many(record["text"] for record in human))
+    reports = list(Scorer(SHIPPED, reader="off").score_many(record["text"] for record in human))
     foreign = np.array([report.language != "en" for report in reports for _ in report.sentences])
     held = {str(record["doc"]) for record in by_document(human, 0.5)[1]}
     panel = Sentences(
@@ -687,7 +687,7 @@ def on_planted(system: System, on: Material, pool: ProcessPoolExecutor) -> dict[
 def flagged_spans(system: System, texts: Sequence[str], on: Material) -> list[list[tuple[int, int]]]:
     """Of each document where its flagged sentences stand; garble's at `balanced`."""
     if system.name == "garble":
-        reports = Scorer(SHIPPED).score_many(texts)
+        reports = Scorer(SHIPPED, reader="off").score_many(texts)
         return [[(s.start, s.end) for s in report.sentences if s.garbled] for report in reports]
     sentences = Sentences([segment(text) for text in texts], [""] * len(texts), on.lm)
     spans = np.concatenate([document.sentences for document in sentences.documents]).tolist()
@@ -705,7 +705,7 @@ def on_stitched(system: System, on: Material, folder: Callable[[str], Path]) -> 
         positive = np.arange(len(texts)) < len(sides[0])
         weights = resample([str(i) for i in range(len(texts))])
         if system.name == "garble":
-            reports = list(Scorer(folder(pair), 1.0).score_many(texts))
+            reports = list(Scorer(folder(pair), 1.0, reader="off").score_many(texts))
             whole_score = np.array([report.score for report in reports])
             pooled = [log_odds(np.array([s.score for s in report.sentences])).mean() for report in reports]
             found.setdefault(f"pooled {size}", []).append(auroc(np.array(pooled), positive, weights))
@@ -796,7 +796,7 @@ Marker = Callable[[Sequence[str]], list[Floats]]
 def evidence(folder: Path, texts: Sequence[str]) -> list[Floats]:
     """Of each text, by character: what the findings on it add to the log-odds of its sentence."""
     marks = []
-    for text, report in zip(texts, Scorer(folder, 0.0).score_many(texts), strict=True):
+    for text, report in zip(texts, Scorer(folder, 0.0, reader="off").score_many(texts), strict=True):
         mark = np.zeros(len(text))
         for sentence in report.sentences:
             for finding in sentence.findings:
@@ -819,7 +819,7 @@ def surprise(knows: LanguageModel, texts: Sequence[str]) -> list[Floats]:
 def shown(folder: Path, texts: Sequence[str]) -> list[Floats]:
     """Of each text, by character: 1 where a finding of a flagged sentence stands at `balanced`."""
     marks = []
-    scorer = Scorer(folder, Scorer(SHIPPED).threshold)
+    scorer = Scorer(folder, Scorer(SHIPPED, reader="off").threshold, reader="off")
     for text, report in zip(texts, scorer.score_many(texts), strict=True):
         mark = np.zeros(len(text))
         for sentence in report.sentences:
@@ -1023,7 +1023,7 @@ def run(data: Path) -> dict[str, Any]:
         log("ablation")
     return {
         "date": date.today().isoformat(),
-        "signature": Scorer(SHIPPED).signature,
+        "signature": Scorer(SHIPPED, reader="off").signature,
         "seconds": round(time.perf_counter() - begin),
         "sentences": {"human": len(on.panel.texts), "made damage": {n: len(s.texts) for n, s in on.damaged.items()}},
         "notes": notes,

@@ -65,7 +65,7 @@ def full_scoring() -> Callable[[list[str]], object]:
     """Segmentation, signals, both directions of the language model, scorecard, spans of what is flagged, reports."""
     from garble import Scorer
 
-    scorer = Scorer()
+    scorer = Scorer(reader="off")
     scorer.score(FOREIGN)
     return lambda texts: sum(report.garbled for report in scorer.score_many(texts))
 
@@ -74,7 +74,7 @@ def sentences_only() -> Callable[[list[str]], object]:
     """`score_sentences` of the same sentences; parting them is not timed."""
     from garble import Scorer
 
-    scorer = Scorer()
+    scorer = Scorer(reader="off")
     return lambda texts: scorer.score_sentences(texts)
 
 
@@ -297,7 +297,7 @@ def profile(texts: list[str]) -> dict[str, float]:
     from garble.cost import costs
 
     batch = texts[:: max(1, sum(map(len, texts)) // 250_000)]
-    return {cost.name: cost.microseconds for cost in costs(Scorer().lm, batch)}
+    return {cost.name: cost.microseconds for cost in costs(Scorer(reader="off").lm, batch)}
 
 
 def commands(texts: list[str], folder: Path) -> dict[str, dict[str, list[float]]]:
@@ -466,7 +466,7 @@ def main() -> None:
         sizes = [size for size in (1.0, 3.0, 10.0, 30.0, 100.0) if size <= given.largest]
         found = {
             "date": date.today().isoformat(),
-            "signature": Scorer().signature,
+            "signature": Scorer(reader="off").signature,
             "throughput": throughput(texts, folder, python, str(folder / "trigram.arpa")),
             "commands": commands(corpus, folder),
             "growth": growth(texts, folder, sizes),
