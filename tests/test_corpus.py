@@ -592,7 +592,7 @@ from garble.corpus import Layout, Plan, find_sources, outputs, run
 if __name__ == "__main__":
     outputs._PAUSE = 0
     out = sys.argv[1]
-    plan = Plan(find_sources(sys.argv[4:]), f"{out}/kept{sys.argv[3]}", f"{out}/rejected{sys.argv[3]}",
+    plan = Plan(find_sources(sys.argv[4:]), f"{out}/kept{sys.argv[3]}", f"{out}/rejected{sys.argv[3]}", reader="off",
                 f"{out}/errors.jsonl", layout=Layout(block=20_000))
     for step in run(plan, int(sys.argv[2]), resume=True):
         print(step.progress.read, flush=True)
@@ -637,7 +637,7 @@ def test_a_run_that_is_killed_ten_times_comes_to_the_same_bytes(workers: str, su
 
 def small(kept: str, *inputs: str, **options: Any) -> Plan:
     """A plan of many small blocks."""
-    return Plan(find_sources(inputs), kept, layout=Layout(block=5_000), **options)
+    return Plan(find_sources(inputs), kept, layout=Layout(block=5_000), reader="off", **options)
 
 
 def stop_after(plan: Plan, steps: int, resume: bool = False) -> None:

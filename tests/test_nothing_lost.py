@@ -189,7 +189,8 @@ def test_a_dictionary_larger_than_memory_is_refused() -> None:
 
 
 def plan(model: str = "en", **options: Any) -> Plan:
-    return Plan(find_sources(["in.jsonl"]), "kept.jsonl", model=model, layout=Layout(block=2_000), **options)
+    layout = Layout(block=2_000)
+    return Plan(find_sources(["in.jsonl"]), "kept.jsonl", model=model, layout=layout, reader="off", **options)
 
 
 def stop_after(steps: int, **options: Any) -> None:
@@ -512,7 +513,8 @@ import multiprocessing, os, signal
 from garble.corpus import Layout, Plan, find_sources, run
 if __name__ == "__main__":
     try:
-        for step in run(Plan(find_sources(["in.jsonl"]), "kept.jsonl", layout=Layout(block=2000)), workers=2):
+        plan = Plan(find_sources(["in.jsonl"]), "kept.jsonl", layout=Layout(block=2000), reader="off")
+        for step in run(plan, workers=2):
             if step.progress.records:
                 for child in multiprocessing.active_children():
                     os.kill(child.pid, signal.SIGKILL)
