@@ -592,8 +592,8 @@ from garble.corpus import Layout, Plan, find_sources, outputs, run
 if __name__ == "__main__":
     outputs._PAUSE = 0
     out = sys.argv[1]
-    plan = Plan(find_sources(sys.argv[4:]), f"{out}/kept{sys.argv[3]}", f"{out}/rejected{sys.argv[3]}", reader="off",
-                f"{out}/errors.jsonl", layout=Layout(block=20_000))
+    plan = Plan(find_sources(sys.argv[4:]), f"{out}/kept{sys.argv[3]}", f"{out}/rejected{sys.argv[3]}",
+                f"{out}/errors.jsonl", layout=Layout(block=20_000), reader="off")
     for step in run(plan, int(sys.argv[2]), resume=True):
         print(step.progress.read, flush=True)
 """
