@@ -157,7 +157,7 @@ def test_a_column_of_their_own_is_not_replaced_by_notes() -> None:
 
 
 def test_a_row_that_cannot_be_scored_is_a_bad_record_and_the_columns_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(self: Prefilter, texts: list[str]) -> list[Decision]:
+    def fails(self: Prefilter, texts: list[str], markups: object = None) -> list[Decision]:
         if texts:
             raise RuntimeError("boom")
         return []
