@@ -34,6 +34,8 @@ _SUFFIXES = {
     ".srt": "srt", ".vtt": "vtt",
 }  # fmt: skip
 
+# Typesetting puts these where it parts a word at a line's end; writers use the other hyphen.
+SOFT_HYPHENS = ("\u00ad", "\u2010")
 # A heading says its piece in a line; twelve words is about the longest headline news agencies allow.
 HEADING_WORDS, HEADING_WIDTH = 12, 120
 LINE_ENDS = r"\r\n\v\f\x85\u2028\u2029"
@@ -56,6 +58,8 @@ _SIGNS_OF_MARKDOWN = tuple(
 # What stands before a line and is no part of it.
 _QUOTED = re.compile(r"(?:>[ \t]?)+(?=\s|$)|(?:> )+")
 _BULLET = re.compile(r"(?:[-*+•‣▪◦·–—]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(?:\[[ xX]\]\s+)?")
+# A term before its definition, as manual pages set it.
+_TERM = re.compile(r"\S{1,24}(?: \S{1,16}){0,2} {4,}(?=\S)(?!.*\S {3})")
 _LEADER = re.compile(r"(?://[/!]?|#+|;+|--+|%+)(?=\s|$)")
 _STARRED = re.compile(r"/\*+!?|\*+/|\*(?=\s|$)")
 _TITLE = re.compile(r"#{1,6}[ \t]+")
@@ -79,6 +83,9 @@ _DATED = re.compile(
     r"|\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|TRACE)\b[\]:]?\s|\S+ - - \["
 )
 
+# The first and the last line of a manual page.
+_RUNNING_HEAD = re.compile(r"(\S{1,80}\(\d\w{0,8}\))\s.{0,120}\s\1$")
+
 # Lines of programs. Each pattern is tried at a line's first character and reads on within the line only.
 _CODE = re.compile(
     r"(?:def|class|async|function|fn|func|public|private|protected|static|const|let|var|struct|enum|impl|interface)\s"
@@ -97,7 +104,19 @@ _SIGNS = re.compile(r"[(){}\[\]=<>_\\$&|@#*/+\"]|->")
 _COMMENT = re.compile(r"#|//|/\*|\*|--|\"\"\"|'''|;")
 _FEWEST_CODE, _BRIDGED = 2, 2
 
-_ROW = re.compile(r"\|.*\|\s*$|[+|][-=+:| ]{3,}$|[-=:| ]{3,}\|[-=:| ]*$")
+# A directive of reStructuredText with its options, and the attributes of a block in kramdown.
+_DIRECTIVE = re.compile(
+    r"\.\. (?:\|[^|]{1,60}\| |_[^:]{1,80}:|\[[^\]]{1,40}\] )?(?:[\w:+-]{1,40}::)?(?:\s|$)"
+    r"|\{:[^{}]{1,300}\}$|\{% .{0,300}%\}$"
+)
+_OPTION = re.compile(r":[\w -]{1,40}:(?:\s|$)")
+# Words of a synopsis: options, what may be left out, alternatives, and names for values.
+_SYNTAX = re.compile(r"--?[\w\[]|[\[({<|]|.{0,40}[\]})>|]\.{0,3}$|[A-Z][A-Z0-9_-]+(?:=|$)|.{1,40}=|\.\.\.$")
+_SYNOPSIS, _FEWEST_OPTIONS, _LONGEST_SYNOPSIS = 0.5, 2, 40
+_ONE_STOP = re.compile(r"(?<!\.)[.!?:]$")
+_OPTIONAL = re.compile(r"\[-{<\w\[|]|(?<![\w-])--?\w")
+
+_ROW = re.compile(r"\|.*\|\s*$|[+|][-=+:| ]{3,}$|[-=:| ]{3,}\|[-=:| ]*$|.*\S ?(?:\.{4,}|(?:\. ){4,}\.?) ?(?:\w{1,6})?$")
 _RULER = re.compile(r"[-=_*~+|#:.· ]{3,}$")
 _GAP = re.compile(r"\S(?: {3,}|\t+ *)(?=\S)")
 _SEPARATED = re.compile(r"\s*[|·•»›>]\s+|\s+/\s+|\t+")
@@ -118,9 +137,12 @@ _SHORT_STANZA = 160
 _NARROW = 20
 
 
-# Literals, roles and the colons before a block of code in reStructuredText. A text with fewer of them is in none.
+# Literals, roles and the colons before a block of code in reStructuredText, code in backticks, and names for what is
+# filled in. A text with fewer of them has none.
 _LITERAL = re.compile(
     r"(?<![`\w])``(?=[^\s`])(?P<said>[^`\n]{1,200})(?<=\S)``(?![`\w])"
+    r"|(?<![`\w:])`(?=[^\s`'])(?P<code>[^`'\n]{1,100})(?<=\S)`(?![`\w])"
+    r"|\{\{(?P<name>[^{}\n]{1,80})\}\}"
     r"|(?<![:\w]):[a-zA-Z][\w.+-]{0,30}(?::[a-zA-Z][\w.+-]{0,30})?:`(?P<role>[^`\n]{1,200})`|(?<=\S)::(?=[ \t]{0,20}$)",
     re.MULTILINE,
 )
@@ -258,7 +280,7 @@ def _without_literals(text: str, found: list[Block]) -> list[Block]:
 
 def _said_by(text: str, literal: re.Match[str]) -> list[Run]:
     """The marks of a literal or a role, and what it says; of two colons at a line's end one is left."""
-    start, end = max(literal.span("said"), literal.span("role"))
+    start, end = max(literal.span(name) for name in ("said", "code", "name", "role"))
     if start < 0:
         return [(literal.end() - 1, literal.end(), "")]
     code = [run for run in stand_in(text, start, end) if run[2] is not None]
@@ -335,6 +357,9 @@ def _marked(text: str, lines: list[Line]) -> list[Line]:
     fenced = _fenced(pieces, kinds)
     if fenced or any(map(_looks_like_code, pieces)):
         _mark_code(text, lines, pieces, kinds)
+    _mark_directives(lines, pieces, kinds)
+    _mark_synopses(lines, pieces, kinds)
+    _mark_runs(pieces, kinds, lambda piece: bool(_RUNNING_HEAD.match(piece)), BOILERPLATE, 1)
     _mark_runs(pieces, kinds, lambda piece: bool(_DATED.match(piece)), RECORD, 2)
     _mark_runs(pieces, kinds, _is_row, TABLE, 2)
     _mark_runs(pieces, kinds, _is_navigation, BOILERPLATE, 1)
@@ -393,6 +418,31 @@ def _mark_code(text: str, lines: list[Line], pieces: list[str], kinds: list[int]
                 first -= 1
             kinds[first : last + 1] = [CODE] * (last + 1 - first)
         i = last + 1
+
+
+def _mark_directives(lines: list[Line], pieces: list[str], kinds: list[int]) -> None:
+    """Directives, and the options on the lines below them."""
+    inside = False
+    for i, piece in enumerate(pieces):
+        inside = kinds[i] == PROSE and bool(
+            _DIRECTIVE.match(piece) or (inside and not lines[i].apart and _OPTION.match(piece))
+        )
+        if inside:
+            kinds[i] = CODE
+
+
+def _mark_synopses(lines: list[Line], pieces: list[str], kinds: list[int]) -> None:
+    """Groups of lines that say how a command is called: half of their words are options or names for values."""
+    for first, last in _groups(lines):
+        # The first line tells most groups of prose at once.
+        if last - first > _LONGEST_SYNOPSIS or not any(_OPTIONAL.search(piece) for piece in pieces[first : first + 2]):
+            continue
+        said = " ".join(pieces[first:last])
+        words = said.split()
+        signs = sum(_SYNTAX.match(word) is not None for word in words)
+        options = len(_OPTIONAL.findall(said))
+        if signs >= _SYNOPSIS * len(words) and options >= _FEWEST_OPTIONS and not _ONE_STOP.search(said):
+            kinds[first:last] = [CODE if kind == PROSE else kind for kind in kinds[first:last]]
 
 
 def _mark_runs(pieces: list[str], kinds: list[int], shows: Callable[[str], bool], kind: int, least: int) -> None:
@@ -508,7 +558,7 @@ def _paragraphs(text: str, group: list[Line]) -> Iterator[Block]:
 
 
 def _unbulleted(text: str, line: Line) -> tuple[Line, bool]:
-    bullet = _BULLET.match(text, line.start, line.end)
+    bullet = _BULLET.match(text, line.start, line.end) or _TERM.match(text, line.start, line.end)
     if bullet is None or bullet.end() >= line.end:
         return line, False
     return line._replace(start=bullet.end()), True
@@ -537,6 +587,7 @@ def _unwrapped(text: str, group: list[Line]) -> list[list[Line]]:
         goes_on = full[i] and not (is_list and bulleted[i + 1])
         if goes_on and not is_wrapped:
             goes_on = text[line.start].islower() or text[group[i].end - 1] not in '.!?…:"”'
+        goes_on = goes_on or text[group[i].end - 1] in SOFT_HYPHENS
         if goes_on:
             joined[-1].append(line)
         else:

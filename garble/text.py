@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from garble import layout
 from garble.alphabet import DIGIT, FOLD, KIND, LETTER, MARK, PUNCTUATION, SPACE, WORD, Codes
-from garble.layout import CUE, HEADING, LIST, PROSE, UNREAD, Block, Span, is_sentence, stops, strip
+from garble.layout import CUE, HEADING, LIST, PROSE, SOFT_HYPHENS, UNREAD, Block, Run, Span, is_sentence, stops, strip
 from garble.periodic import Loop
 
 Ints = NDArray[np.int64]
@@ -174,7 +174,9 @@ def _reading(text: str, block: Block) -> Reading | None:
     starts: list[Numbers] = []
     ends: list[Numbers] = []
     for line in block.lines:
-        if said:
+        if said and _parts_word(said[-1], line[0], text):
+            said[-1], starts[-1], ends[-1] = said[-1][:-1], starts[-1][:-1], ends[-1][:-1]
+        elif said:
             # The line end, and what stands before the next line, is one space.
             said.append(" ")
             starts.append(ends[-1][-1:])
@@ -185,6 +187,11 @@ def _reading(text: str, block: Block) -> Reading | None:
             starts.append(places if meant is None else np.full(len(meant), start, np.int32))
             ends.append(places + 1 if meant is None else np.full(len(meant), end, np.int32))
     return Reading("".join(said), np.concatenate(starts), np.concatenate(ends))
+
+
+def _parts_word(before: str, after: Run, text: str) -> bool:
+    """Whether a hyphen at a line's end, of the kind that only typesetting puts there, parts a word."""
+    return before[-1:] in SOFT_HYPHENS and before[-2:-1].isalpha() and text[after[0] : after[0] + 1].isalpha()
 
 
 def _sentences(line: str, kind: int) -> list[Span]:

@@ -179,3 +179,48 @@ def test_blocks_of_any_text_are_in_order_and_inside_it(markup: str, text: str) -
     assert all(0 <= edge <= len(text) for edge in edges)
     document = segment(text, markup)
     assert len(document.slices()) == len(document.kind)
+
+
+def kinds_of(text: str) -> list[str]:
+    return [KINDS[block.kind] for block in blocks(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        (".. image:: logo.svg\n   :alt: The boat club\n\nThe club was founded in 1922.", ["code", "code", "prose"]),
+        (".. autoclass:: boats.Sail\n   :members:\n\nA sail has four sides.", ["code", "code", "prose"]),
+        ('{:quote cite="https://example.org/tides"}\nThe tide turns twice a day.', ["code", "prose"]),
+        ("Contents .......... 3\n6.1.1  Tides and Winds ............ 39\nIndex . . . . . . . 71", ["table"] * 3),
+        ("moor [--anchor=WEIGHT] [--line LENGTH]\n     (--port | --starboard) [BOAT ...]", ["code"] * 2),
+        ("MOOR(1)        Harbour Manual        MOOR(1)\n\nmoor ties a boat to the quay.", ["boilerplate", "prose"]),
+        ("add     Add a new mooring line to the boat.", ["list"]),
+        # What looks a little like these and is prose.
+        ("He waited ... and then he waited a little longer.", ["prose"]),
+        ("Call moor with --anchor to drop the anchor, or with --line to tie the boat.", ["prose"]),
+        ("The  quay  was    rebuilt  in  stone  in   the  year  after the flood.", ["prose"]),
+    ],
+)
+def test_marks_of_manuals_are_no_prose(text: str, kinds: list[str]) -> None:
+    assert kinds_of(text) == kinds
+
+
+def test_a_definition_is_read_without_its_term() -> None:
+    assert segment("add     Add a new mooring line to the boat.").slices() == ["Add a new mooring line to the boat."]
+
+
+@pytest.mark.parametrize("hyphen", ["\u2010", "\u00ad"])
+def test_a_word_that_typesetting_parts_at_a_line_end_is_one_word(hyphen: str) -> None:
+    document = segment(f"The harbour office has or{hyphen}\n       dered a new crane for the quay.")
+    assert document.slices() == ["The harbour office has ordered a new crane for the quay."]
+    assert document.place(0, 23, 30) == (23, 39)
+
+
+def test_a_hyphen_that_writers_use_stays_at_a_line_end() -> None:
+    text = "The harbour office is well-\nknown on the old quay."
+    assert segment(text).slices() == ["The harbour office is well- known on the old quay."]
+
+
+def test_code_in_backticks_and_names_to_fill_in_are_no_words() -> None:
+    text = "Set `max_speed` and `min_speed` in {{config}} and then call `set_sail()` again."
+    assert segment(text, "text").slices() == ["Set it and it in config and then call it again."]
