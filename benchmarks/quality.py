@@ -27,16 +27,18 @@ import numpy as np
 from numpy.typing import NDArray
 from peers import PEERS, Peer
 
-from garble import lm, model, train
-from garble.batch import Batch, Floats, Ints, Mask, packets, row_means
-from garble.data import Record, by_document, read_records
-from garble.layout import PROSE, UNREAD, VERSE
-from garble.lm import LanguageModel
-from garble.model import Scorecard, logit, sigmoid
+from garble.columns import lm
+from garble.columns.batch import Batch, Floats, Ints, Mask, packets, row_means
+from garble.columns.lm import LanguageModel
+from garble.models import scorecard as model
+from garble.models.scorecard import Scorecard, logit, sigmoid
 from garble.report import Report
 from garble.scorer import Scorer
 from garble.signals import EVERY, FEATURES, SIGNALS
-from garble.text import Document, segment, whole
+from garble.text.layout import PROSE, UNREAD, VERSE
+from garble.text.segmentation import Document, segment, whole
+from garble.training import train
+from garble.training.data import Record, by_document, read_records
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "quality.json"

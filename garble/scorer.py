@@ -16,14 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import garble
-from garble import language, lm, model
-from garble.alphabet import hash_runs
-from garble.batch import Batch, Floats, Ints, Mask, Opinion, offsets, packets, row_sums
+from garble.columns import lm
+from garble.columns.batch import Batch, Floats, Ints, Mask, Opinion, offsets, packets, row_sums
+from garble.columns.lm import LanguageModel, blocks
 from garble.errors import InputError, ModelError, UsageError, checked_text, checked_texts
-from garble.layout import CUE, HEADING, KINDS, LIST, MARKUPS, PROSE, SPOKEN, UNREAD, VERSE, counts
-from garble.lm import LanguageModel, blocks
-from garble.model import Scorecard, logit, sigmoid
-from garble.periodic import looped_share, loops_of
+from garble.models import scorecard as model
+from garble.models.scorecard import Scorecard, logit, sigmoid
 from garble.report import Finding, Passage, Report, ScoredSentence
 from garble.signals import (
     EVERY,
@@ -39,10 +37,14 @@ from garble.signals import (
     judge,
 )
 from garble.signals.base import Signal, Values
-from garble.text import Document, segment
+from garble.text import detection as language
+from garble.text.alphabet import hash_runs
+from garble.text.layout import CUE, HEADING, KINDS, LIST, MARKUPS, PROSE, SPOKEN, UNREAD, VERSE, counts
+from garble.text.periodic import looped_share, loops_of
+from garble.text.segmentation import Document, segment
 
 if TYPE_CHECKING:
-    from garble.deep.reader import Reader
+    from garble.network.reader import Reader
 
 # Characters scored together: enough for array arithmetic to pay, few enough to stay in the processor's cache.
 _PACKET = 250_000
@@ -694,7 +696,7 @@ def _load(folder: Path, state: tuple[object, ...]) -> _Loaded:
 @lru_cache(maxsize=4)
 def _network(folder: Path, state: tuple[object, ...]) -> Reader:
     """The network of a model. Only who reads with it waits for it."""
-    from garble.deep import reader
+    from garble.network import reader
 
     return reader.load(folder, model.load(folder / "scorecard.json"))
 

@@ -9,7 +9,7 @@ from conftest import ANY_TEXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from garble.prefilter import decision, passages
+from garble.filtering.decisions import decision, passages
 from garble.report import Report
 from garble.scorer import Scorer
 

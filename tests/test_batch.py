@@ -10,7 +10,7 @@ from conftest import ANY_TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garble.batch import (
+from garble.columns.batch import (
     Batch,
     Floats,
     Ints,
@@ -25,7 +25,7 @@ from garble.batch import (
     streaks,
     worst_stretch,
 )
-from garble.text import segment, whole
+from garble.text.segmentation import segment, whole
 
 # Eighths add up without rounding, so that sums can be compared exactly.
 EIGHTHS = st.integers(-40, 40).map(lambda n: n / 8)

@@ -22,12 +22,12 @@ from hypothesis import strategies as st
 
 import garble as library
 from garble import scorer as scoring
-from garble import train as training
 from garble.cli import main
+from garble.cli.readability import readability
+from garble.cli.terminal import segments, visible
 from garble.report import Finding, Passage, Report, ScoredSentence
 from garble.signals import EVERY, SIGNALS
-from garble.stats import readability
-from garble.terminal import segments, visible
+from garble.training import train as training
 
 LOOPED = "I want to to to to to to to go home to to to to to."
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."

@@ -27,9 +27,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from garble.data import by_document
-from garble.deep import contrasts, lessons, network, pieces, shipping, training, weights
-from garble.deep.reader import session
+from garble.network import pieces, weights
+from garble.network.reader import session
+from garble.training.data import by_document
+from garble.training.network import contrasts, lessons, shipping
+from garble.training.network import encoder as network
+from garble.training.network import train as training
 
 WIDTH, LAYERS, HEADS, INNER = 64, 2, 4, 128
 CLEAN = "The minister said the plan was good."

@@ -9,8 +9,8 @@ from conftest import ANY_TEXT, documents
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garble import prefilter
-from garble.prefilter import BINS, OVERALL, UNITS, Prefilter, Statistics, Unit, annotation, decision
+from garble.filtering import decisions as prefilter
+from garble.filtering.decisions import BINS, OVERALL, UNITS, Prefilter, Statistics, Unit, annotation, decision
 from garble.report import Report
 from garble.signals import EVERY
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from garble.prefilter import annotation
+from garble.filtering import annotation
 from garble.scorer import Scorer
 
 # One row a document, in the order of the texts. A row is null where its text is.

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from garble.prefilter import Decision, Prefilter, Unit, annotation
+from garble.filtering import Decision, Prefilter, Unit, annotation
 from garble.scorer import Scorer
 
 # One batch: a list of values for each column.
@@ -66,7 +66,7 @@ class _OnTexts:
 class Annotate(_OnTexts):
     """For `map`: adds the columns garble_score, garble_garbled, garble_reason and garble_passages.
 
-    They are the fields of `garble.prefilter.annotation`, the passages as JSON: datasets takes a column's type from the
+    They are the fields of `garble.filtering.annotation`, the passages as JSON: datasets takes a column's type from the
     first batch, and lists that happen to be empty there have none. All are null where the text is.
     """
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from garble.filtering import Prefilter, Unit
 from garble.integrations.arrow import SCHEMA, score_batch, texts_of
-from garble.prefilter import Prefilter, Unit
 from garble.scorer import Scorer
 
 
@@ -48,7 +48,7 @@ class GarbleScorer:
 class GarbleFilter:
     """Drops garbled documents or, by unit, cuts the garbled passages or sentences out of them.
 
-    column: as in `GarbleScorer`. threshold, unit, model: as in `garble.prefilter.Prefilter`. A row without a text
+    column: as in `GarbleScorer`. threshold, unit, model: as in `garble.filtering.Prefilter`. A row without a text
     stays, and so do all other columns.
     Raises ValueError, in one line, as `GarbleScorer` does, and for a unit that does not exist.
     """

@@ -23,8 +23,8 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StringType
 
+from garble.filtering import Prefilter, Unit
 from garble.integrations.arrow import SCHEMA, rows_of
-from garble.prefilter import Prefilter, Unit
 from garble.scorer import Scorer
 
 _DECISION = "__garble_decision"
@@ -68,7 +68,7 @@ def keep(
 ) -> DataFrame:
     """The rows that stay, and of their texts what stays; all other columns as they were.
 
-    column: as in `annotate`. threshold, unit, model: as in `garble.prefilter.Prefilter`. A row without a text stays.
+    column: as in `annotate`. threshold, unit, model: as in `garble.filtering.Prefilter`. A row without a text stays.
     Raises ValueError, in one line, as `annotate` does, and for a unit that does not exist.
     """
     prefilter = Prefilter(threshold, unit, model)

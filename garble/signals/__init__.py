@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from garble.batch import Batch, Floats, Opinion
+from garble.columns.batch import Batch, Floats, Opinion
 from garble.errors import UsageError
 from garble.signals import artifacts, characters, coherence, fluency, repetition
 from garble.signals.base import Columns, Signal, Values

@@ -6,12 +6,12 @@ import re
 
 import numpy as np
 
-from garble import lexicon
-from garble.alphabet import CASE, DIGIT, IDEOGRAPH, KIND, LETTER, LOWER, SPACE, UPPER
-from garble.batch import Batch, Ints, Mask, offsets, runs, spans_of
-from garble.language import detect
-from garble.lm import FIRST_WORD
+from garble.columns.batch import Batch, Ints, Mask, offsets, runs, spans_of
+from garble.columns.lm import FIRST_WORD
+from garble.languages import lexicon
 from garble.signals.base import Columns, Survey, marks
+from garble.text.alphabet import CASE, DIGIT, IDEOGRAPH, KIND, LETTER, LOWER, SPACE, UPPER
+from garble.text.detection import detect
 
 
 def _tokens_matched(batch: Batch, pattern: re.Pattern[str], places: Ints) -> Mask:

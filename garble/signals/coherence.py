@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from garble import lexicon
-from garble.alphabet import Hashes, chain
-from garble.batch import Batch, Floats, Ints, Mask, row_sums
-from garble.lm import FIRST_WORD
+from garble.columns.batch import Batch, Floats, Ints, Mask, row_sums
+from garble.columns.lm import FIRST_WORD
+from garble.languages import lexicon
 from garble.signals.base import Columns, Survey, marks, measures, weighs
+from garble.text.alphabet import Hashes, chain
 
 
 def _pairs(batch: Batch, name: str) -> Mask:

@@ -7,10 +7,23 @@ import zlib
 
 import numpy as np
 
-from garble import lexicon
-from garble.alphabet import DIGIT, KIND, LETTER, Hashes, hash_runs
-from garble.batch import BORDER, Batch, Floats, Ints, Mask, cover, offsets, recurs, row_sums, runs, spread, streaks
+from garble.columns.batch import (
+    BORDER,
+    Batch,
+    Floats,
+    Ints,
+    Mask,
+    cover,
+    offsets,
+    recurs,
+    row_sums,
+    runs,
+    spread,
+    streaks,
+)
+from garble.languages import lexicon
 from garble.signals.base import Columns, Survey, marks, measures
+from garble.text.alphabet import DIGIT, KIND, LETTER, Hashes, hash_runs
 
 
 def _periodic(batch: Batch, n: int) -> tuple[Ints, Ints, Ints]:

@@ -1,0 +1,1 @@
+"""Ways of keeping records in a file."""
