@@ -28,8 +28,10 @@ from numpy.typing import NDArray
 from peers import PEERS, Peer
 
 from garble.columns import lm
-from garble.columns.batch import Batch, Floats, Ints, Mask, packets, row_means
+from garble.columns.arrays import Floats, Ints, Mask, row_means
+from garble.columns.batch import Batch
 from garble.columns.lm import LanguageModel
+from garble.columns.packets import packets
 from garble.models import scorecard as model
 from garble.models.scorecard import Scorecard, logit, sigmoid
 from garble.report import Report

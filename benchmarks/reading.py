@@ -24,7 +24,8 @@ import damage
 import numpy as np
 from quality import auroc, clean_sentences, damaged, joined, limit, pearson, rate, resample, summary
 
-from garble.columns.batch import Batch, Floats, row_means
+from garble.columns.arrays import Floats, row_means
+from garble.columns.batch import Batch
 from garble.network.reader import Reader, session
 from garble.scorer import Scorer
 from garble.text.segmentation import whole

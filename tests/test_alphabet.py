@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from garble.columns.batch import Batch
-from garble.languages.lexicon import hash_words
+from garble.columns.lists import hash_words
 from garble.text.alphabet import encode, hash_runs, mix
 from garble.text.segmentation import whole
 

@@ -10,13 +10,11 @@ from conftest import ANY_TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garble.columns.batch import (
-    Batch,
+from garble.columns.arrays import (
     Floats,
     Ints,
     cover,
     offsets,
-    packets,
     recurs,
     row_means,
     row_sums,
@@ -25,6 +23,8 @@ from garble.columns.batch import (
     streaks,
     worst_stretch,
 )
+from garble.columns.batch import Batch
+from garble.columns.packets import packets
 from garble.text.segmentation import segment, whole
 
 # Eighths add up without rounding, so that sums can be compared exactly.

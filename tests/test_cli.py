@@ -25,7 +25,8 @@ from garble import scorer as scoring
 from garble.cli import main
 from garble.cli.readability import readability
 from garble.cli.terminal import segments, visible
-from garble.report import Finding, Passage, Report, ScoredSentence
+from garble.report import Report
+from garble.report.findings import Finding, Passage, ScoredSentence
 from garble.signals import EVERY, SIGNALS
 from garble.training import train as training
 

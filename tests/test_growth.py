@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from garble.columns.batch import Batch
 from garble.filtering import decisions as prefilter
 from garble.filtering.decisions import annotation, passages
-from garble.report import Finding, Passage, Report, ScoredSentence
+from garble.report import Report
+from garble.report.findings import Finding, Passage, ScoredSentence
 from garble.scorer import Scorer
 from garble.signals import characters, coherence
 

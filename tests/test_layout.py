@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from garble.report import Report
 from garble.scorer import Scorer
-from garble.text.layout import KINDS, MARKUPS, blocks, guess, markup_of
+from garble.text.layout import KINDS
+from garble.text.markups import MARKUPS, blocks, guess, markup_of
 from garble.text.segmentation import segment
 
 # Loops as a translation system makes them, between sound sentences.

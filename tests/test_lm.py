@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from garble.columns import lm
-from garble.columns.batch import offsets
+from garble.columns.arrays import offsets
 from garble.text.alphabet import encode, mix
 from garble.training import estimation
 

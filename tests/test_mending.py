@@ -23,7 +23,7 @@ from garble.cli import main
 from garble.repairs import MENDERS, SURFACE, Edit, apply, law, repair, undo
 from garble.repairs.base import Site
 from garble.repairs.untouched import Untouched
-from garble.report import Finding
+from garble.report.findings import Finding
 from garble.scorer import Scorer
 from garble.signals import SIGNALS
 

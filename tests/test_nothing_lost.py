@@ -140,6 +140,7 @@ def test_brackets_within_strings_nest_nothing() -> None:
 
 # Silent loss and silent change
 
+
 @pytest.mark.parametrize("compression", [".gz", ".bz2", ".xz"])
 @pytest.mark.parametrize("harm", ["middle", "header", "garbage"])
 def test_damage_behind_the_first_member_is_told_of(compression: str, harm: str) -> None:

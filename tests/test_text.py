@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from garble.text.alphabet import encode
 from garble.text.layout import KINDS
-from garble.text.segmentation import segment, tokenize, whole
+from garble.text.segmentation import segment, whole
+from garble.text.tokens import tokenize
 
 MARKS = re.compile(r"(?:[-*+•‣▪◦·–—>#;%/]|\(?\d{1,3}[.)]|\(?[a-z][.)])*")
 

@@ -633,7 +633,7 @@ def _lines_note(folder: str | None) -> list[str]:
 
 def _markup(scorer: Scorer, name: str) -> str:
     """What a file of that name is read as."""
-    from garble.text.layout import markup_of
+    from garble.text.markups import markup_of
 
     return markup_of(name) if scorer.markup == "auto" else scorer.markup
 

@@ -11,8 +11,8 @@ from time import monotonic
 from typing import Any
 
 from garble.cli.terminal import complain, console_of, is_unicode, many
-from garble.filtering.decisions import BINS
 from garble.filtering.run import Plan, Progress, Step, run, size_of
+from garble.report.reasons import BINS
 from garble.scorer import Scorer
 
 # Seconds between two lines in a log.

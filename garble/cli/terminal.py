@@ -22,13 +22,16 @@ from textwrap import shorten
 from threading import Timer
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+from garble.report.reasons import signals_of
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from garble.cli.cost import Cost
-    from garble.report import Finding, Report, ScoredSentence
+    from garble.report import Report
+    from garble.report.findings import Finding, ScoredSentence
     from garble.signals.base import Signal
     from garble.text.periodic import Loop
 
@@ -84,11 +87,6 @@ class Tally:
         self.flagged += len(flagged)
         for sentence in flagged:
             self.signals.update(signals_of(sentence))
-
-
-def signals_of(sentence: ScoredSentence) -> list[str]:
-    """The names of the signals that found something in a sentence, each once."""
-    return list(dict.fromkeys(finding.signal for finding in sentence.findings))
 
 
 def visible(text: str) -> str:

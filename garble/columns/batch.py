@@ -7,17 +7,17 @@ sentence; `chars` and `tokens` are the offsets that cut the first two into sente
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from garble.columns import lists
+from garble.columns.arrays import Floats, Ints, Mask, cover, offsets, recurs, spans_of, spread
 from garble.columns.lm import LanguageModel, Reading
-from garble.languages import lexicon
-from garble.text import segmentation
 from garble.text.alphabet import (
     CASE,
     DIGIT,
@@ -32,33 +32,13 @@ from garble.text.alphabet import (
     chain,
     encode,
     hash_runs,
-    mix,
 )
 from garble.text.periodic import loops_of
 from garble.text.segmentation import Document
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-T = TypeVar("T")
+from garble.text.tokens import tokenize
 
 # Between sentences; a text's own paragraph separators become line feeds, so that nothing matches across.
 BORDER = "\u2029"
-# Parts of one that sums of surprises are reckoned in.
-_STEPS = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """Stretches of neighbours: the first index of each and one past its last."""
-
-    starts: Ints
-    ends: Ints
-
-    @property
-    def lengths(self) -> Ints:
-        """How many elements each run holds."""
-        return self.ends - self.starts
 
 
 class Opinion(NamedTuple):
@@ -150,7 +130,7 @@ class Batch:
         text = BORDER.join([*(sentence.replace(BORDER, "\n") for sentence in sentences), ""])
         codes = encode(text)
         chars = offsets([len(sentence) + 1 for sentence in sentences])
-        starts, ends = segmentation.tokenize(codes)
+        starts, ends = tokenize(codes)
         folded = FOLD[codes]
         word = hash_runs(folded, starts, ends)
         # Digits are few, and only words that hold one have another form.
@@ -224,7 +204,7 @@ class Batch:
     @cached_property
     def is_small(self) -> Mask:
         """(tokens,) English function words."""
-        return lexicon.isin(self.word, lexicon.hashes("function_words"))
+        return lists.isin(self.word, lists.hashes("function_words"))
 
     @cached_property
     def length(self) -> Ints:
@@ -340,72 +320,6 @@ class Batch:
         return self.char_mask(edges[:, 0], edges[:, 1])
 
 
-def spans_of(matches: Iterable[re.Match[str]]) -> Ints:
-    """(matches, 2) where each begins and ends."""
-    return np.array([match.span() for match in matches], np.int64).reshape(-1, 2)
-
-
-def recurs(keys: Hashes, groups: Ints) -> Ints:
-    """For each key the index of the same key before it in the same group, or -1."""
-    before = np.full(len(keys), -1)
-    # One sort of hash and place packed together is several times quicker than a stable argsort.
-    width = np.uint64(max(1, len(keys)).bit_length())
-    low = (np.uint64(1) << width) - np.uint64(1)
-    packed = np.sort((mix(keys + mix(groups.astype(np.uint64))) & ~low) | np.arange(len(keys), dtype=np.uint64))
-    same = np.flatnonzero((packed[1:] | low) == (packed[:-1] | low))
-    places = (packed & low).astype(np.int64)
-    before[places[same + 1]] = places[same]
-    return before
-
-
-def packets(items: Iterable[T], limit: int, size: Callable[[T], int]) -> Iterator[list[T]]:
-    """The items in order, as many at a time as come to `limit` together, one at the least."""
-    packet: list[T] = []
-    total = 0
-    for item in items:
-        packet.append(item)
-        total += size(item)
-        if total >= limit:
-            yield packet
-            packet, total = [], 0
-    if packet:
-        yield packet
-
-
-def offsets(lengths: Sequence[int] | NDArray[Any]) -> Ints:
-    """Where rows of these lengths begin when laid end to end, and where the last ends; of a mask, running counts."""
-    return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
-
-
-def spread(firsts: Ints, lasts: Ints) -> Ints:
-    """The elements of the runs [firsts, lasts), one run after the other."""
-    lengths = np.maximum(lasts - firsts, 0)
-    ends = np.cumsum(lengths)
-    return np.repeat(firsts - ends + lengths, lengths) + np.arange(ends[-1] if len(ends) else 0)
-
-
-def cover(firsts: Ints, lasts: Ints, size: int) -> Mask:
-    """A mask of `size` elements, true within any of the runs [firsts, lasts); runs may overlap."""
-    mask = np.zeros(size, bool)
-    mask[spread(firsts, lasts)] = True
-    return mask
-
-
-def runs(mask: Mask, rows: Ints) -> Runs:
-    """The runs of true elements; a run ends with its row (`rows` are offsets)."""
-    edge = np.zeros(len(mask) + 1, bool)
-    edge[rows] = True
-    starts = np.flatnonzero(mask & (edge[:-1] | ~np.concatenate([[False], mask[:-1]])))
-    ends = np.flatnonzero(mask & (edge[1:] | ~np.concatenate([mask[1:], [False]]))) + 1
-    return Runs(starts, ends)
-
-
-def streaks(places: Ints) -> Runs:
-    """The runs of neighbours among rising `places`."""
-    cuts = np.flatnonzero(np.diff(places, prepend=-2, append=-2) != 1)
-    return Runs(places[cuts[:-1]], places[cuts[1:] - 1] + 1)
-
-
 def _looped(documents: Sequence[Document], pieces: Sequence[Sequence[str]]) -> Mask:
     """`Batch.looped` of documents. pieces: the sentences of each."""
     unknown = [i for i, document in enumerate(documents) if document.loops is None]
@@ -431,44 +345,3 @@ def _looped_alone(sentences: Sequence[str]) -> Mask:
             looped[begin + loop.first_end : begin + loop.end] = True
         begin += len(sentence) + 1
     return looped
-
-
-def row_sums(values: NDArray[np.generic], rows: Ints) -> Floats:
-    """(rows,) the sum of each row; 0 for an empty one. Each is summed alone, so company changes nothing."""
-    if values.dtype == bool:
-        return np.diff(np.searchsorted(np.flatnonzero(values), rows)).astype(np.float64)
-    sums = np.zeros(len(rows) - 1)
-    filled = np.flatnonzero(rows[1:] > rows[:-1])
-    if len(filled):
-        sums[filled] = np.add.reduceat(values, rows[filled], dtype=np.float64)
-    return sums
-
-
-def row_means(values: NDArray[np.generic], rows: Ints) -> Floats:
-    """(rows,) the mean of each row; 0 for an empty one."""
-    return row_sums(values, rows) / np.maximum(np.diff(rows), 1)
-
-
-def worst_stretch(values: Floats, rows: Ints) -> tuple[Floats, Ints, Ints]:
-    """Of each row the stretch with the largest sum: that sum, and where it begins and ends; empty rows give 0."""
-    sizes = np.diff(rows)
-    total, begins, ends = np.zeros(len(sizes)), rows[:-1].copy(), rows[:-1].copy()
-    filled = np.flatnonzero(sizes)
-    if not len(filled):
-        return total, begins, ends
-    row = np.repeat(np.arange(len(sizes)), sizes)
-    # Whole numbers add up exactly, so that what stands in other rows leaves no trace of rounding.
-    steps = np.rint(values * _STEPS).astype(np.int64)
-    upto = np.cumsum(steps)
-    upto -= np.repeat((upto - steps)[rows[filled]], sizes[filled])
-    # Each row lies far below the one before it, so that a running minimum starts anew with every row.
-    fall = row * (2 * int(row_sums(np.abs(steps), rows).max()) + 1)
-    lowest = np.minimum.accumulate(upto - steps - fall)
-    gain = upto - fall - lowest
-    best = np.maximum.reduceat(gain, rows[filled])
-    at = np.flatnonzero(gain == np.repeat(best, sizes[filled]))
-    last = at[np.flatnonzero(np.diff(row[at], prepend=-1))]
-    begins[filled], ends[filled] = np.searchsorted(-lowest, -lowest[last]), last + 1
-    edges = np.stack([begins[filled], ends[filled]], axis=1).ravel()
-    total[filled] = np.add.reduceat(np.append(values, 0.0), edges)[::2]
-    return total, begins, ends

@@ -6,7 +6,7 @@ A word's surprisal is in bits, -log2 of its probability. `garble.training.estima
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +16,7 @@ from zipfile import ZIP_STORED, ZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from garble.columns.packets import blocks
 from garble.errors import ModelError
 from garble.text.alphabet import FOLD, Codes, Hashes, chain, mix
 
@@ -298,15 +299,6 @@ def _company(vectors: NDArray[np.int8], content: NDArray[np.bool_], rows: Ints) 
     # A vector is about 1 long: anything much shorter is what rounding leaves.
     company[words] = np.where(length > 1e-6, -inner / np.maximum(length, 1e-6), np.nan)
     return company
-
-
-def blocks(rows: Ints, limit: int) -> Iterator[tuple[int, int]]:
-    """Rows [first, last) that hold about `limit` elements together, one row at the least, until all have come."""
-    first = 0
-    while first < len(rows) - 1:
-        last = max(int(np.searchsorted(rows, rows[first] + limit, side="right")) - 1, first + 1)
-        yield first, last
-        first = last
 
 
 def load(path: Path) -> LanguageModel:

@@ -15,20 +15,14 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from garble.errors import UsageError
-from garble.report import Report, ScoredSentence
+from garble.report import Report
+from garble.report.findings import ScoredSentence
+from garble.report.reasons import BINS, reason
 from garble.scorer import Scorer
-from garble.signals import READING
 from garble.text.layout import KINDS, PROSE
 
 Unit = Literal["document", "passage", "sentence"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
-# The reason where no signal stands out: a little of everything, or a document translated badly throughout.
-OVERALL = "overall"
-# From here on, in log-odds, a signal is a cause.
-_CAUSE = 1.0
-_OF_NETWORK = frozenset(signal.name for signal in READING)
-# Scores are counted in this many equal steps from 0 to 1.
-BINS = 20
 
 
 class Cut(NamedTuple):
@@ -177,18 +171,6 @@ def annotation(report: Report) -> dict[str, Any]:
         "reason": reason(report.sentences) if report.garbled else "",
         "passages": [cut._asdict() for cut in passages(report)],
     }
-
-
-def reason(sentences: Sequence[ScoredSentence]) -> str:
-    """The signal that adds most to the garbled ones of the sentences; "overall" where none has a finding.
-
-    What a network doubts has no cause of its own: another signal that adds enough goes first.
-    """
-    told: dict[str, float] = {}
-    for finding in (finding for sentence in sentences for finding in sentence.findings):
-        told[finding.signal] = told.get(finding.signal, 0.0) + finding.contribution
-    causes = {name: added for name, added in told.items() if name not in _OF_NETWORK and added >= _CAUSE}
-    return max(causes or told, key=lambda signal: told[signal], default=OVERALL)
 
 
 def _joined(parts: Sequence[str]) -> str:

@@ -20,12 +20,13 @@ from time import monotonic
 from typing import Any, BinaryIO
 
 from garble.errors import InputError
-from garble.filtering.decisions import BINS, Statistics
+from garble.filtering.decisions import Statistics
 from garble.filtering.formats.base import Block, Format
 from garble.filtering.plan import Plan
 from garble.filtering.streams import compressed, is_stream, name_parts
 from garble.filtering.work import Outcome, Task
 from garble.io import STDIN
+from garble.report.reasons import BINS
 
 if sys.platform != "win32":
     import fcntl

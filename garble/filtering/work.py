@@ -22,7 +22,7 @@ from garble.filtering.formats.base import Block, Format, Listed, Problem, Rows, 
 from garble.filtering.plan import Plan
 from garble.filtering.streams import compressed, name_parts
 from garble.io import name_of
-from garble.text.layout import markup_of
+from garble.text.markups import markup_of
 
 # Complaints of one block that are passed on, more than anybody is told; whoever wants all has the file of errors.
 _COMPLAINTS = 20

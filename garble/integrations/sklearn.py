@@ -22,7 +22,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
-from garble.columns.batch import Floats
+from garble.columns.arrays import Floats
 from garble.models.scorecard import Scorecard, sigmoid
 from garble.scorer import Scorer
 from garble.signals import FEATURES, PLACES

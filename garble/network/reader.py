@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from garble.columns.batch import Batch, Floats, Ints, Mask, Opinion
+from garble.columns.arrays import Floats, Ints, Mask
+from garble.columns.batch import Batch, Opinion
 from garble.errors import ModelError
+from garble.models import scorecard
 from garble.models.scorecard import Scorecard
 from garble.network import pieces, weights
 
@@ -134,3 +137,9 @@ def session(graph: bytes, packed: bytes) -> Any:
     values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in given.values()]
     options.add_external_initializers(list(given), values)
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+@lru_cache(maxsize=4)
+def cached(folder: Path, state: tuple[object, ...]) -> Reader:
+    """The network of a model. Only who reads with it waits for it."""
+    return load(folder, scorecard.load(folder / "scorecard.json"))

@@ -37,9 +37,10 @@ from garble.repairs.surface import (
     unescape,
 )
 from garble.repairs.untouched import Untouched
-from garble.report import SCHEMA, Report, ScoredSentence
+from garble.report import SCHEMA, Report
+from garble.report.findings import ScoredSentence
 from garble.scorer import Scorer
-from garble.text import layout
+from garble.text import markups
 
 __all__ = ["MENDERS", "SURFACE", "Edit", "Repair", "apply", "difference", "repair", "undo"]
 
@@ -112,7 +113,7 @@ def repair(text: str, scorer: Scorer | None = None, drop_unresolved: bool = Fals
     scorer = scorer or Scorer(reader="off")
     markup = markup or scorer.markup
     # What the text is taken for must not change with the edits, nor be another for a part of it.
-    markup = layout.guess(checked_text(text)) if markup == "auto" else markup
+    markup = markups.guess(checked_text(text)) if markup == "auto" else markup
     report = scorer.score(text, markup)
     edits: tuple[Edit, ...] = ()
     mended = text

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple, TypeVar, cast
 
-from garble.report import Finding
+from garble.report.findings import Finding
 
 _Known = TypeVar("_Known")
 _CHUNK = re.compile(r"\S+")

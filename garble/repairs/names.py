@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from itertools import islice
 
 from garble.repairs.base import Change, Site
-from garble.report import Finding
+from garble.report.findings import Finding
 
 _NAME = re.compile(r"\b[A-Z]\w{4,29}\b")
 # Two letters of seven may differ.

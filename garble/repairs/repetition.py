@@ -13,7 +13,7 @@ from garble.languages import lexicon
 from garble.repairs.base import Change, Site
 from garble.repairs.law import REACH
 from garble.repairs.untouched import is_prose, is_word
-from garble.report import Finding
+from garble.report.findings import Finding
 
 # "In-fighting" is not "in" again, nor "AT&T" a second "at".
 _TOKEN = re.compile(r"\w+(?:['’&/-]\w+)*|[^\w\s]")

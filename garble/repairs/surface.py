@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from garble.repairs.base import Change, Site
 from garble.repairs.untouched import Untouched
-from garble.report import Finding
+from garble.report.findings import Finding
 
 _BEFORE_LAST_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _AFTER_CAPITALS = re.compile(r"(?<=[A-Z]{2})(?=[a-z])")

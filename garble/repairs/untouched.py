@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from garble.text import layout
+from garble.text import layout, markups
 from garble.text.layout import PROSE
 from garble.text.segmentation import segment
 
@@ -86,7 +86,7 @@ def _beside_prose(text: str, markup: str) -> Iterator[Span]:
     document = segment(text, markup)
     yield from (tuple(span) for span in document.sentences[document.kind != PROSE].tolist())
     place = 0
-    lines = [line for block in layout.blocks(text, markup) if block.kind == PROSE for line in block.lines]
+    lines = [line for block in markups.blocks(text, markup) if block.kind == PROSE for line in block.lines]
     own = [(start, end) for line in lines for start, end, said in line if said is None]
     for start, end in [*own, (len(text), len(text))]:
         first, last = layout.strip(text, place, start)

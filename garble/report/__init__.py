@@ -9,53 +9,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from garble.report.findings import Passage, ScoredSentence
+
 SCHEMA = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One piece of evidence: where, by which signal, what it measured, what that added, and why.
-
-    value: the signal's own figure for the sentence (a share of tokens, bits, ...).
-    contribution: what this span added to the sentence's log-odds of being garbled.
-    """
-
-    signal: str
-    start: int
-    end: int
-    value: float
-    contribution: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredSentence:
-    """A sentence of the text with its score; `kind` is one of `garble.text.layout.KINDS`."""
-
-    start: int
-    end: int
-    text: str
-    score: float
-    garbled: bool
-    kind: str
-    findings: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A run of neighbouring garbled sentences; its score is that of its worst sentence."""
-
-    start: int
-    end: int
-    text: str
-    score: float
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What was found in one text.
 
-    score: the document's score, from its sentences by the rule of `garble.scorer.document_score`.
+    score: the document's score, from its sentences by the rule of `garble.verdict.document_score`.
     language: ISO 639-1 code of the text ("und" when it has no words).
     threshold: the score from which a sentence, or the document, is called garbled.
     notes: what the reader of the report must know, such as signals that did not speak.

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
 from itertools import accumulate, groupby, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from garble.errors import UsageError
-from garble.filtering.decisions import BINS, reason
-from garble.report import Finding, Report, ScoredSentence
-from garble.scorer import Scorer
+from garble.models.store import folder_of, loaded
+from garble.report.findings import Finding, ScoredSentence
+from garble.report.reasons import BINS, reason
 from garble.signals import SIGNALS
 from garble.text.layout import KINDS, PROSE
 
@@ -46,6 +46,42 @@ _LINE_END = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
 _UNSEEN = re.compile(
     r"[\x00-\x08\v\f\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
 )
+
+
+class Shown(Protocol):
+    """What the page shows of a `garble.Report`."""
+
+    @property
+    def score(self) -> float:
+        """0..1, 1 = garbled."""
+
+    @property
+    def garbled(self) -> bool:
+        """Whether the score reaches the threshold."""
+
+    @property
+    def threshold(self) -> float:
+        """The score from which a sentence, or the document, is called garbled."""
+
+    @property
+    def sentences(self) -> tuple[ScoredSentence, ...]:
+        """All of them, in order."""
+
+    @property
+    def verdict(self) -> str:
+        """What it comes to, in words."""
+
+    @property
+    def language(self) -> str:
+        """ISO 639-1 code of the text."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader of the report must know."""
+
+    @property
+    def signature(self) -> str:
+        """What made the report."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +122,7 @@ class Document:
     key: int
     name: str
     text: str
-    report: Report
+    report: Shown
 
     @cached_property
     def reason(self) -> str:
@@ -131,7 +167,7 @@ class Document:
 
 
 def render(
-    reports: Iterable[Report],
+    reports: Iterable[Shown],
     names: Sequence[str] | None = None,
     texts: Sequence[str] | None = None,
     thresholds: Mapping[str, float] | None = None,
@@ -156,13 +192,13 @@ def render(
         listed=listed,
         whole=sum(size < CHARACTERS for size in before) if listed else 0,
         histogram=[histogram[step] for step in range(BINS)],
-        thresholds=thresholds or Scorer(reader="off").card.thresholds,
+        thresholds=thresholds or loaded(folder_of("en")).card.thresholds,
         verdicts=Counter(document.report.verdict for document in documents),
         reasons=Counter(document.reason for document in documents if document.reason).most_common(),
     )
 
 
-def fragment(report: Report) -> str:
+def fragment(report: Shown) -> str:
     """The report as a piece of HTML within somebody else's page, such as a notebook's."""
     # Its anchors must not be those of another report on that page.
     key = int.from_bytes(sha256(repr(report).encode(errors="replace")).digest()[:6])
@@ -180,7 +216,7 @@ def family(finding: Finding) -> str:
     return finding.signal.split(".")[0]
 
 
-def _documents(reports: list[Report], names: Sequence[str] | None, texts: Sequence[str] | None) -> list[Document]:
+def _documents(reports: list[Shown], names: Sequence[str] | None, texts: Sequence[str] | None) -> list[Document]:
     for what, given in (("names", names), ("texts", texts)):
         if given is not None and len(given) != len(reports):
             raise UsageError(f"{len(reports)} reports, but {len(given)} {what}")
@@ -193,7 +229,7 @@ def _documents(reports: list[Report], names: Sequence[str] | None, texts: Sequen
     return documents
 
 
-def _rebuilt(report: Report) -> str:
+def _rebuilt(report: Shown) -> str:
     """The sentences where they stood, line ends between them but for a space between two of prose."""
     parts: list[str] = []
     end, kind = 0, ""

@@ -8,7 +8,8 @@ from functools import cache
 
 import numpy as np
 
-from garble.columns.batch import Batch, Ints, Mask, cover, offsets, row_sums, runs, spread
+from garble.columns.arrays import Ints, Mask, cover, offsets, row_sums, runs, spread
+from garble.columns.batch import Batch
 from garble.languages import lexicon
 from garble.signals.base import marks
 from garble.text.alphabet import (

@@ -1,9 +1,9 @@
 """What is prose in a text, and what is not: blocks, each with its span and kind.
 
-`blocks(text, markup)` is one pure function. A block is what belongs together: a paragraph, a heading, a list item, a
-line of a table or of code. It holds the runs of characters that are its words: marks before lines (bullets, quote
-marks, comment leaders, time stamps), markup between words and line ends are in no run. All offsets are those of the
-text that was given.
+A block is what belongs together: a paragraph, a heading, a list item, a line of a table or of code. It holds the runs
+of characters that are its words: marks before lines (bullets, quote marks, comment leaders, time stamps), markup
+between words and line ends are in no run. All offsets are those of the text that was given. `garble.text.markups` reads
+a text in any markup; here is what all of them share, and plain text.
 """
 
 from __future__ import annotations
@@ -28,12 +28,6 @@ UNREAD = frozenset({TABLE, CODE, RECORD, BOILERPLATE})
 # These count as prose where they are sentences.
 SPOKEN = frozenset({LIST, CUE})
 
-MARKUPS = ("auto", "none", "text", "markdown", "html", "srt", "vtt")
-_SUFFIXES = {
-    ".md": "markdown", ".markdown": "markdown", ".html": "html", ".htm": "html", ".xhtml": "html",
-    ".srt": "srt", ".vtt": "vtt",
-}  # fmt: skip
-
 # A heading says its piece in a line; twelve words is about the longest headline news agencies allow.
 HEADING_WORDS, HEADING_WIDTH = 12, 120
 LINE_ENDS = r"\r\n\v\f\x85\u2028\u2029"
@@ -41,17 +35,6 @@ _LINE = re.compile(f"[^{LINE_ENDS}]+")
 _BREAK = rf"(?>\r\n|[{LINE_ENDS}])"
 _BLANK = re.compile(rf"{_BREAK}[^\S\r\n]*{_BREAK}")
 _STOP = re.compile(r"[.!?…。！？:;]['\"’”»)\]]*$")
-
-_SIGNS_OF_MARKDOWN = tuple(
-    re.compile(sign, re.MULTILINE)
-    for sign in (
-        r"^\#{1,6} \S",
-        r"^```",
-        r"\[[^\[\]\n]{1,200}\]\([^()\s]{1,300}\)",
-        r"\*\*[^\s*][^*\n]{0,200}\*\*",
-        r"^\|[ :|-]{3,}\|$",
-    )
-)
 
 # What stands before a line and is no part of it.
 _QUOTED = re.compile(r"(?:>[ \t]?)+(?=\s|$)|(?:> )+")
@@ -62,10 +45,10 @@ _TITLE = re.compile(r"#{1,6}[ \t]+")
 _FENCE = re.compile(r"`{3,}|~{3,}")
 
 # Subtitles and transcripts.
-_CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?"
-_TIMING = re.compile(rf"{_CLOCK}[ \t]*--+>[ \t]*{_CLOCK}")
+CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?"
+_TIMING = re.compile(rf"{CLOCK}[ \t]*--+>[ \t]*{CLOCK}")
 _STAMP = re.compile(
-    rf"[\[(]{_CLOCK}(?:[ \t]*--?>?[ \t]*{_CLOCK})?[\])][ \t]*|\d{{1,3}}:\d{{2}}:\d{{2}}(?:[.,]\d{{1,3}})?[ \t]+"
+    rf"[\[(]{CLOCK}(?:[ \t]*--?>?[ \t]*{CLOCK})?[\])][ \t]*|\d{{1,3}}:\d{{2}}:\d{{2}}(?:[.,]\d{{1,3}})?[ \t]+"
 )
 _NUMBER = re.compile(r"\d+$")
 _TAG = re.compile(r"</?[a-zA-Z0-9][^<>]{0,200}>|\{\\[^{}]{0,40}\}")
@@ -149,46 +132,6 @@ class Line(NamedTuple):
     kind: int = PROSE
 
 
-def markup_of(name: str) -> str:
-    """The markup that a file's name stands for; "auto" for a name that says nothing."""
-    return next((markup for suffix, markup in _SUFFIXES.items() if name.lower().endswith(suffix)), "auto")
-
-
-def blocks(text: str, markup: str = "text") -> list[Block]:
-    """The blocks of `text`, in order, read as `markup`: one of MARKUPS.
-
-    "auto" takes a cautious look (`guess`); "none" takes every line for a paragraph of prose.
-    """
-    markup = guess(text) if markup == "auto" else markup
-    if markup == "markdown":
-        from garble.text import markdown
-
-        return markdown.blocks(text)
-    if markup == "html":
-        from garble.text import html
-
-        return html.blocks(text)
-    if markup == "none":
-        return [_block(PROSE, [Line(*span, False, span[0])]) for span in _bare_lines(text)]
-    return _text_blocks(text)
-
-
-def guess(text: str) -> str:
-    """The markup that a text plainly has, else "text"."""
-    head = text[:2000].lstrip("\ufeff \t\r\n")
-    low = head[:200].lower()
-    if head.startswith("WEBVTT"):
-        return "vtt"
-    if re.match(rf"\d+[ \t]*\r?\n{_CLOCK}[ \t]*-->", head):
-        return "srt"
-    if low.startswith(("<!doctype html", "<html")) or (
-        re.match(r"<(?:div|p|body|head|article|section|main|nav|ul|table|h[1-6])[\s>]", low)
-        and re.search(r"</(?:div|p|body|article|section|main|nav|ul|table|h[1-6])>", text[:100_000].lower())
-    ):
-        return "html"
-    return "markdown" if _is_markdown(text[:100_000]) else "text"
-
-
 def counts(kind: int | str, sentence: str) -> bool:
     """Whether a sentence of that kind is read as prose, and counts towards its document's score."""
     number = KINDS.index(kind) if isinstance(kind, str) else kind
@@ -220,15 +163,16 @@ def says(text: str, block: Block) -> str:
     return " ".join("".join(text[a:b] if said is None else said for a, b, said in line) for line in block.lines)
 
 
-def _is_markdown(text: str) -> bool:
-    """Two different signs of Markdown that other texts do not have."""
-    return sum(bool(sign.search(text)) for sign in _SIGNS_OF_MARKDOWN) >= 2
-
-
 # Plain text.
 
 
-def _text_blocks(text: str) -> list[Block]:
+def bare_blocks(text: str) -> list[Block]:
+    """Every line of `text` as a paragraph of prose."""
+    return [_block(PROSE, [Line(*span, False, span[0])]) for span in _bare_lines(text)]
+
+
+def plain_blocks(text: str) -> list[Block]:
+    """The blocks of `text`, in order, read as plain text, subtitles among it."""
     lines = _unquoted(text, _all_lines(text))
     timed = _cues(text, lines)
     if timed is not None:
@@ -695,7 +639,7 @@ def within(text: str, start: int, end: int) -> list[Block]:
         lines = tuple(tuple((a + start, b + start, said) for a, b, said in line) for line in block.lines)
         return Block(block.start + start, block.end + start, block.kind, lines)
 
-    return [moved(block) for block in _text_blocks(text[start:end])]
+    return [moved(block) for block in plain_blocks(text[start:end])]
 
 
 def stand_in(text: str, start: int, end: int) -> list[Run]:

@@ -12,10 +12,11 @@ from shutil import copyfile
 
 import numpy as np
 
-from garble.columns.batch import Floats, Ints, Mask
+from garble.columns.arrays import Floats, Ints, Mask
 from garble.columns.lm import LanguageModel
 from garble.models.scorecard import Scorecard
-from garble.scorer import Scorer, folder_of
+from garble.models.store import folder_of
+from garble.scorer import Scorer
 from garble.signals import PLACES
 from garble.text.segmentation import Document, segment, whole
 from garble.training.data import Record, read_records

@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from garble.columns import lm as language_model
-from garble.columns.batch import Batch, Floats, Mask, offsets, packets
+from garble.columns.arrays import Floats, Mask, offsets
+from garble.columns.batch import Batch
 from garble.columns.lm import LanguageModel
+from garble.columns.packets import packets
 from garble.models.scorecard import Network, Pooling, Scorecard, logit, sigmoid
 from garble.network.reader import FILES as READER_FILES
 from garble.network.reader import Reader
@@ -312,9 +314,7 @@ def fitted_on_top(
     return Added(knots, weights - usual[:, None], float(found[0]), float(usual.sum()))
 
 
-def extended(
-    card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs: tuple[Floats, Floats]
-) -> Scorecard:
+def extended(card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs: tuple[Floats, Floats]) -> Scorecard:
     """A scorecard that also weighs a network's features; what it says of sentences that are not read stays.
 
     x: (sentences, features) in the order of an extraction, those of `names` last; pairs: likewise, as in

@@ -20,7 +20,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any, NamedTuple, Protocol
 
-from garble.columns.batch import packets
+from garble.columns.packets import packets
 from garble.errors import InputError
 from garble.filtering.streams import Stream, name_parts, opened, skip
 from garble.io import STDIN, name_of

@@ -16,7 +16,7 @@ from typing import Any, get_type_hints
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from garble.columns.batch import packets
+from garble.columns.packets import packets
 from garble.errors import InputError
 from garble.filtering.formats.base import (
     LONGEST,
