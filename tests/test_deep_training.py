@@ -17,6 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from garble.training.network.vocabulary import pruned
+
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("safetensors")
@@ -110,7 +112,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vocabulary = pieces.load(work / "published.json").get_vocab_size()
     save_file(published_encoder(vocabulary), work / "published.safetensors")
     texts = [pair[side] for pair in PAIRS for side in ("clean", "damaged")]
-    tokenizer, rows = pieces.pruned(work / "published.json", texts * 3, 3)
+    tokenizer, rows = pruned(work / "published.json", texts * 3, 3)
     tokenizer.save(str(work / "tokenizer.json"))
     np.save(work / "rows.npy", rows)
     lessons.pack(work / "contrasts.jsonl.xz", tokenizer).save(work / "lessons.npz.xz")

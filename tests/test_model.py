@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from garble.models import scorecard as model
 from garble.models.scorecard import Scorecard, logit, sigmoid
 from garble.signals import FEATURES, FEATURES_READ
-from garble.training.train import fit_scorecard
+from garble.training.fitting import fit_scorecard
 
 NAMES = ("a.dense", "a.constant", "a.nothing", "a.sparse", "a.steps")
 

@@ -22,7 +22,7 @@ from conftest import MODEL
 from garble.cli import main
 from garble.errors import InputError
 from garble.filtering.decisions import Prefilter
-from garble.filtering.formats.base import format_of
+from garble.filtering.formats import format_of
 from garble.filtering.run import Layout, Plan, find_sources, run
 from garble.filtering.streams import compressed, opened
 from garble.scorer import Scorer
@@ -470,7 +470,7 @@ def test_a_journal_of_nonsense_is_one_line(content: bytes) -> None:
 
 
 def test_stray_quotes_in_every_line_cost_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    from garble.filtering.formats.base import Csv
+    from garble.filtering.formats.tables import Csv
 
     lines, asked = 3_000, 0
     reader = Csv._reader

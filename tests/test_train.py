@@ -19,8 +19,9 @@ from garble.models import scorecard as model
 from garble.scorer import Scorer
 from garble.signals import FEATURES
 from garble.text.segmentation import segment
+from garble.training.fitting import FITTED
 from garble.training.own import out_of_fold, own_document, own_rows, train_own
-from garble.training.train import COSTS, FITTED
+from garble.training.panels import COSTS
 
 ROOT = Path(__file__).parent.parent
 LOOP = "I want to to to to to to go home."

@@ -14,7 +14,9 @@ from typing import NamedTuple
 from garble.errors import InputError
 from garble.filtering import streams
 from garble.filtering.decisions import Unit
-from garble.filtering.formats.base import SUFFIXES, Format, JsonLines, Layout, format_of
+from garble.filtering.formats import SUFFIXES, format_of
+from garble.filtering.formats.base import Format, Layout
+from garble.filtering.formats.lines import JsonLines
 from garble.filtering.formats.whole import Whole
 from garble.filtering.streams import is_stream
 from garble.io import STDIN, files_inside, is_text, name_of

@@ -77,7 +77,7 @@ class GarbleAnnotator(PipelineStep):  # type: ignore[misc]
     That is a dictionary of score, garbled, reason and passages, see `garble.filtering.annotation`. threshold, model:
     as in `garble.Scorer`. batch_size: documents scored together. The statistics count `garbled_<reason>`: what
     `GarbleFilter` would drop. A ParquetWriter takes its schema from the first document, which may have no passages, so
-    give it one in which `garble` is `pa.struct(list(garble.integrations.arrow.SCHEMA))`.
+    give it one in which `garble` is `pa.struct(list(garble.filtering.arrow.SCHEMA))`.
     Raises ValueError, in one line, for a threshold or model that does not exist.
     """
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from garble.filtering import Prefilter, Unit
-from garble.integrations.arrow import SCHEMA, score_batch, texts_of
+from garble.filtering.arrow import SCHEMA, texts_of
+from garble.integrations.arrow import score_batch
 from garble.scorer import Scorer
 
 
@@ -26,7 +27,7 @@ class GarbleScorer:
     """Adds the column "garble": structs of score, garbled, reason and passages; null where the text is.
 
     column: the name of the column of strings that holds the texts. threshold, model: as in `garble.Scorer`; a model's
-    path must hold on the workers too. The fields are those of `garble.integrations.arrow.SCHEMA`; offsets are
+    path must hold on the workers too. The fields are those of `garble.filtering.arrow.SCHEMA`; offsets are
     characters.
     Raises ValueError, in one line, for a threshold or model that does not exist, and when called for what is no table,
     or without one such column of strings.

@@ -27,7 +27,8 @@ from garble.models.scorecard import Scorecard, sigmoid
 from garble.scorer import Scorer
 from garble.signals import FEATURES, PLACES
 from garble.text.segmentation import whole
-from garble.training.train import FITTED, features_of, fit_scorecard
+from garble.training.examples import features_of
+from garble.training.fitting import FITTED, fit_scorecard
 
 
 class GarbleFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]

@@ -24,7 +24,8 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StringType
 
 from garble.filtering import Prefilter, Unit
-from garble.integrations.arrow import SCHEMA, rows_of
+from garble.filtering.arrow import SCHEMA
+from garble.integrations.arrow import rows_of
 from garble.scorer import Scorer
 
 _DECISION = "__garble_decision"
@@ -34,7 +35,7 @@ def score_udf(threshold: str | float = "balanced", model: str | Path = "en") -> 
     """A pandas UDF from a column of strings to structs of score, garbled, reason and passages.
 
     threshold, model: as in `garble.Scorer`; a model's path must hold on the workers too. The fields are those of
-    `garble.integrations.arrow.SCHEMA`, all null where the text is null; offsets are characters. For SQL:
+    `garble.filtering.arrow.SCHEMA`, all null where the text is null; offsets are characters. For SQL:
     `spark.udf.register("garble", score_udf())`.
     Raises ValueError, in one line, for a threshold or model that does not exist.
     """

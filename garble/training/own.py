@@ -20,7 +20,10 @@ from garble.scorer import Scorer
 from garble.signals import PLACES
 from garble.text.segmentation import Document, segment, whole
 from garble.training.data import Record, read_records
-from garble.training.train import COSTS, FITTED, Log, features_of, fit_scorecard, thresholds_of, written_whole
+from garble.training.examples import features_of
+from garble.training.fitting import FITTED, fit_scorecard
+from garble.training.panels import COSTS, thresholds_of
+from garble.training.train import Log, written_whole
 
 # With fewer sentences neither a curve of a feature nor a figure about it means anything.
 _FEWEST_SENTENCES = 50

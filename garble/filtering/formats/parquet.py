@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from garble.columns.packets import packets
 from garble.errors import InputError
+from garble.filtering.arrow import SCHEMA, texts_of
 from garble.filtering.formats.base import (
     LONGEST,
     NOTE,
@@ -31,7 +32,6 @@ from garble.filtering.formats.base import (
     Texts,
     undecodable,
 )
-from garble.integrations.arrow import SCHEMA, texts_of
 from garble.io import name_of, problem_of
 
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}

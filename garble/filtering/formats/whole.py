@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from garble.errors import InputError
-from garble.filtering.formats.base import LONGEST, SHOWN, Block, Lines, Listed, Notes, Rows, Texts, Unfit
+from garble.filtering.formats.base import LONGEST, SHOWN, Block, Listed, Notes, Rows, Texts, Unfit
+from garble.filtering.formats.lines import Lines
 from garble.filtering.streams import opened
 from garble.io import decode, is_empty
 

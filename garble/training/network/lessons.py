@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from garble.network import pieces
+from garble.training.network.vocabulary import pruned
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -154,7 +155,7 @@ def main() -> None:
     source = given.work / "contrasts.jsonl.xz"
     with lzma.open(source, "rt", encoding="utf-8") as lines:
         texts = (json.loads(line)["clean"] for line in lines)
-        tokenizer, rows = pieces.pruned(given.published, texts, _LEAST)
+        tokenizer, rows = pruned(given.published, texts, _LEAST)
     tokenizer.save(str(given.work / "tokenizer.json"))
     np.save(given.work / "rows.npy", rows)
     lessons = pack(source, tokenizer)
