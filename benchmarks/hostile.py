@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from garble import repair
-from garble.filtering.run import Plan, Source, run
+from garble.filtering.plan import Plan, Source
+from garble.filtering.run import run
 from garble.report.page import render
 from garble.scorer import Scorer
 

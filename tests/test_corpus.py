@@ -32,7 +32,9 @@ from garble.cli import main
 from garble.errors import InputError
 from garble.filtering.decisions import Prefilter, Unit
 from garble.filtering.formats import format_of
-from garble.filtering.run import Layout, Plan, Source, find_sources, run
+from garble.filtering.formats.base import Layout
+from garble.filtering.plan import Plan, Source, find_sources
+from garble.filtering.run import run
 from garble.filtering.streams import compressed
 from garble.scorer import Scorer
 

@@ -23,7 +23,9 @@ from garble.cli import main
 from garble.errors import InputError
 from garble.filtering.decisions import Prefilter
 from garble.filtering.formats import format_of
-from garble.filtering.run import Layout, Plan, find_sources, run
+from garble.filtering.formats.base import Layout
+from garble.filtering.plan import Plan, find_sources
+from garble.filtering.run import run
 from garble.filtering.streams import compressed, opened
 from garble.scorer import Scorer
 

@@ -13,7 +13,9 @@ from conftest import documents
 
 from garble.cli import main
 from garble.filtering.decisions import Decision, Prefilter
-from garble.filtering.run import Layout, Plan, find_sources, run
+from garble.filtering.formats.base import Layout
+from garble.filtering.plan import Plan, find_sources
+from garble.filtering.run import run
 from garble.scorer import Scorer
 
 pa = pytest.importorskip("pyarrow")

@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 
 from garble.cli import main
 from garble.filtering.decisions import Prefilter
-from garble.filtering.run import Plan, find_sources, run
+from garble.filtering.plan import Plan, find_sources
+from garble.filtering.run import run
 
 CLEAN = "The committee met on Tuesday.\nIt approved the budget for the coming year.\n"
 LOOPED = "I want to to to to to to to to to go home.\n"

@@ -11,7 +11,9 @@ from time import monotonic
 from typing import Any
 
 from garble.cli.terminal import complain, console_of, is_unicode, many
-from garble.filtering.run import Plan, Progress, Step, run, size_of
+from garble.filtering.outputs import Progress
+from garble.filtering.plan import Plan
+from garble.filtering.run import Step, run, size_of
 from garble.report.reasons import BINS
 from garble.scorer import Scorer
 

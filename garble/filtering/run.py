@@ -17,15 +17,13 @@ from itertools import accumulate
 from typing import Any, NamedTuple
 
 from garble.errors import InputError
-from garble.filtering.formats.base import Block, Layout
+from garble.filtering.formats.base import Block
 from garble.filtering.outputs import Journal, Progress, Writer
-from garble.filtering.plan import Plan, Source, check, check_free, find_sources, marked_up
+from garble.filtering.plan import Plan, Source, check, check_free
 from garble.filtering.streams import is_stream
 from garble.filtering.work import Task, outcomes
 from garble.io import STDIN, problem_of
 from garble.scorer import Scorer
-
-__all__ = ["Layout", "Plan", "Progress", "Source", "Step", "find_sources", "marked_up", "run", "size_of"]
 
 
 class Step(NamedTuple):

@@ -14,7 +14,9 @@ import numpy as np
 
 from garble import GarbleError, InputError
 from garble.filtering.decisions import UNITS, Statistics, annotation, decision
-from garble.filtering.run import Layout, Plan, find_sources, run
+from garble.filtering.formats.base import Layout
+from garble.filtering.plan import Plan, find_sources
+from garble.filtering.run import run
 from garble.filtering.streams import compressed
 from garble.io import decode, encode
 from garble.models import scorecard as model
