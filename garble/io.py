@@ -118,7 +118,7 @@ def decode(raw: bytes, name: str, encoding: str | None = None) -> str:
     """The text in the bytes of the input called `name`.
 
     encoding: None for UTF-8, or what a byte order mark says; the name of one that Python knows; or "auto" for a guess,
-    which needs `pip install 'garble[encodings]'`.
+    which needs the extra `encodings`.
     Raises InputError as `read_text` does.
     """
     mark, encoding, known_as = _encoding_of(raw, encoding)
@@ -169,7 +169,7 @@ def check_encoding(name: str | None) -> None:
     """Raises UsageError for an encoding that does not exist, or no text has, and for a guess without its library."""
     if name == "auto":
         if not find_spec("charset_normalizer"):
-            raise UsageError("encoding auto needs: pip install 'garble[encodings]'")
+            raise UsageError("encoding auto needs: pip install 'garble-text[encodings]'")
         return
     try:
         # Codecs such as "rot13" and "zip" turn no text into bytes.

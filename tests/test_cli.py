@@ -463,6 +463,11 @@ def test_train_says_what_is_wrong_with_the_data(tmp_path: Path, monkeypatch: pyt
     assert (result.exit_code, result.stderr) == (2, "garble: a.jsonl:3: not JSON\n")
 
 
+def test_python_m_garble_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "garble", "--version"], stdout=-1, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (0, f"garble {library.__version__}\n")
+
+
 def test_readability_needs_no_download(monkeypatch: pytest.MonkeyPatch) -> None:
     import nltk  # type: ignore[import-untyped]
 

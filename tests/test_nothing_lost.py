@@ -407,7 +407,7 @@ def test_an_encoding_may_be_guessed() -> None:
 def test_a_guess_without_its_library_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("garble.io.find_spec", lambda name: None)
     result = garble("score", "a.txt", "--encoding", "auto", code=2)
-    assert result.stderr == "garble: encoding auto needs: pip install 'garble[encodings]'\n"
+    assert result.stderr == "garble: encoding auto needs: pip install 'garble-text[encodings]'\n"
 
 
 # Plain errors of the command

@@ -1,6 +1,6 @@
 """Texts in a column of Arrow, and the schema of what is noted of them.
 
-Needs `pip install 'garble[arrow]'`.
+Needs the extra `arrow`.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def check(path: str | Path) -> None:
         try:
             _zstd()
         except ImportError as error:
-            raise InputError(name_of(path), "Zstandard needs: pip install 'garble[zstd]'") from error
+            raise InputError(name_of(path), "Zstandard needs: pip install 'garble-text[zstd]'") from error
 
 
 def _decompressed(file: BinaryIO, compression: str) -> Any:

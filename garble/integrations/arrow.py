@@ -1,6 +1,6 @@
 """Arrow record batches in, Arrow record batches out: what every other integration stands on.
 
-Needs `pip install 'garble[arrow]'`.
+Needs the extra `arrow`.
 """
 
 from __future__ import annotations

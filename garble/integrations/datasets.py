@@ -6,7 +6,7 @@
     data.map(Cut(), batched=True, num_proc=8)  # the documents without their garbled passages
     data.map(Annotate(), batched=True, num_proc=8)  # all documents, with scores in new columns
 
-Needs `pip install 'garble[datasets]'`. Each takes the name of the column with the texts, and threshold and model as in
+Needs the extra `datasets`. Each takes the name of the column with the texts, and threshold and model as in
 `garble.Scorer`; each works on a Dataset, a DatasetDict, and one that is streamed; each lets a missing text, None, pass.
 They are data alone, so they pickle, and datasets finds its cached results again until garble, the threshold or the
 model changes. Raise ValueError, in one line, for a threshold or model that does not exist, and when called for a column

@@ -4,7 +4,7 @@
 
     LocalPipelineExecutor([JsonlReader("texts"), GarbleFilter(), JsonlWriter("kept")], tasks=8).run()
 
-Needs `pip install 'garble[datatrove]'`. What travels to a worker is the name of the model; it is loaded there, once a
+Needs the extra `datatrove`. What travels to a worker is the name of the model; it is loaded there, once a
 process, with the first batch.
 """
 

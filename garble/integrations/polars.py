@@ -1,6 +1,6 @@
 """garble within Polars: a Series of texts in, a DataFrame of scores out.
 
-Needs `pip install 'garble[polars]'`.
+Needs the extra `polars`.
 """
 
 from __future__ import annotations

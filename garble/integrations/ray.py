@@ -7,7 +7,7 @@
     data.map_batches(GarbleFilter, fn_constructor_kwargs={"unit": "passage"}, **actors)  # what is not garbled
     data.map_batches(GarbleScorer, **actors)  # everything, with scores in a new column
 
-Needs `pip install 'garble[ray]'`, on the workers too. A model is loaded once an actor. An actor takes a CPU, and where
+Needs the extra `ray`, on the workers too. A model is loaded once an actor. An actor takes a CPU, and where
 actors hold all of them Ray waits forever for one to read with; so let the pool begin small.
 """
 

@@ -5,7 +5,7 @@
     keep(spark.read.parquet("corpus"), unit="passage").write.parquet("kept")
     annotate(spark.read.parquet("corpus")).where("garble.score > 0.5").select("id", "garble.reason")
 
-Needs `pip install 'garble[spark]'`, on the workers too, and Java. Only the texts travel to Python, in Arrow batches of
+Needs the extra `spark`, on the workers too, and Java. Only the texts travel to Python, in Arrow batches of
 `spark.sql.execution.arrow.maxRecordsPerBatch` rows; a model is loaded once a worker process.
 """
 

@@ -30,7 +30,7 @@ def _parquet(layout: Layout) -> Format:
     try:
         from garble.filtering.formats.parquet import Parquet
     except ImportError as error:
-        raise InputError("Parquet", "needs pip install 'garble[parquet]'") from error
+        raise InputError("Parquet", "needs pip install 'garble-text[parquet]'") from error
     return Parquet(layout)
 
 

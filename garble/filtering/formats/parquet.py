@@ -1,7 +1,7 @@
 """Parquet as a format of records: rows of columns, of which one holds the texts.
 
 Parquet cannot be written piece by piece by several hands, so the pieces are Arrow streams one behind the other, which
-become a Parquet file when the last is there. Needs `pip install 'garble[parquet]'`.
+become a Parquet file when the last is there. Needs the extra `parquet`.
 """
 
 from __future__ import annotations
