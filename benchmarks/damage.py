@@ -1,6 +1,6 @@
 """Damage done to clean sentences on purpose, written for the benchmark alone.
 
-It knows nothing of `garble.corrupt`, which the scorecard learns from: what is measured here was not trained on. Each
+It knows nothing of `garble.training.corrupt`, from which the scorecard learns: no damage measured was trained on. Each
 maker takes a sentence and a random generator and gives the damaged sentence, or None where it finds nothing to damage.
 """
 

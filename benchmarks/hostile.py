@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from garble import repair
-from garble.corpus import Plan, Source, run
+from garble.filtering.plan import Plan, Source
+from garble.filtering.run import run
+from garble.report.page import render
 from garble.scorer import Scorer
-from garble.view import render
 
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year. "
 LOOPED = "I want to to to to to to to go home. "

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from garble import estimation, lm
-from garble.batch import Batch
-from garble.data import read_records
-from garble.text import segment
+from garble.columns import lm
+from garble.columns.batch import Batch
+from garble.text.segmentation import segment
+from garble.training import estimation
+from garble.training.data import read_records
 
 RESULTS = Path(__file__).parent / "results" / "language_model.json"
 MODEL = Path(__file__).parent.parent / "models" / "en" / "lm.npz"

@@ -26,9 +26,9 @@ from peers import PEERS, zlib_ratio
 from quality import publish, resample, summary, table
 
 from garble import LoopGuard, __version__, loops
-from garble.data import Record, read_records
-from garble.periodic import looped_share
-from garble.text import segment
+from garble.text.periodic import looped_share
+from garble.text.segmentation import segment
+from garble.training.data import Record, read_records
 
 RESULTS = Path(__file__).parent / "results" / "loops.json"
 

@@ -27,16 +27,20 @@ import numpy as np
 from numpy.typing import NDArray
 from peers import PEERS, Peer
 
-from garble import lm, model, train
-from garble.batch import Batch, Floats, Ints, Mask, packets, row_means
-from garble.data import Record, by_document, read_records
-from garble.layout import PROSE, UNREAD, VERSE
-from garble.lm import LanguageModel
-from garble.model import Scorecard, logit, sigmoid
+from garble.columns import lm
+from garble.columns.arrays import Floats, Ints, Mask, row_means
+from garble.columns.batch import Batch
+from garble.columns.lm import LanguageModel
+from garble.columns.packets import packets
+from garble.models import scorecard as model
+from garble.models.scorecard import Scorecard, logit, sigmoid
 from garble.report import Report
 from garble.scorer import Scorer
 from garble.signals import EVERY, FEATURES, SIGNALS
-from garble.text import Document, segment, whole
+from garble.text.layout import PROSE, UNREAD, VERSE
+from garble.text.segmentation import Document, segment, whole
+from garble.training import examples, fitting, panels
+from garble.training.data import Record, by_document, read_records
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "quality.json"
@@ -239,7 +243,7 @@ class Sentences:
     @cached_property
     def features(self) -> Floats:
         """(sentences, features) garble's."""
-        return train.features_of(self.documents, self.lm)[0]
+        return examples.features_of(self.documents, self.lm)[0]
 
     @cached_property
     def bits(self) -> Floats:
@@ -360,8 +364,8 @@ class Fold(NamedTuple):
 
 def training_rows(data: Path, knows: LanguageModel, without: str) -> tuple[Floats, Mask, list[str]]:
     """Features, labels and texts of the sentences that the scorecard learns from."""
-    documents, garbled = train.labelled_documents(data, Random(SEED), without)
-    features, prose = train.features_of(documents, knows)
+    documents, garbled = examples.labelled_documents(data, Random(SEED), without)
+    features, prose = examples.features_of(documents, knows)
     texts = [piece for document in documents for piece in document.slices()]
     return features[prose], garbled[prose], [text for text, kept in zip(texts, prose, strict=True) if kept]
 
@@ -380,8 +384,8 @@ def fit(data: Path, pair: str) -> Fold:
         x, y, texts = training_rows(data, knows, pair)
         typical = np.median(x[~y], axis=0)
         shipped = model.load(SHIPPED / "scorecard.json")
-        pairs = train.contrasts(data, knows, pair)
-        card = train.fit_scorecard(x, y, FEATURES, typical, pairs)[0] if pair else shipped
+        pairs = examples.contrasts(data, knows, pair)
+        card = fitting.fit_scorecard(x, y, FEATURES, typical, pairs)[0] if pair else shipped
         trees = HistGradientBoostingClassifier(learning_rate=0.15, max_iter=60, max_bins=64, random_state=SEED)
         trees.fit(x, y)
         words = make_pipeline(TfidfTransformer(sublinear_tf=True), LogisticRegression(solver="liblinear"))
@@ -400,7 +404,7 @@ def fit_without(family: str, x: Floats, y: Mask, typical: Floats, pairs: tuple[F
     kept = [j for j, name in enumerate(FEATURES) if _SIGNAL_OF[name].family != family]
     some = slice(None, None, ABLATION_STEP)
     less = pairs[0][some][:, kept], pairs[1][some][:, kept]
-    return train.fit_scorecard(x[:, kept], y, tuple(FEATURES[j] for j in kept), typical[kept], less)[0]
+    return fitting.fit_scorecard(x[:, kept], y, tuple(FEATURES[j] for j in kept), typical[kept], less)[0]
 
 
 # What is measured.
@@ -752,7 +756,7 @@ def crossed_thresholds(scores: Floats, on: Material) -> Floats:
     for half in (on.panel_half, ~on.panel_half):
         inside = half[on.panel.document]
         panel = {str(kind): scores[inside & (kinds == kind)] for kind in np.unique(kinds)}
-        at[~half] = train.thresholds_of(panel)["balanced"]
+        at[~half] = panels.thresholds_of(panel)["balanced"]
     return at
 
 

@@ -4,7 +4,7 @@
 
 DIR is the project's data folder. The systems: `off`, the scorecard of `en` alone; `unsure` and `all`, `en` with its
 network; `large`, `en-large`; and `bits`, the mean surprise of the n-gram language model. WORK holds `small-0` and
-`small-1`, networks that were not taught with some language pairs (`garble.deep.training`): the rows "pair left out" are
+`small-1`, networks not taught with some language pairs (`garble.training.network.train`): the rows "pair left out" are
 of those alone. --share measures on a part of each set, whole documents at a time. Writes results/reading.json and the
 tables in README.md.
 """
@@ -24,11 +24,12 @@ import damage
 import numpy as np
 from quality import auroc, clean_sentences, damaged, joined, limit, pearson, rate, resample, summary
 
-from garble.batch import Batch, Floats, row_means
-from garble.data import Record, read_records
-from garble.deep.reader import Reader, session
+from garble.columns.arrays import Floats, row_means
+from garble.columns.batch import Batch
+from garble.network.reader import Reader, session
 from garble.scorer import Scorer
-from garble.text import whole
+from garble.text.segmentation import whole
+from garble.training.data import Record, read_records
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "reading.json"

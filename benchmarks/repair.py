@@ -25,11 +25,11 @@ import damage
 import numpy as np
 from quality import SEED, WORKERS, clean_sentences, joined, publish, resample, summary, table
 
-from garble.data import Record, by_document, read_records
-from garble.layout import PROSE
-from garble.mending import Edit, repair
+from garble.repairs import Edit, repair
 from garble.scorer import Scorer
-from garble.text import segment
+from garble.text.layout import PROSE
+from garble.text.segmentation import segment
+from garble.training.data import Record, by_document, read_records
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "repair.json"

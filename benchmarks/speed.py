@@ -250,7 +250,7 @@ def throughput(texts: list[str], folder: Path, python: str | None, model: str) -
 
 def sentences_of(text: str) -> Iterator[str]:
     """The sentences of a text."""
-    from garble.text import segment
+    from garble.text.segmentation import segment
 
     return (text[start:end] for start, end in segment(text).sentences.tolist())
 
@@ -294,7 +294,7 @@ def extremes(texts: list[str], folder: Path, megabytes: float) -> dict[str, Meas
 def profile(texts: list[str]) -> dict[str, float]:
     """Microseconds a sentence of each part of scoring, up to the reports; the texts in one batch, as scoring has it."""
     from garble import Scorer
-    from garble.cost import costs
+    from garble.cli.cost import costs
 
     batch = texts[:: max(1, sum(map(len, texts)) // 250_000)]
     return {cost.name: cost.microseconds for cost in costs(Scorer(reader="off").lm, batch)}
@@ -303,7 +303,7 @@ def profile(texts: list[str]) -> dict[str, float]:
 def commands(texts: list[str], folder: Path) -> dict[str, dict[str, list[float]]]:
     """Seconds of the commands, turn by turn, by the clock and of processor: filtering, importing, a page from cold."""
     source = folder / "corpus.jsonl.zst"
-    from garble.corpus.streams import compressed
+    from garble.filtering.streams import compressed
 
     lines = b"".join(json.dumps({"id": i, "text": text}).encode() + b"\n" for i, text in enumerate(texts))
     source.write_bytes(compressed(lines, ".zst"))

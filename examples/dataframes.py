@@ -1,6 +1,6 @@
 """Translations in a table, scored, and the garbled ones shown: in pandas, and the same in Polars.
 
-Needs `pip install 'garble[pandas,polars]'`; run it with `python examples/dataframes.py`.
+Needs the extras `pandas` and `polars`; run it with `python examples/dataframes.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A dataset scored, what of it is dropped, and what stays.
 
-Needs `pip install 'garble[datasets]'`; run it with `python examples/datasets_filter.py [FILE.jsonl]`. Without a file it
+Needs the extra `datasets`; run it with `python examples/datasets_filter.py [FILE.jsonl]`. Without a file it
 takes three texts of its own.
 """
 

@@ -1,6 +1,6 @@
 """A pipeline of datatrove that drops garbled documents, and what it dropped.
 
-Needs `pip install 'garble[datatrove]'`; run it with `python examples/datatrove_filter.py [FOLDER_OF_JSONL]`.
+Needs the extra `datatrove`; run it with `python examples/datatrove_filter.py [FOLDER_OF_JSONL]`.
 Without a folder it takes three texts of its own.
 """
 

@@ -1,6 +1,6 @@
 """A Parquet file filtered with Ray Data, and what was dropped by reason.
 
-Needs `pip install 'garble[ray]'`; run it with `python examples/ray_filter.py [IN OUT]`. Without paths it takes three
+Needs the extra `ray`; run it with `python examples/ray_filter.py [IN OUT]`. Without paths it takes three
 texts of its own.
 """
 

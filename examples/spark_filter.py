@@ -1,6 +1,6 @@
 """A Parquet file filtered with Apache Spark, and what was dropped by reason.
 
-Needs `pip install 'garble[spark]'` and Java; run it with `python examples/spark_filter.py [IN OUT]`. Without paths it
+Needs the extra `spark` and Java; run it with `python examples/spark_filter.py [IN OUT]`. Without paths it
 takes three texts of its own.
 """
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from garble.errors import GarbleError, InputError, ModelError, UsageError
 
 if TYPE_CHECKING:
-    from garble.mending import Repair
-    from garble.periodic import Loop, LoopGuard
+    from garble.repairs import Repair
     from garble.report import Report
     from garble.scorer import Scorer
+    from garble.text.periodic import Loop, LoopGuard
 
 __version__ = "0.1.0"
 __all__ = [
@@ -44,14 +44,14 @@ def score(text: str, markup: str = "auto") -> Report:
 
 def repair(text: str) -> Repair:
     """The text with what is garbled mended as far as it can be, the edits, and what could not be mended."""
-    from garble.mending import repair as mend
+    from garble.repairs import repair as mend
 
     return mend(text)
 
 
 def loops(text: str) -> tuple[Loop, ...]:
     """The stretches of `text` that go round in circles, in any language and layout."""
-    from garble.periodic import loops as find
+    from garble.text.periodic import loops as find
 
     return find(text)
 
@@ -59,11 +59,11 @@ def loops(text: str) -> tuple[Loop, ...]:
 def __getattr__(name: str) -> Any:
     # Imported when asked for, so that `garble --help` need not wait for numpy.
     if name in ("Loop", "LoopGuard"):
-        from garble import periodic
+        from garble.text import periodic
 
         return getattr(periodic, name)
     if name in ("Repair", "Report", "Scorer"):
-        from garble.mending import Repair
+        from garble.repairs import Repair
         from garble.report import Report
         from garble.scorer import Scorer
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+# Characters of a value that an error quotes.
+_SHOWN = 60
+
 
 class GarbleError(ValueError):
     """Any error of garble's own; its message is one line."""
@@ -40,3 +43,9 @@ def checked_texts(texts: Iterable[str], name: str = "texts") -> Iterator[str]:
     if isinstance(texts, str | bytes | bytearray) or not isinstance(texts, Iterable):
         raise UsageError(f"{name}: expected an iterable of strings, got {type(texts).__name__}")
     return (checked_text(text, f"{name}[{index}]") for index, text in enumerate(texts))
+
+
+def quoted(value: object) -> str:
+    """A value that came from outside, short enough for an error's one line."""
+    said = repr(str(value))
+    return said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…"

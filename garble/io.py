@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import codecs
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import shorten
+from threading import current_thread, main_thread
 
 from garble.errors import InputError, UsageError
 
@@ -115,7 +118,7 @@ def decode(raw: bytes, name: str, encoding: str | None = None) -> str:
     """The text in the bytes of the input called `name`.
 
     encoding: None for UTF-8, or what a byte order mark says; the name of one that Python knows; or "auto" for a guess,
-    which needs `pip install 'garble[encodings]'`.
+    which needs the extra `encodings`.
     Raises InputError as `read_text` does.
     """
     mark, encoding, known_as = _encoding_of(raw, encoding)
@@ -166,7 +169,7 @@ def check_encoding(name: str | None) -> None:
     """Raises UsageError for an encoding that does not exist, or no text has, and for a guess without its library."""
     if name == "auto":
         if not find_spec("charset_normalizer"):
-            raise UsageError("encoding auto needs: pip install 'garble[encodings]'")
+            raise UsageError("encoding auto needs: pip install 'garble-text[encodings]'")
         return
     try:
         # Codecs such as "rot13" and "zip" turn no text into bytes.
@@ -223,3 +226,23 @@ def _read_standard_input() -> bytes:
 def _read_file(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(LARGEST + 1)
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """The path of a file to be made anew beside `target`, which takes its place when it is whole.
+
+    Where it does not become whole nothing is left of it, also when the process is asked to end.
+    """
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    is_main = current_thread() is main_thread()
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler) if is_main else None
+    is_own = not os.path.lexists(part)
+    try:
+        yield part
+        part.replace(target)
+    finally:
+        if is_own:
+            part.unlink(missing_ok=True)
+        if is_main:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)

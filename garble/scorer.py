@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from hashlib import sha256
 from itertools import pairwise, repeat, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,15 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import garble
-from garble import language, lm, model
-from garble.alphabet import hash_runs
-from garble.batch import Batch, Floats, Ints, Mask, Opinion, offsets, packets, row_sums
-from garble.errors import InputError, ModelError, UsageError, checked_text, checked_texts
-from garble.layout import CUE, HEADING, KINDS, LIST, MARKUPS, PROSE, SPOKEN, UNREAD, VERSE, counts
-from garble.lm import LanguageModel, blocks
-from garble.model import Scorecard, logit, sigmoid
-from garble.periodic import looped_share, loops_of
-from garble.report import Finding, Passage, Report, ScoredSentence
+from garble.columns import lm
+from garble.columns.arrays import Floats, Ints, Mask, offsets, row_sums
+from garble.columns.batch import Batch, Opinion
+from garble.columns.lm import LanguageModel
+from garble.columns.packets import blocks, packets
+from garble.errors import InputError, UsageError, checked_text, checked_texts, quoted
+from garble.models import store
+from garble.models.scorecard import Scorecard, logit, sigmoid
+from garble.report import Report
+from garble.report.findings import Finding, ScoredSentence
 from garble.signals import (
     EVERY,
     FEATURES_READ,
@@ -39,10 +37,27 @@ from garble.signals import (
     judge,
 )
 from garble.signals.base import Signal, Values
-from garble.text import Document, segment
+from garble.text import detection as language
+from garble.text.alphabet import hash_runs
+from garble.text.layout import KINDS, PROSE, UNREAD
+from garble.text.markups import MARKUPS
+from garble.text.periodic import looped_share, loops_of
+from garble.text.segmentation import Document, segment
+from garble.verdict import (
+    SEVERAL,
+    as_read,
+    before_shown,
+    document_score,
+    looped_prose,
+    of_signals,
+    passages,
+    shown,
+    silent,
+    voices,
+)
 
 if TYPE_CHECKING:
-    from garble.deep.reader import Reader
+    from garble.network.reader import Reader
 
 # Characters scored together: enough for array arithmetic to pay, few enough to stay in the processor's cache.
 _PACKET = 250_000
@@ -51,22 +66,20 @@ _LONG, _PART = 2 * _PACKET, 125_000
 # A sentence takes up to 2 kB while its document is scored, so these keep memory below 2 GB and its text below 500 MB.
 MOST_SENTENCES, _MOST_LINES = 1_000_000, 4_000_000
 _FILLED_LINE = re.compile(r"\S[^\n]*")
-# A document is as garbled as the worst tenth of its prose.
-_WORST_SHARE = 0.1
-# From this many sentences on one alone does not decide, and all of them are weighed together.
-_SEVERAL = 4
+
+
 # Below this, in log-odds, a signal's part in a score is not worth a reader's time.
 _LEAST_CONTRIBUTION = 0.25
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
 _FEW_WORDS = 8
 _WITHOUT = "without {}: every score lacks their part, and what the thresholds promise holds with it"
-# Share of a document in loops beyond their first turn, and the score that comes to.
-_LOOPED, _LOOPED_SCORE = (0.1, 0.2), (0.0, 0.999)
+
+
 # What a network takes back of a scorecard's log-odds at most, and how much faster those fall below the threshold where
 # the network has read a sentence.
 _VETO, _STEEPER = 1.0, 3.0
-# By this factor log-odds of sentences that are read are flatter below the threshold, where their scores are shown.
-_FLATTER = 0.55
+
+
 # A document's own log-odds raise those of its sentences by no more than this.
 _MOST_RAISED = 4.0
 # Which sentences a network reads.
@@ -103,13 +116,13 @@ class Scorer:
         reader: str = "all",
         markup: str = "auto",
     ) -> None:
-        loaded = _loaded(folder_of(model))
+        loaded = store.loaded(store.folder_of(model))
         without = tuple(checked_texts(without, "without"))
         silent = chosen(without)
         self.lm, self.reader = loaded.lm, _checked_reader(reader) if loaded.card.network else "off"
         card = loaded.card.without([feature for signal in silent for feature in signal.features])
         self.card = card if self.reader != "off" else card.without(FEATURES_READ)
-        self.network = _network(loaded.folder, loaded.state) if self.reader != "off" else None
+        self.network = _network(loaded) if self.reader != "off" else None
         self.threshold = _threshold(threshold, self.card)
         self.markup = _known(markup)
         self._mind = _Mind(self.card, _asked(self.card), self.lm, self.network, self.reader, self.threshold)
@@ -166,9 +179,9 @@ class Scorer:
         found = loops_of([document.text for document in documents])
         documents = [replace(document, loops=loops) for document, loops in zip(documents, found, strict=True)]
         # What is no prose is scored apart from it, and so changes nothing there.
-        voices = [_voices(document) for document in documents]
+        masks = [voices(document) for document in documents]
         main, aside = ([document.only(heard) for document, heard in zip(documents, some, strict=True)]
-                       for some in zip(*voices, strict=True))  # fmt: skip
+                       for some in zip(*masks, strict=True))  # fmt: skip
         languages, spoken, read = self._said(main)
         besides = self._said(aside)[1] if any(len(document.sentences) for document in aside) else [[]] * len(aside)
         parts = zip(documents, languages, read, spoken, besides, strict=True)
@@ -177,7 +190,7 @@ class Scorer:
             if len(said) < len(document.sentences) or others:
                 said = sorted([*said, *self._unread(document)], key=lambda sentence: sentence.start)
             raised = [starts.get(sentence.start, np.nan) for sentence in said]
-            score = document_score(said, self.card, raised, _looped_prose(document))
+            score = document_score(said, self.card, raised, looped_prose(document))
             looped = looped_share(document.loops or (), len(document.text))
             yield self._report(document.text, code, tuple(said), score, looped)
 
@@ -213,7 +226,7 @@ class Scorer:
             language=code,
             threshold=self.threshold,
             sentences=sentences,
-            passages=_passages(text, sentences),
+            passages=passages(text, sentences),
             notes=self.notes if code == self.card.language else (note, *self.notes),
             signature=self.signature,
             looped=looped,
@@ -288,63 +301,6 @@ class _Scored(NamedTuple):
     raised: Floats
 
 
-def document_score(
-    sentences: Sequence[ScoredSentence], card: Scorecard, raised: Sequence[float], looped: float = 0.0
-) -> float:
-    """The largest of what its loops, its worst sentences, and all its sentences together come to.
-
-    Loops: a document of whose prose a fifth stands in loops beyond their first turn is garbled at every threshold.
-    looped: that share.
-
-    The worst: the score that a tenth of the document's prose reaches, counted in characters, and two of its sentences
-    where there are more than three. So a single loop in a long article makes a garbled passage only. Together: see
-    `model.Pooling`; a text that is translated badly throughout is garbled though few of its sentences cross the
-    threshold. Of a document that was read, those that were read are pooled. Worst sentences below the loose threshold
-    say nothing of a document that can be pooled. What `layout.counts` says no to (headings, verse, tables, ...) does
-    not count; a document without prose scores 0. raised: (sentences,) what the document added to each sentence's
-    log-odds, which does not count here; NaN where the network has not read it.
-    """
-    is_prose = np.array([counts(sentence.kind, sentence.text) for sentence in sentences], bool)
-    by_loops = float(np.interp(looped, _LOOPED, _LOOPED_SCORE))
-    if not is_prose.any():
-        return by_loops
-    sizes = np.array([s.end - s.start for s in sentences])[is_prose]
-    scores, added = np.array([s.score for s in sentences])[is_prose], np.array(raised)[is_prose]
-    pooled, pooling = scores, card.pooling
-    if card.network is not None and (read := ~np.isnan(added)).any():
-        odds = _before_shown(scores[read], read[read], card) - added[read]
-        pooled, pooling = sigmoid(odds), card.network.pooling
-        scores[read] = sigmoid(_shown(odds, read[read], card))
-    several = len(scores) >= _SEVERAL
-    worse_first = np.argsort(-scores, kind="stable")
-    scores, reached = scores[worse_first], np.cumsum(sizes[worse_first])
-    place = max(int(np.searchsorted(reached, _WORST_SHARE * reached[-1])), int(several))
-    worst = float(scores[place])
-    if pooling is None or not several:
-        return max(by_loops, worst)
-    return max(by_loops, pooling.score(pooled), worst if worst >= card.thresholds.get("loose", 0.0) else 0.0)
-
-
-def _looped_prose(document: Document) -> float:
-    """The share of a document's prose, subtitles included, that stands in loops beyond their first turn."""
-    if not document.loops:
-        return 0.0
-    pieces, masks = document.slices(), document.looped(document.loops)
-    counted = [kind == CUE or counts(kind, piece) for kind, piece in zip(document.kind.tolist(), pieces, strict=True)]
-    some = [mask for mask, counts_here in zip(masks, counted, strict=True) if counts_here]
-    return float(np.concatenate(some).mean()) if some else 0.0
-
-
-def _voices(document: Document) -> tuple[Mask, Mask]:
-    """(sentences,) what is scored together, and what apart: items and cues that are no sentences."""
-    heard = ~np.isin(document.kind, list(UNREAD))
-    aside = np.zeros(len(heard), bool)
-    if (some := np.flatnonzero(np.isin(document.kind, list(SPOKEN)))).size:
-        pieces = document.slices()
-        aside[some] = [not counts(int(document.kind[i]), pieces[i]) for i in some]
-    return heard & ~aside, aside
-
-
 def _score(documents: list[Document], mind: _Mind) -> tuple[list[str], Iterator[_Scored]]:
     """The documents' languages, and their sentences: those of several documents together, of a long one in parts."""
     portions = [documents] if len(documents) > 1 else [[part] for part in _parts(documents[0])]
@@ -380,39 +336,12 @@ def _measure(
 ) -> _Scored:
     card = mind.card
     foreign = np.array([code != card.language for code in languages], bool)[batch.document]
-    kinds = _as_read(batch)
-    silent = np.zeros((len(batch), len(card.features)), bool)
-    silent[np.ix_(foreign, _of(card, _knows))] = True
-    for kind, deaf_to in _DEAF.items():
-        silent[np.ix_(kinds == kind, _of(card, deaf_to))] = True
-    found = _weigh(batch, extract(batch, verdicts, mind.signals), silent, mind)
+    kinds = as_read(batch)
+    found = _weigh(batch, extract(batch, verdicts, mind.signals), silent(card, kinds, foreign), mind)
     # A part of a document does not know what all of it comes to.
     is_whole = documents[0].total == len(documents[0].sentences)
     scores, raised = _in_context(batch, found, kinds, card if is_whole else replace(card, network=None))
     return _Scored(documents, batch, found.extraction, found.contributions, scores, raised)
-
-
-def _as_read(batch: Batch) -> Ints:
-    """(sentences,) their kinds; items and cues that are sentences are read as prose."""
-    kinds = batch.kind.copy()
-    for i in np.flatnonzero(np.isin(kinds, list(SPOKEN))).tolist():
-        if counts(int(kinds[i]), batch.text[batch.chars[i] : batch.chars[i + 1] - 1]):
-            kinds[i] = PROSE
-    return kinds
-
-
-def _knows(signal: Signal) -> bool:
-    return signal.language != "any"
-
-
-# What is not asked of a kind: of all that is no prose what needs to know the language; verse may say things again. Of
-# prose everything is asked, of the kinds in layout.UNREAD nothing.
-_DEAF: dict[int, Callable[[Signal], bool]] = {
-    HEADING: _knows,
-    LIST: _knows,
-    CUE: _knows,
-    VERSE: lambda signal: _knows(signal) or signal.family == "repetition",
-}
 
 
 def _in_context(batch: Batch, found: _Weighed, kinds: Ints, card: Scorecard) -> tuple[Floats, Floats]:
@@ -426,14 +355,14 @@ def _in_context(batch: Batch, found: _Weighed, kinds: Ints, card: Scorecard) -> 
     counted = found.read & (kinds == PROSE)
     if pooling is None or not counted.any():
         return found.scores, raised
-    odds = _before_shown(found.scores, found.read, card)
+    odds = before_shown(found.scores, found.read, card)
     count = row_sums(counted, batch.documents)
     mean = row_sums(np.where(counted, np.minimum(odds, 0.0), 0.0), batch.documents) / np.maximum(count, 1)
     together = pooling.slope * pooling.excess_of(mean, count) + pooling.offset
-    added = np.where(count >= _SEVERAL, np.clip(together, 0, _MOST_RAISED), 0.0)[batch.document]
+    added = np.where(count >= SEVERAL, np.clip(together, 0, _MOST_RAISED), 0.0)[batch.document]
     some = np.flatnonzero(counted & (added > 0))
     scores = found.scores.copy()
-    scores[some] = sigmoid(_shown(odds[some] + added[some], found.read[some], card))
+    scores[some] = sigmoid(shown(odds[some] + added[some], found.read[some], card))
     raised[some] = added[some]
     return scores, raised
 
@@ -444,7 +373,7 @@ def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> _
     silent: (sentences, features of the card) what is not to speak.
     """
     card = mind.card
-    reading = _of(card, lambda signal: signal in READING)
+    reading = of_signals(card, lambda signal: signal in READING)
     none = np.zeros(len(batch), bool)
     if mind.network is None or card.network is None or not reading.any():
         contributions = np.where(silent, 0, card.contributions(_columns(extraction, card)))
@@ -477,7 +406,7 @@ def _read(batch: Batch, extraction: Extraction, plain: Floats, read: Mask, mind:
     card = mind.card
     assert card.network is not None
     extraction = heard(extraction, batch, opinion)
-    reading = _of(card, lambda signal: signal in READING)
+    reading = of_signals(card, lambda signal: signal in READING)
     own = np.where(read[:, None] & reading, card.contributions(_columns(extraction, card)), 0)
     doubt = own.sum(axis=1)
     kept = np.divide(np.clip(doubt, -_VETO, 0), doubt, out=np.zeros(len(doubt)), where=doubt < 0)
@@ -487,24 +416,8 @@ def _read(batch: Batch, extraction: Extraction, plain: Floats, read: Mask, mind:
     together = card.network.scale * (card.intercept + plain.sum(axis=1)) + doubt + card.network.intercept
     joint = (read & (together > alone))[:, None]
     contributions = np.where(joint, card.network.scale * plain + own, plain + kept[:, None] * own)
-    odds = _shown(np.where(joint[:, 0], together, alone), read, card)
+    odds = shown(np.where(joint[:, 0], together, alone), read, card)
     return _Weighed(extraction, contributions, sigmoid(odds), read)
-
-
-def _shown(odds: Floats, read: Mask, card: Scorecard) -> Floats:
-    """Log-odds on the scale of the scorecard: below the balanced threshold those of sentences that are read flatten.
-
-    So a typical human sentence scores alike, whether it was read or not.
-    """
-    limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
-    return np.where(read & (odds < limit), limit + _FLATTER * (odds - limit), odds)
-
-
-def _before_shown(scores: Floats, read: Mask, card: Scorecard) -> Floats:
-    """The log-odds that `_shown` was given, from scores."""
-    odds = logit(np.clip(scores, 1e-6, 1 - 1e-6))
-    limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
-    return np.where(read & (odds < limit), limit + (odds - limit) / _FLATTER, odds)
 
 
 def _sampled(batch: Batch, speaks: Mask, suspect: Mask) -> Ints:
@@ -542,7 +455,7 @@ def _surely_clean(batch: Batch, found: _Weighed, speaks: Mask, mind: _Mind) -> M
     count, whole = row_sums(found.read, batch.documents), row_sums(speaks, batch.documents)
     if pooling is None:
         return np.zeros(len(count), bool)
-    odds = _before_shown(found.scores, found.read, mind.card)
+    odds = before_shown(found.scores, found.read, mind.card)
     mean = row_sums(np.where(found.read, odds, 0.0), batch.documents) / np.maximum(count, 1)
     error = pooling.deviation * np.sqrt(np.maximum(1 - count / np.maximum(whole, 1), 0) / np.maximum(count, 1))
     return np.asarray((count > 0) & (mean + _SURE * error < pooling.mean_at(mind.threshold, whole)))
@@ -555,12 +468,6 @@ def _columns(extraction: Extraction, card: Scorecard) -> Floats:
 def _asked(card: Scorecard) -> tuple[Signal, ...]:
     """The signals that the card has a feature of."""
     return tuple(signal for signal in SIGNALS if not set(signal.features).isdisjoint(card.features))
-
-
-def _of(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
-    """Which of the card's features belong to the chosen signals."""
-    names = {name for signal in EVERY if chosen(signal) for name in signal.features}
-    return np.array([name in names for name in card.features], bool)
 
 
 def _words(batch: Batch) -> Ints:
@@ -615,99 +522,22 @@ def _reason(signal: Signal, span: str) -> str:
     return signal.reason.replace("{span}", short)
 
 
-def _passages(text: str, sentences: Sequence[ScoredSentence]) -> tuple[Passage, ...]:
-    """Garbled sentences with no sound one between them."""
-    runs: list[list[ScoredSentence]] = []
-    for before, sentence in pairwise([None, *sentences]):
-        if sentence is not None and sentence.garbled:
-            if before is None or not before.garbled:
-                runs.append([])
-            runs[-1].append(sentence)
-    return tuple(
-        Passage(run[0].start, run[-1].end, text[run[0].start : run[-1].end], max(s.score for s in run)) for run in runs
-    )
-
-
-def folder_of(name: str | Path) -> Path:
-    """Where a model lies: in the wheel inside the package, in a checkout beside it, or at the path given."""
-    if not isinstance(name, str | Path):
-        raise UsageError(f"model: expected a name or a path, got {type(name).__name__}")
-    package = Path(__file__).parent
-    for folder in (package / "models" / name, package.parent / "models" / name, Path(name)):
-        # Of a name that is too long for a path, or holds a null, os.path says that there is no such file.
-        if os.path.isfile(folder / "scorecard.json"):
-            return folder
-    raise ModelError(f"no model {_quoted(name)}: neither a model of garble nor a folder with a scorecard.json")
-
-
-def _quoted(value: object) -> str:
-    said = repr(str(value))
-    return said if len(said) <= _QUOTED else f"{said[:_QUOTED]}…"
-
-
-# glibc gives large blocks back to the kernel as they are freed, and asks for them anew with every packet, until a block
-# as large as this was freed once: then it keeps them, and scoring takes a tenth less time. Nothing is written to it.
-_KEPT = 31 << 20
-
-
-class _Loaded(NamedTuple):
-    """A model as it was read, but for its network. digest: of all its files, its base's language model among them."""
-
-    card: Scorecard
-    lm: LanguageModel
-    digest: str
-    folder: Path
-    state: tuple[object, ...]
-
-
-def _loaded(folder: Path) -> _Loaded:
-    """The model in a folder, read once as long as its files stay as they are."""
-    return _load(folder, _state(folder))
-
-
-def _state(folder: Path) -> tuple[object, ...]:
-    """What tells whether the files of a model, or of the model that it is based on, were written anew."""
-    base = None if os.path.isfile(folder / "lm.npz") else model.load(folder / "scorecard.json").network
-    folders = [folder, folder_of(base.base)] if base and base.base else [folder]
-    paths = [place / name for place in folders for name in ("scorecard.json", *model.FILES)]
-    stats = [(str(path), os.stat(path)) for path in paths if os.path.isfile(path)]
-    return tuple((path, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in stats)
-
-
-# A process that trains and loads models by turns keeps the last few.
-@lru_cache(maxsize=8)
-def _load(folder: Path, state: tuple[object, ...]) -> _Loaded:
-    """state: what the files were when they were read; a model that was written anew has another."""
-    np.empty(_KEPT, np.uint8)
-    card = model.load(folder / "scorecard.json")
-    if strange := set(card.features) - set(PLACES):
-        raise ModelError(f"{folder}: needs signals this garble does not have: {', '.join(sorted(strange))}")
-    model.check_files(folder, card)
-    digest, base = model.digest_of(folder), folder
-    if card.network is not None and card.network.base:
-        base = folder_of(card.network.base)
-        model.check_files(base, model.load(base / "scorecard.json"))
-        digest = sha256(f"{digest} {model.digest(base / 'lm.npz')}".encode()).hexdigest()
-    return _Loaded(card, lm.load(base / "lm.npz"), digest, folder, state)
-
-
-@lru_cache(maxsize=4)
-def _network(folder: Path, state: tuple[object, ...]) -> Reader:
+def _network(loaded: store.Loaded) -> Reader:
     """The network of a model. Only who reads with it waits for it."""
-    from garble.deep import reader
+    from garble.network import reader
 
-    return reader.load(folder, model.load(folder / "scorecard.json"))
+    return reader.cached(loaded.folder, loaded.state)
 
 
 def _checked_reader(reader: str) -> str:
     if reader not in READERS:
-        raise UsageError(f"no reader {_quoted(reader)}: {', '.join(READERS)}")
+        raise UsageError(f"no reader {quoted(reader)}: {', '.join(READERS)}")
     return reader
 
 
 def _known(markup: str) -> str:
     if markup not in MARKUPS:
-        raise UsageError(f"no markup {_quoted(markup)}: {', '.join(MARKUPS)}")
+        raise UsageError(f"no markup {quoted(markup)}: {', '.join(MARKUPS)}")
     return markup
 
 
@@ -719,5 +549,5 @@ def _threshold(threshold: str | float, card: Scorecard) -> float:
     except (TypeError, ValueError, OverflowError):
         value = -1.0
     if not 0 <= value <= 1:
-        raise UsageError(f"no threshold {_quoted(threshold)}: {', '.join(card.thresholds)}, or a score between 0 and 1")
+        raise UsageError(f"no threshold {quoted(threshold)}: {', '.join(card.thresholds)}, or a score between 0 and 1")
     return value

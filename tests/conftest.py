@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from garble import lm
+from garble.columns import lm
 from garble.report import Report
 from garble.scorer import Scorer
 

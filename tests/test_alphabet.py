@@ -9,10 +9,10 @@ from conftest import ANY_TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garble.alphabet import encode, hash_runs, mix
-from garble.batch import Batch
-from garble.lexicon import hash_words
-from garble.text import whole
+from garble.columns.batch import Batch
+from garble.columns.lists import hash_words
+from garble.text.alphabet import encode, hash_runs, mix
+from garble.text.segmentation import whole
 
 WORDS = st.lists(st.text("abc", min_size=1, max_size=6), min_size=1, max_size=8)
 

@@ -9,14 +9,15 @@ from conftest import ANY_TEXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from garble.prefilter import decision, passages
+from garble.filtering.decisions import decision, passages
 from garble.report import Report
 from garble.scorer import Scorer
 
 pytestmark = pytest.mark.engines
 pa = pytest.importorskip("pyarrow")
 
-from garble.integrations.arrow import SCHEMA, score_batch, texts_of  # noqa: E402
+from garble.filtering.arrow import SCHEMA, texts_of  # noqa: E402
+from garble.integrations.arrow import score_batch  # noqa: E402
 
 LOOPED = "I want to to to to to to to go home."
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."

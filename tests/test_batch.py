@@ -10,13 +10,11 @@ from conftest import ANY_TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garble.batch import (
-    Batch,
+from garble.columns.arrays import (
     Floats,
     Ints,
     cover,
     offsets,
-    packets,
     recurs,
     row_means,
     row_sums,
@@ -25,7 +23,9 @@ from garble.batch import (
     streaks,
     worst_stretch,
 )
-from garble.text import segment, whole
+from garble.columns.batch import Batch
+from garble.columns.packets import packets
+from garble.text.segmentation import segment, whole
 
 # Eighths add up without rounding, so that sums can be compared exactly.
 EIGHTHS = st.integers(-40, 40).map(lambda n: n / 8)

@@ -22,12 +22,13 @@ from hypothesis import strategies as st
 
 import garble as library
 from garble import scorer as scoring
-from garble import train as training
 from garble.cli import main
-from garble.report import Finding, Passage, Report, ScoredSentence
+from garble.cli.readability import readability
+from garble.cli.terminal import segments, visible
+from garble.report import Report
+from garble.report.findings import Finding, Passage, ScoredSentence
 from garble.signals import EVERY, SIGNALS
-from garble.stats import readability
-from garble.terminal import segments, visible
+from garble.training import train as training
 
 LOOPED = "I want to to to to to to to go home to to to to to."
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."
@@ -460,6 +461,11 @@ def test_train_says_what_is_wrong_with_the_data(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(training, "train_en", train_en)
     result = garble("train", "--data", str(tmp_path), "--out", str(tmp_path))
     assert (result.exit_code, result.stderr) == (2, "garble: a.jsonl:3: not JSON\n")
+
+
+def test_python_m_garble_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "garble", "--version"], stdout=-1, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (0, f"garble {library.__version__}\n")
 
 
 def test_readability_needs_no_download(monkeypatch: pytest.MonkeyPatch) -> None:

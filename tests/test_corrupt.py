@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from garble.corrupt import CORRUPTIONS, DOCUMENT_CORRUPTIONS, Corruption, corrupt
+from garble.training.corrupt import CORRUPTIONS, DOCUMENT_CORRUPTIONS, Corruption, corrupt
 
 SENTENCES = [
     "The mayor of Lisbon, Ana Lopes, said on Monday that the city would build 1,200 flats by 2027.",

@@ -13,7 +13,7 @@ from conftest import ANY_TEXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from garble.prefilter import annotation
+from garble.filtering.decisions import annotation
 from garble.report import Report
 from garble.scorer import Scorer
 

@@ -17,8 +17,8 @@ pytest.importorskip("datasets")
 from datasets import Dataset, DatasetDict, Features, IterableDataset, Value
 from datasets.fingerprint import Hasher
 
+from garble.filtering.decisions import annotation, decision
 from garble.integrations.datasets import Annotate, Cut, Keep
-from garble.prefilter import annotation, decision
 from garble.report import Report
 
 pytestmark = pytest.mark.engines

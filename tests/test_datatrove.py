@@ -23,8 +23,8 @@ from datatrove.pipeline.base import PipelineStep
 from datatrove.pipeline.readers import JsonlReader
 from datatrove.pipeline.writers import JsonlWriter
 
+from garble.filtering.decisions import Unit, annotation, decision
 from garble.integrations.datatrove import GarbleAnnotator, GarbleFilter
-from garble.prefilter import Unit, annotation, decision
 from garble.report import Report
 
 pytestmark = pytest.mark.engines

@@ -19,16 +19,18 @@ from hypothesis.extra import numpy as arrays
 from test_signals import COMPANY, EDGES, check
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from garble import lm, model, scorer
-from garble.batch import Batch, Opinion
-from garble.deep import pieces, weights
-from garble.deep import reader as reading
+from garble import scorer
+from garble.columns import lm
+from garble.columns.batch import Batch, Opinion
 from garble.errors import ModelError, UsageError
-from garble.model import Network, Pooling
+from garble.models import scorecard as model
+from garble.models.scorecard import Network, Pooling
+from garble.network import pieces, weights
+from garble.network import reader as reading
 from garble.scorer import Scorer
 from garble.signals import FEATURES, FEATURES_READ, PLACES, READING, extract, heard
 from garble.signals.base import Signal
-from garble.text import Document, segment, whole
+from garble.text.segmentation import Document, segment, whole
 
 each_signal = pytest.mark.parametrize("signal", READING, ids=[signal.name for signal in READING])
 EXAMPLES = [text for signal in READING for name in ("Garbled", "Clean") for text in signal.sections[name]]

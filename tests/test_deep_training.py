@@ -17,6 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from garble.training.network.vocabulary import pruned
+
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("safetensors")
@@ -27,9 +29,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from garble.data import by_document
-from garble.deep import contrasts, lessons, network, pieces, shipping, training, weights
-from garble.deep.reader import session
+from garble.network import pieces, weights
+from garble.network.reader import session
+from garble.training.data import by_document
+from garble.training.network import contrasts, lessons, shipping
+from garble.training.network import encoder as network
+from garble.training.network import train as training
 
 WIDTH, LAYERS, HEADS, INNER = 64, 2, 4, 128
 CLEAN = "The minister said the plan was good."
@@ -107,7 +112,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vocabulary = pieces.load(work / "published.json").get_vocab_size()
     save_file(published_encoder(vocabulary), work / "published.safetensors")
     texts = [pair[side] for pair in PAIRS for side in ("clean", "damaged")]
-    tokenizer, rows = pieces.pruned(work / "published.json", texts * 3, 3)
+    tokenizer, rows = pruned(work / "published.json", texts * 3, 3)
     tokenizer.save(str(work / "tokenizer.json"))
     np.save(work / "rows.npy", rows)
     lessons.pack(work / "contrasts.jsonl.xz", tokenizer).save(work / "lessons.npz.xz")

@@ -9,7 +9,7 @@ import pytest
 
 import garble
 from garble import GarbleError, InputError, ModelError, Scorer, UsageError, repair, score
-from garble.prefilter import Prefilter
+from garble.filtering.decisions import Prefilter
 from garble.signals import EVERY
 
 FAMILIES = sorted({signal.family for signal in EVERY})

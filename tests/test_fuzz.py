@@ -26,6 +26,6 @@ def test_the_texts_of_the_fuzzer_hold_all_its_pieces() -> None:
 
 
 def test_a_fault_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.model.Scorecard.predict", lambda card, x: x.sum(axis=1) * float("nan"))
+    monkeypatch.setattr("garble.models.scorecard.Scorecard.predict", lambda card, x: x.sum(axis=1) * float("nan"))
     with pytest.raises(AssertionError):
         targets.models(b"")

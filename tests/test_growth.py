@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garble import prefilter
-from garble.batch import Batch
-from garble.prefilter import annotation, passages
-from garble.report import Finding, Passage, Report, ScoredSentence
+from garble.columns.batch import Batch
+from garble.filtering import decisions as prefilter
+from garble.filtering.decisions import annotation, passages
+from garble.report import Report
+from garble.report.findings import Finding, Passage, ScoredSentence
 from garble.scorer import Scorer
 from garble.signals import characters, coherence
 

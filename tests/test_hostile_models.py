@@ -14,8 +14,9 @@ import pytest
 from conftest import MODEL
 from test_lm import model as tiny_model  # noqa: F401
 
-from garble import lm, model
+from garble.columns import lm
 from garble.errors import GarbleError, ModelError
+from garble.models import scorecard as model
 from garble.scorer import Scorer
 from garble.signals import FEATURES_READ
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,61 +13,39 @@ import garble
 
 PACKAGE = Path(garble.__file__).parent
 
+# A room is a package, or a module that stands alone. A room imports from the floors below its own.
 FLOORS = [
-    {"cli", "terminal", "progress"},
-    {"corpus"},
+    {"__main__"},
+    {"cli"},
     {"integrations"},
-    {"prefilter", "mending", "view"},
-    {"scorer", "train", "own", "cost"},
-    {"signals", "deep"},
-    {"batch", "model", "report", "corrupt", "estimation", "lm"},
-    {
-        *("text", "layout", "html", "markdown", "periodic", "io", "data", "lexicon", "alphabet", "language", "stats"),
-        "errors",
-    },
+    {"filtering", "training", "repairs"},
+    {"scorer"},
+    {"verdict"},
+    {"report"},
+    {"models", "network"},
+    {"signals"},
+    {"columns"},
+    {"text"},
+    {"languages", "io"},
+    {"errors"},
 ]
-FLOOR = {name: len(FLOORS) - number for number, names in enumerate(FLOORS) for name in names}
-
-# Imports along one floor: these and no more.
-NEIGHBOURS = {
-    ("cli", "progress"),
-    ("cli", "terminal"),
-    ("progress", "terminal"),
-    ("view", "prefilter"),
-    ("train", "scorer"),
-    ("own", "scorer"),
-    ("own", "train"),
-    ("batch", "lm"),
-    ("estimation", "lm"),
-    ("io", "errors"),
-    ("text", "alphabet"),
-    ("text", "layout"),
-    ("text", "periodic"),
-    ("periodic", "alphabet"),
-    ("periodic", "lexicon"),
-    ("layout", "lexicon"),
-    ("layout", "html"),
-    ("layout", "markdown"),
-    ("html", "layout"),
-    ("markdown", "html"),
-    ("markdown", "layout"),
-    ("lexicon", "alphabet"),
-    ("stats", "alphabet"),
-}
-
-# Against the floors, and within a function: a report shows itself where a notebook asks it to.
-UPWARD = {("report", "view")}
+FLOOR = {room: len(FLOORS) - number for number, rooms in enumerate(FLOORS) for room in rooms}
+# Along one floor: a network is made from a scorecard.
+ALONG = {("network", "models")}
+# Pairs of rooms of which one imports the other.
+MOST_ARROWS = 90
 
 HEAVY = {"jinja2", "markupsafe", "sklearn", "scipy", "langdetect", "textstat", "rich", "backports", "compression"}
 HEAVY |= {"markdown_it"}
 HEAVY |= {"datasets", "datatrove", "pandas", "polars", "pyarrow", "pyspark", "ray"}
 HEAVY |= {"onnx", "onnxruntime", "tokenizers", "torch"}
 # What a module is for is no burden to it: whoever imports the integration has the library.
-ITS_OWN = {"integrations.sklearn": {"sklearn"}, "integrations.arrow": {"pyarrow"}, "corpus.parquet": {"pyarrow"}}
+ITS_OWN = {"integrations.sklearn": {"sklearn"}, "integrations.arrow": {"pyarrow"}}
+ITS_OWN |= {"filtering.arrow": {"pyarrow"}, "filtering.formats.parquet": {"pyarrow"}}
 ITS_OWN |= {"integrations.pandas": {"pandas"}, "integrations.polars": {"polars"}}
 ITS_OWN |= {"integrations.datatrove": {"datatrove"}}
 ITS_OWN |= {"integrations.spark": {"pandas", "pyarrow", "pyspark"}, "integrations.ray": {"pyarrow"}}
-ITS_OWN |= {f"deep.{name}": {"torch"} for name in ("network", "shipping", "training")}
+ITS_OWN |= {f"training.network.{name}": {"torch"} for name in ("encoder", "shipping", "train")}
 PICKLES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 
 
@@ -79,7 +58,7 @@ INNER = [name for name in MODULES if name != "__init__"]
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
-    """Dotted names of all that is imported anywhere in `tree`; "garble.text.Span" for a name of a module."""
+    """Dotted names of all that is imported anywhere in `tree`; "garble.text.layout.Span" for a name of a module."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -98,30 +77,81 @@ def imports_at_once(tree: ast.AST) -> Iterator[str]:
             yield from imports_at_once(node)
 
 
-def inside(name: str) -> list[str]:
-    """The modules of garble that `name` imports, as "text" or "signals.base"."""
+def inside(name: str) -> set[str]:
+    """The other modules of garble that `name` imports, as "io" or "signals.base"; for types alone, too."""
     dotted = [found.removeprefix("garble.") for found in imports(MODULES[name]) if found.startswith("garble.")]
     modules = [found if found in MODULES else found.rpartition(".")[0] for found in dotted]
-    return sorted({module for module in modules if module})
+    return {module for module in modules if module} - {name}
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[0]
+
+
+ARROWS = {
+    (room_of(name), room_of(module)) for name in INNER for module in inside(name) if room_of(name) != room_of(module)
+}
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """The nodes of a circle of arrows, if there is one."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room_of(name) for name in INNER} == set(FLOOR)
 
 
 @pytest.mark.parametrize("name", INNER)
 def test_an_import_points_down(name: str) -> None:
-    own = name.split(".")[0]
-    for module in inside(name):
-        other = module.split(".")[0]
-        assert FLOOR[other] < FLOOR[own] or other == own or (own, other) in NEIGHBOURS | UPWARD
+    own = room_of(name)
+    for other in map(room_of, inside(name)):
+        assert other == own or FLOOR[other] < FLOOR[own] or (own, other) in ALONG
 
 
-def test_neighbours_are_listed_only_while_they_are() -> None:
-    modules = {(name, module) for name in INNER for module in inside(name)}
-    assert modules >= {pair for pair in NEIGHBOURS | UPWARD if set(pair) <= set(INNER)}
+def test_an_arrow_along_a_floor_is_listed_only_while_it_is_there() -> None:
+    assert ARROWS >= ALONG
+
+
+def test_there_are_few_arrows_between_rooms() -> None:
+    lines = [f"{one} -> {', '.join(sorted(b for a, b in ARROWS if a == one))}" for one in FLOOR]
+    assert len(ARROWS) <= MOST_ARROWS, "\n".join([f"{len(ARROWS)} arrows:", *lines])
+
+
+def test_rooms_stand_in_no_circle() -> None:
+    assert not circle({room: {b for a, b in ARROWS if a == room} for room in FLOOR})
+
+
+def test_modules_stand_in_no_circle() -> None:
+    """Within a room, too: each imports what can be read without it."""
+    assert not circle({name: inside(name) for name in INNER})
+
+
+@pytest.mark.parametrize(
+    ("graph", "found"),
+    [
+        ({"a": {"b"}, "b": set()}, False),
+        ({"a": {"b"}, "b": {"a"}}, True),
+        ({"a": {"b"}, "b": {"c"}, "c": {"a"}}, True),
+    ],
+)
+def test_a_circle_is_seen(graph: dict[str, set[str]], found: bool) -> None:
+    assert bool(circle(graph)) is found
 
 
 @pytest.mark.parametrize("name", [name for name in INNER if name.startswith("signals.")])
 def test_signals_know_neither_model_nor_report_nor_each_other(name: str) -> None:
-    assert not {"model", "report", "corrupt"} & set(inside(name))
+    assert not {"models", "report", "training"} & {room_of(module) for module in inside(name)}
     assert {module for module in inside(name) if module.startswith("signals")} <= {"signals.base"}
+
+
+@pytest.mark.parametrize("name", [name for name in INNER if not name.startswith(("training", "cli", "integrations"))])
+def test_what_runs_when_texts_are_scored_needs_no_training(name: str) -> None:
+    assert "training" not in {room_of(module) for module in inside(name)}
 
 
 @pytest.mark.parametrize("name", INNER)

@@ -9,10 +9,11 @@ from conftest import ANY_TEXT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from garble.layout import KINDS, MARKUPS, blocks, guess, markup_of
 from garble.report import Report
 from garble.scorer import Scorer
-from garble.text import segment
+from garble.text.layout import KINDS
+from garble.text.markups import MARKUPS, blocks, guess, markup_of
+from garble.text.segmentation import segment
 
 # Loops as a translation system makes them, between sound sentences.
 GARBLED = """\

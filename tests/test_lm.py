@@ -15,9 +15,10 @@ from random import Random
 import numpy as np
 import pytest
 
-from garble import estimation, lm
-from garble.alphabet import encode, mix
-from garble.batch import offsets
+from garble.columns import lm
+from garble.columns.arrays import offsets
+from garble.text.alphabet import encode, mix
+from garble.training import estimation
 
 Gram = tuple[int, ...]
 

@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import garble
-from garble import LoopGuard, periodic
-from garble.alphabet import mix
+from garble import LoopGuard
 from garble.cli import main
-from garble.periodic import Loop, looped_share, loops, loops_of
 from garble.scorer import Scorer
+from garble.text import periodic
+from garble.text.alphabet import mix
+from garble.text.periodic import Loop, looped_share, loops, loops_of
 
 CUE = "{0}\n00:00:{0:02d},000 --> 00:00:{0:02d},900\n{1}\n\n"
 SENTENCES = (

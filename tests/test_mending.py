@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import garble
-from garble import mending
+from garble import repairs as mending
 from garble.cli import main
-from garble.mending import MENDERS, SURFACE, Edit, apply, law, repair, undo
-from garble.mending.base import Site
-from garble.mending.untouched import Untouched
-from garble.report import Finding
+from garble.repairs import MENDERS, SURFACE, Edit, apply, law, repair, undo
+from garble.repairs.base import Site
+from garble.repairs.untouched import Untouched
+from garble.report.findings import Finding
 from garble.scorer import Scorer
 from garble.signals import SIGNALS
 

@@ -12,10 +12,10 @@ from conftest import MODEL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garble import model
-from garble.model import Scorecard, logit, sigmoid
+from garble.models import scorecard as model
+from garble.models.scorecard import Scorecard, logit, sigmoid
 from garble.signals import FEATURES, FEATURES_READ
-from garble.train import fit_scorecard
+from garble.training.fitting import fit_scorecard
 
 NAMES = ("a.dense", "a.constant", "a.nothing", "a.sparse", "a.steps")
 

@@ -20,11 +20,13 @@ from click.testing import CliRunner, Result
 from conftest import MODEL
 
 from garble.cli import main
-from garble.corpus import Layout, Plan, find_sources, run
-from garble.corpus.records import format_of
-from garble.corpus.streams import compressed, opened
 from garble.errors import InputError
-from garble.prefilter import Prefilter
+from garble.filtering.decisions import Prefilter
+from garble.filtering.formats import format_of
+from garble.filtering.formats.base import Layout
+from garble.filtering.plan import Plan, find_sources
+from garble.filtering.run import run
+from garble.filtering.streams import compressed, opened
 from garble.scorer import Scorer
 
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."
@@ -140,6 +142,7 @@ def test_brackets_within_strings_nest_nothing() -> None:
 
 # Silent loss and silent change
 
+
 @pytest.mark.parametrize("compression", [".gz", ".bz2", ".xz"])
 @pytest.mark.parametrize("harm", ["middle", "header", "garbage"])
 def test_damage_behind_the_first_member_is_told_of(compression: str, harm: str) -> None:
@@ -201,7 +204,7 @@ def stop_after(steps: int, **options: Any) -> None:
 
 
 def test_a_run_is_not_gone_on_with_by_another_model_of_the_same_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.corpus.outputs._PAUSE", 0)
+    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
     shutil.copytree(MODEL, "model")
     Path("in.jsonl").write_bytes(json_lines([CLEAN] * 200))
     stop_after(3, model="model")
@@ -254,7 +257,7 @@ def test_an_output_that_exists_is_replaced_only_when_asked(taken: str) -> None:
 
 
 def test_a_stopped_run_is_begun_anew_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.corpus.outputs._PAUSE", 0)
+    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
     Path("in.jsonl").write_bytes(json_lines([CLEAN] * 200))
     stop_after(3)
     with pytest.raises(InputError, match="a run was stopped here; --resume goes on with it, --overwrite begins anew"):
@@ -404,7 +407,7 @@ def test_an_encoding_may_be_guessed() -> None:
 def test_a_guess_without_its_library_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("garble.io.find_spec", lambda name: None)
     result = garble("score", "a.txt", "--encoding", "auto", code=2)
-    assert result.stderr == "garble: encoding auto needs: pip install 'garble[encodings]'\n"
+    assert result.stderr == "garble: encoding auto needs: pip install 'garble-text[encodings]'\n"
 
 
 # Plain errors of the command
@@ -469,7 +472,7 @@ def test_a_journal_of_nonsense_is_one_line(content: bytes) -> None:
 
 
 def test_stray_quotes_in_every_line_cost_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    from garble.corpus.records import Csv
+    from garble.filtering.formats.tables import Csv
 
     lines, asked = 3_000, 0
     reader = Csv._reader
@@ -510,7 +513,7 @@ def test_a_worker_that_is_killed_ends_the_run_in_one_line() -> None:
 
 WORKER_KILLED = """
 import multiprocessing, os, signal
-from garble.corpus import Layout, Plan, find_sources, run
+from garble.filtering.run import Layout, Plan, find_sources, run
 if __name__ == "__main__":
     try:
         plan = Plan(find_sources(["in.jsonl"]), "kept.jsonl", layout=Layout(block=2000), reader="off")

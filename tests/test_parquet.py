@@ -12,8 +12,10 @@ from click.testing import CliRunner
 from conftest import documents
 
 from garble.cli import main
-from garble.corpus import Layout, Plan, find_sources, run
-from garble.prefilter import Decision, Prefilter
+from garble.filtering.decisions import Decision, Prefilter
+from garble.filtering.formats.base import Layout
+from garble.filtering.plan import Plan, find_sources
+from garble.filtering.run import run
 from garble.scorer import Scorer
 
 pa = pytest.importorskip("pyarrow")
@@ -116,7 +118,7 @@ def test_what_is_no_parquet_or_has_no_texts_is_told_in_one_line() -> None:
 
 
 def test_a_run_that_is_left_goes_on_to_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.corpus.outputs._PAUSE", 0)
+    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
     pq.write_table(table(documents(80)), "in.parquet", row_group_size=30)
 
     def plan(kept: str) -> Plan:

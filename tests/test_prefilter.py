@@ -9,9 +9,10 @@ from conftest import ANY_TEXT, documents
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garble import prefilter
-from garble.prefilter import BINS, OVERALL, UNITS, Prefilter, Statistics, Unit, annotation, decision
+from garble.filtering import decisions as prefilter
+from garble.filtering.decisions import UNITS, Prefilter, Statistics, Unit, annotation, decision
 from garble.report import Report
+from garble.report.reasons import BINS, OVERALL
 from garble.signals import EVERY
 
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."

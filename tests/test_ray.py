@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 import ray
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 
+from garble.filtering.decisions import UNITS, Unit, annotation, decision
 from garble.integrations.ray import GarbleFilter, GarbleScorer
-from garble.prefilter import UNITS, Unit, annotation, decision
 from garble.report import Report
 
 pytestmark = [

@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import garble
-from garble import model
-from garble.batch import Batch
-from garble.lm import LanguageModel
+from garble.columns.batch import Batch
+from garble.columns.lm import LanguageModel
+from garble.models import scorecard as model
 from garble.report import Report
 from garble.scorer import Scorer
 from garble.signals import EVERY, FEATURES, SIGNALS, extract
-from garble.text import segment, whole
+from garble.text.segmentation import segment, whole
 
 ARTICLE = """\
 The council of Osterby voted on Monday to repair the bridge before the winter.

@@ -10,12 +10,14 @@ from conftest import ANY_TEXT
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from garble.alphabet import encode
-from garble.batch import Batch, cover
-from garble.lm import LanguageModel
+from garble.columns.arrays import cover
+from garble.columns.batch import Batch
+from garble.columns.lm import LanguageModel
 from garble.signals import FEATURES, SIGNALS, extract
 from garble.signals.base import Signal
-from garble.text import Document, segment, tokenize, whole
+from garble.text.alphabet import encode
+from garble.text.segmentation import Document, segment, whole
+from garble.text.tokens import tokenize
 
 each_signal = pytest.mark.parametrize("signal", SIGNALS, ids=[signal.name for signal in SIGNALS])
 

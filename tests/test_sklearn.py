@@ -21,10 +21,10 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import validate_data
 
 from garble.integrations.sklearn import GarbleClassifier, GarbleFeatures
-from garble.model import sigmoid
+from garble.models.scorecard import sigmoid
 from garble.scorer import Scorer
 from garble.signals import FEATURES
-from garble.text import segment
+from garble.text.segmentation import segment
 
 ROOT = Path(__file__).parent.parent
 

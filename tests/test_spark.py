@@ -24,9 +24,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import lit
 
 from garble import scorer as scoring
-from garble.integrations.arrow import SCHEMA
+from garble.filtering.arrow import SCHEMA
+from garble.filtering.decisions import UNITS, Unit, annotation, decision
 from garble.integrations.spark import annotate, keep, score_udf
-from garble.prefilter import UNITS, Unit, annotation, decision
 from garble.report import Report
 from garble.scorer import Scorer
 

@@ -10,9 +10,10 @@ from conftest import ANY_TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from garble.alphabet import encode
-from garble.layout import KINDS
-from garble.text import segment, tokenize, whole
+from garble.text.alphabet import encode
+from garble.text.layout import KINDS
+from garble.text.segmentation import segment, whole
+from garble.text.tokens import tokenize
 
 MARKS = re.compile(r"(?:[-*+•‣▪◦·–—>#;%/]|\(?\d{1,3}[.)]|\(?[a-z][.)])*")
 
@@ -261,7 +262,7 @@ def test_a_text_at_which_the_splitter_panics_is_parted(text: str, capfd: pytest.
 @given(st.text(st.sampled_from("KAbÉЖ1漢\u0301 \xa0\u3000\x85\u2028.!?“'-"), max_size=12))
 def test_no_text_of_capitals_spaces_and_stops_makes_the_splitter_panic(text: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("garble.text.sentencex", Watched)
+        patch.setattr("garble.text.segmentation.sentencex", Watched)
         segment(text)
 
 
@@ -286,7 +287,7 @@ class Panicking:
 
 
 def test_a_panic_leaves_the_text_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.text.sentencex", Panicking)
+    monkeypatch.setattr("garble.text.segmentation.sentencex", Panicking)
     assert segment("It rained. It poured.").slices() == ["It rained. It poured."]
 
 
@@ -295,7 +296,7 @@ def test_an_interruption_is_no_panic(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Panicking, "get_sentence_boundaries", interrupt)
-    monkeypatch.setattr("garble.text.sentencex", Panicking)
+    monkeypatch.setattr("garble.text.segmentation.sentencex", Panicking)
     with pytest.raises(KeyboardInterrupt):
         segment("It rained.")
 
@@ -310,7 +311,7 @@ def test_marks_without_end_are_parted_in_short_windows(mark: str, monkeypatch: p
             sizes.append(len(text))
             return [{"start_index": 0, "end_index": len(text)}]
 
-    monkeypatch.setattr("garble.text.sentencex", Measured)
+    monkeypatch.setattr("garble.text.segmentation.sentencex", Measured)
     segment(mark * (90_000 // len(mark)))
     # What is left at the end holds few enough marks to be parted in one piece.
     assert sum(size > 20_000 for size in sizes) == 0

@@ -13,13 +13,15 @@ import pytest
 from click.testing import CliRunner
 from sklearn.metrics import roc_auc_score
 
-from garble import lm, model
 from garble.cli import main
-from garble.own import out_of_fold, own_document, own_rows, train_own
+from garble.columns import lm
+from garble.models import scorecard as model
 from garble.scorer import Scorer
 from garble.signals import FEATURES
-from garble.text import segment
-from garble.train import COSTS, FITTED
+from garble.text.segmentation import segment
+from garble.training.fitting import FITTED
+from garble.training.own import out_of_fold, own_document, own_rows, train_own
+from garble.training.panels import COSTS
 
 ROOT = Path(__file__).parent.parent
 LOOP = "I want to to to to to to go home."

@@ -20,12 +20,13 @@ import pytest
 from conftest import ANY_TEXT, SEEDS
 from hypothesis import given, settings
 
-from garble import view
-from garble.prefilter import reason
-from garble.report import Finding, Passage, Report, ScoredSentence
+from garble.report import Report
+from garble.report import page as view
+from garble.report.findings import Finding, Passage, ScoredSentence
+from garble.report.page import fragment, render, visible
+from garble.report.reasons import reason
 from garble.scorer import Scorer
 from garble.signals import SIGNALS
-from garble.view import fragment, render, visible
 
 HARBOUR = (SEEDS / "harbour.txt").read_text(encoding="utf-8")
 HOSTILE = [

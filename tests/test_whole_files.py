@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from garble.cli import main
-from garble.corpus import Plan, find_sources, run
-from garble.prefilter import Prefilter
+from garble.filtering.decisions import Prefilter
+from garble.filtering.plan import Plan, find_sources
+from garble.filtering.run import run
 
 CLEAN = "The committee met on Tuesday.\nIt approved the budget for the coming year.\n"
 LOOPED = "I want to to to to to to to to to go home.\n"
@@ -87,7 +88,7 @@ def test_a_file_that_cannot_be_read_is_told_of_and_the_others_are_filtered() -> 
 def test_a_run_that_was_stopped_comes_to_the_same_files(
     steps: int, rejected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("garble.corpus.outputs._PAUSE", 0)
+    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
 
     def plan(folder: str) -> Plan:
         sources = find_sources(["in"], whole=True)
@@ -145,7 +146,7 @@ def test_markup_says_how_records_are_read() -> None:
 
 
 def test_a_run_with_other_markup_is_not_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.corpus.outputs._PAUSE", 0)
+    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
     steps = run(Plan(find_sources(["in"], whole=True), "kept/", reader="off", whole=True))
     for _ in range(3):
         next(steps)

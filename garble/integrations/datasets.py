@@ -6,7 +6,7 @@
     data.map(Cut(), batched=True, num_proc=8)  # the documents without their garbled passages
     data.map(Annotate(), batched=True, num_proc=8)  # all documents, with scores in new columns
 
-Needs `pip install 'garble[datasets]'`. Each takes the name of the column with the texts, and threshold and model as in
+Needs the extra `datasets`. Each takes the name of the column with the texts, and threshold and model as in
 `garble.Scorer`; each works on a Dataset, a DatasetDict, and one that is streamed; each lets a missing text, None, pass.
 They are data alone, so they pickle, and datasets finds its cached results again until garble, the threshold or the
 model changes. Raise ValueError, in one line, for a threshold or model that does not exist, and when called for a column
@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from garble.prefilter import Decision, Prefilter, Unit, annotation
+from garble.filtering import Decision, Prefilter, Unit, annotation
 from garble.scorer import Scorer
 
 # One batch: a list of values for each column.
@@ -66,7 +66,7 @@ class _OnTexts:
 class Annotate(_OnTexts):
     """For `map`: adds the columns garble_score, garble_garbled, garble_reason and garble_passages.
 
-    They are the fields of `garble.prefilter.annotation`, the passages as JSON: datasets takes a column's type from the
+    They are the fields of `garble.filtering.annotation`, the passages as JSON: datasets takes a column's type from the
     first batch, and lists that happen to be empty there have none. All are null where the text is.
     """
 

@@ -4,7 +4,7 @@
 
     LocalPipelineExecutor([JsonlReader("texts"), GarbleFilter(), JsonlWriter("kept")], tasks=8).run()
 
-Needs `pip install 'garble[datatrove]'`. What travels to a worker is the name of the model; it is loaded there, once a
+Needs the extra `datatrove`. What travels to a worker is the name of the model; it is loaded there, once a
 process, with the first batch.
 """
 
@@ -19,7 +19,7 @@ from datatrove.pipeline.writers.disk_base import DiskWriter
 from datatrove.utils.batching import batched
 from datatrove.utils.typeshelper import StatHints
 
-from garble.prefilter import Prefilter, Unit, annotation
+from garble.filtering import Prefilter, Unit, annotation
 from garble.scorer import Scorer
 
 # Documents scored together; with fewer than thirty or so the arithmetic is slower, and each is held in memory.
@@ -29,7 +29,7 @@ BATCH = 100
 class GarbleFilter(BaseFilter):  # type: ignore[misc]
     """Drops garbled documents or, by unit, cuts the garbled passages or sentences out of them.
 
-    threshold, unit, model: as in `garble.prefilter.Prefilter`. exclusion_writer: a datatrove writer that gets the
+    threshold, unit, model: as in `garble.filtering.Prefilter`. exclusion_writer: a datatrove writer that gets the
     dropped documents, whole. batch_size: documents scored together.
 
     Every document gets its score, 0..1, as `garble_score` in its metadata, and a dropped one that is written the
@@ -74,10 +74,10 @@ class GarbleFilter(BaseFilter):  # type: ignore[misc]
 class GarbleAnnotator(PipelineStep):  # type: ignore[misc]
     """Keeps every document, and puts what garble says of it into its metadata, as `garble`.
 
-    That is a dictionary of score, garbled, reason and passages, see `garble.prefilter.annotation`. threshold, model:
+    That is a dictionary of score, garbled, reason and passages, see `garble.filtering.annotation`. threshold, model:
     as in `garble.Scorer`. batch_size: documents scored together. The statistics count `garbled_<reason>`: what
     `GarbleFilter` would drop. A ParquetWriter takes its schema from the first document, which may have no passages, so
-    give it one in which `garble` is `pa.struct(list(garble.integrations.arrow.SCHEMA))`.
+    give it one in which `garble` is `pa.struct(list(garble.filtering.arrow.SCHEMA))`.
     Raises ValueError, in one line, for a threshold or model that does not exist.
     """
 

@@ -1,6 +1,6 @@
 """garble within pandas: a Series of texts in, a DataFrame of scores out.
 
-Needs `pip install 'garble[pandas]'`.
+Needs the extra `pandas`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """garble within Polars: a Series of texts in, a DataFrame of scores out.
 
-Needs `pip install 'garble[polars]'`.
+Needs the extra `polars`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def score_series(texts: pl.Series, threshold: str | float = "balanced", model: s
     """What garble says of each text: columns score, garbled, reason and passages, row for row.
 
     texts: of dtype String, Categorical or Enum; a null gives a row of nulls. threshold, model: as in `garble.Scorer`.
-    The dtypes are those of `garble.integrations.arrow.SCHEMA`; offsets are characters. Beside their texts:
+    The dtypes are those of `garble.filtering.arrow.SCHEMA`; offsets are characters. Beside their texts:
     `frame.hstack(score_series(frame["text"]))`, or as one column of structs:
     `frame.with_columns(garble=score_series(frame["text"]).to_struct())`.
     Raises ValueError, in one line, for what are no strings, and for a threshold or model that does not exist.

@@ -7,7 +7,7 @@
     data.map_batches(GarbleFilter, fn_constructor_kwargs={"unit": "passage"}, **actors)  # what is not garbled
     data.map_batches(GarbleScorer, **actors)  # everything, with scores in a new column
 
-Needs `pip install 'garble[ray]'`, on the workers too. A model is loaded once an actor. An actor takes a CPU, and where
+Needs the extra `ray`, on the workers too. A model is loaded once an actor. An actor takes a CPU, and where
 actors hold all of them Ray waits forever for one to read with; so let the pool begin small.
 """
 
@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from garble.integrations.arrow import SCHEMA, score_batch, texts_of
-from garble.prefilter import Prefilter, Unit
+from garble.filtering import Prefilter, Unit
+from garble.filtering.arrow import SCHEMA, texts_of
+from garble.integrations.arrow import score_batch
 from garble.scorer import Scorer
 
 
@@ -26,7 +27,7 @@ class GarbleScorer:
     """Adds the column "garble": structs of score, garbled, reason and passages; null where the text is.
 
     column: the name of the column of strings that holds the texts. threshold, model: as in `garble.Scorer`; a model's
-    path must hold on the workers too. The fields are those of `garble.integrations.arrow.SCHEMA`; offsets are
+    path must hold on the workers too. The fields are those of `garble.filtering.arrow.SCHEMA`; offsets are
     characters.
     Raises ValueError, in one line, for a threshold or model that does not exist, and when called for what is no table,
     or without one such column of strings.
@@ -48,7 +49,7 @@ class GarbleScorer:
 class GarbleFilter:
     """Drops garbled documents or, by unit, cuts the garbled passages or sentences out of them.
 
-    column: as in `GarbleScorer`. threshold, unit, model: as in `garble.prefilter.Prefilter`. A row without a text
+    column: as in `GarbleScorer`. threshold, unit, model: as in `garble.filtering.Prefilter`. A row without a text
     stays, and so do all other columns.
     Raises ValueError, in one line, as `GarbleScorer` does, and for a unit that does not exist.
     """

@@ -22,12 +22,13 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
-from garble.batch import Floats
-from garble.model import Scorecard, sigmoid
+from garble.columns.arrays import Floats
+from garble.models.scorecard import Scorecard, sigmoid
 from garble.scorer import Scorer
 from garble.signals import FEATURES, PLACES
-from garble.text import whole
-from garble.train import FITTED, features_of, fit_scorecard
+from garble.text.segmentation import whole
+from garble.training.examples import features_of
+from garble.training.fitting import FITTED, fit_scorecard
 
 
 class GarbleFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]

@@ -5,7 +5,7 @@
     keep(spark.read.parquet("corpus"), unit="passage").write.parquet("kept")
     annotate(spark.read.parquet("corpus")).where("garble.score > 0.5").select("id", "garble.reason")
 
-Needs `pip install 'garble[spark]'`, on the workers too, and Java. Only the texts travel to Python, in Arrow batches of
+Needs the extra `spark`, on the workers too, and Java. Only the texts travel to Python, in Arrow batches of
 `spark.sql.execution.arrow.maxRecordsPerBatch` rows; a model is loaded once a worker process.
 """
 
@@ -23,8 +23,9 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StringType
 
-from garble.integrations.arrow import SCHEMA, rows_of
-from garble.prefilter import Prefilter, Unit
+from garble.filtering import Prefilter, Unit
+from garble.filtering.arrow import SCHEMA
+from garble.integrations.arrow import rows_of
 from garble.scorer import Scorer
 
 _DECISION = "__garble_decision"
@@ -34,7 +35,7 @@ def score_udf(threshold: str | float = "balanced", model: str | Path = "en") -> 
     """A pandas UDF from a column of strings to structs of score, garbled, reason and passages.
 
     threshold, model: as in `garble.Scorer`; a model's path must hold on the workers too. The fields are those of
-    `garble.integrations.arrow.SCHEMA`, all null where the text is null; offsets are characters. For SQL:
+    `garble.filtering.arrow.SCHEMA`, all null where the text is null; offsets are characters. For SQL:
     `spark.udf.register("garble", score_udf())`.
     Raises ValueError, in one line, for a threshold or model that does not exist.
     """
@@ -68,7 +69,7 @@ def keep(
 ) -> DataFrame:
     """The rows that stay, and of their texts what stays; all other columns as they were.
 
-    column: as in `annotate`. threshold, unit, model: as in `garble.prefilter.Prefilter`. A row without a text stays.
+    column: as in `annotate`. threshold, unit, model: as in `garble.filtering.Prefilter`. A row without a text stays.
     Raises ValueError, in one line, as `annotate` does, and for a unit that does not exist.
     """
     prefilter = Prefilter(threshold, unit, model)

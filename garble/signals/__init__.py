@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from garble.batch import Batch, Floats, Opinion
+from garble.columns.arrays import Floats
+from garble.columns.batch import Batch, Opinion
 from garble.errors import UsageError
 from garble.signals import artifacts, characters, coherence, fluency, repetition
 from garble.signals.base import Columns, Signal, Values

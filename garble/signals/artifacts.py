@@ -6,12 +6,13 @@ import re
 
 import numpy as np
 
-from garble import lexicon
-from garble.alphabet import CASE, DIGIT, IDEOGRAPH, KIND, LETTER, LOWER, SPACE, UPPER
-from garble.batch import Batch, Ints, Mask, offsets, runs, spans_of
-from garble.language import detect
-from garble.lm import FIRST_WORD
+from garble.columns import lists
+from garble.columns.arrays import Ints, Mask, offsets, runs, spans_of
+from garble.columns.batch import Batch
+from garble.columns.lm import FIRST_WORD
 from garble.signals.base import Columns, Survey, marks
+from garble.text.alphabet import CASE, DIGIT, IDEOGRAPH, KIND, LETTER, LOWER, SPACE, UPPER
+from garble.text.detection import detect
 
 
 def _tokens_matched(batch: Batch, pattern: re.Pattern[str], places: Ints) -> Mask:
@@ -53,9 +54,9 @@ def untranslated(batch: Batch) -> Mask:
     Garbled: The mayor said dass die Stadt nicht mehr zahlen kann and left.
     Clean: The mayor of Rio de Janeiro and the band Los Lobos met in Den Haag.
     """
-    foreign = lexicon.isin(batch.word, lexicon.hashes("foreign_function_words")) & ~batch.is_capital
+    foreign = lists.isin(batch.word, lists.hashes("foreign_function_words")) & ~batch.is_capital
     english = batch.is_small
-    shared = lexicon.isin(batch.word, lexicon.hashes("shared_function_words"))
+    shared = lists.isin(batch.word, lists.hashes("shared_function_words"))
     comma = batch.codes[batch.starts] == ord(",")
     found = runs(foreign | comma | batch.is_word & (shared | ~english), batch.tokens)
     count = offsets(foreign)

@@ -16,7 +16,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from garble.batch import Batch, Floats, Ints, Runs, offsets, row_means, runs, spread, worst_stretch
+from garble.columns.arrays import Floats, Ints, Runs, offsets, row_means, runs, spread, worst_stretch
+from garble.columns.batch import Batch
 
 Kind = Literal["marks", "weighs", "measures"]
 Unit = Literal["tokens", "characters", "sentences"]

@@ -8,10 +8,23 @@ from functools import cache
 
 import numpy as np
 
-from garble import lexicon
-from garble.alphabet import CYRILLIC, DIGIT, GREEK, IDEOGRAPH, KIND, LATIN, LETTER, MARK, OTHER_SCRIPT, SCRIPT, Codes
-from garble.batch import Batch, Ints, Mask, cover, offsets, row_sums, runs, spread
+from garble.columns.arrays import Ints, Mask, cover, offsets, row_sums, runs, spread
+from garble.columns.batch import Batch
+from garble.languages import lexicon
 from garble.signals.base import marks
+from garble.text.alphabet import (
+    CYRILLIC,
+    DIGIT,
+    GREEK,
+    IDEOGRAPH,
+    KIND,
+    LATIN,
+    LETTER,
+    MARK,
+    OTHER_SCRIPT,
+    SCRIPT,
+    Codes,
+)
 
 
 @cache

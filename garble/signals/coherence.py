@@ -5,19 +5,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from garble import lexicon
-from garble.alphabet import Hashes, chain
-from garble.batch import Batch, Floats, Ints, Mask, row_sums
-from garble.lm import FIRST_WORD
+from garble.columns import lists
+from garble.columns.arrays import Floats, Ints, Mask, row_sums
+from garble.columns.batch import Batch
+from garble.columns.lm import FIRST_WORD
+from garble.languages import lexicon
 from garble.signals.base import Columns, Survey, marks, measures, weighs
+from garble.text.alphabet import Hashes, chain
 
 
 def _pairs(batch: Batch, name: str) -> Mask:
     """Pairs of words that stand in the list `name`, as "first second" a line."""
-    listed = lexicon.hash_words([word for pair in sorted(lexicon.words(name)) for word in pair.split()])
-    firsts = np.flatnonzero(lexicon.isin(batch.word[:-1], np.sort(listed[::2])) & ~batch.opens[1:])
+    listed = lists.hash_words([word for pair in sorted(lexicon.words(name)) for word in pair.split()])
+    firsts = np.flatnonzero(lists.isin(batch.word[:-1], np.sort(listed[::2])) & ~batch.opens[1:])
     pairs = chain(batch.word[firsts], batch.word[firsts + 1])
-    firsts = firsts[lexicon.isin(pairs, np.sort(chain(listed[::2], listed[1::2])))]
+    firsts = firsts[lists.isin(pairs, np.sort(chain(listed[::2], listed[1::2])))]
     return batch.token_mask(firsts, firsts + 2)
 
 
@@ -34,7 +36,7 @@ def agreement(batch: Batch) -> Mask:
     marked = _pairs(batch, "disagreement")
     # After an auxiliary or a preposition the pronoun is not this verb's subject: "does he have", "one of them is".
     other = np.zeros(len(batch.starts), bool)
-    other[1:] = lexicon.isin(batch.word[:-1], lexicon.hashes("takes_bare_verb")) & ~batch.is_first[1:]
+    other[1:] = lists.isin(batch.word[:-1], lists.hashes("takes_bare_verb")) & ~batch.is_first[1:]
     begins = marked & ~np.concatenate([[False], marked[:-1]])
     excused = np.flatnonzero(begins & other)
     return marked & ~batch.token_mask(excused, excused + 2)
@@ -50,14 +52,14 @@ def wrong_article(batch: Batch) -> Mask:
     Garbled: It was a evil thing and an big one.
     Clean: It was an hour before a European MP, an SOS and a one-off.
     """
-    a, an = (batch.word[:-1] == word for word in lexicon.hash_words(["a", "an"]))
+    a, an = (batch.word[:-1] == word for word in lists.hash_words(["a", "an"]))
     after = np.flatnonzero((a | an) & ~batch.is_capital[:-1] & (batch.starts[1:] - batch.ends[:-1] == 1)) + 1
     after = after[
         ~batch.is_first[after] & batch.is_word[after] & (batch.length[after] > 1) & ~batch.is_spelt_out[after]
     ]
     first = batch.folded[batch.starts[after]]
-    says_vowel = lexicon.isin(batch.word[after], lexicon.hashes("said_with_vowel"))
-    says_consonant = lexicon.isin(batch.word[after], lexicon.hashes("said_with_consonant"))
+    says_vowel = lists.isin(batch.word[after], lists.hashes("said_with_vowel"))
+    says_consonant = lists.isin(batch.word[after], lists.hashes("said_with_consonant"))
     vowel = says_vowel | (np.isin(first, [ord(c) for c in "aeiou"]) & ~says_consonant)
     # An h is silent at times; of digits and accents nothing is known.
     consonant = says_consonant | (np.isin(first, [ord(c) for c in "bcdfgjklmnpqrstvwxyz"]) & ~says_vowel)
@@ -79,7 +81,7 @@ def dangling(batch: Batch) -> Mask:
     last = batch.tokens[1:][sizes >= 4] - 1
     stop = np.isin(batch.codes[batch.starts[last]], [ord(c) for c in ".!?"]) & (batch.length[last] == 1)
     ends = last[stop] - 1
-    ends = ends[lexicon.isin(batch.word[ends], lexicon.hashes("never_last")) & ~batch.is_spelt_out[ends]]
+    ends = ends[lists.isin(batch.word[ends], lists.hashes("never_last")) & ~batch.is_spelt_out[ends]]
     return batch.token_mask(ends, ends + 2)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from garble.batch import Batch, Floats, Mask, row_sums
-from garble.lm import FIRST_WORD, UNKNOWN
+from garble.columns.arrays import Floats, Mask, row_sums
+from garble.columns.batch import Batch
+from garble.columns.lm import FIRST_WORD, UNKNOWN
 from garble.signals.base import marks, measures, weighs
 
 # Words this frequent have met every neighbour they can have.

@@ -7,10 +7,12 @@ import zlib
 
 import numpy as np
 
-from garble import lexicon
-from garble.alphabet import DIGIT, KIND, LETTER, Hashes, hash_runs
-from garble.batch import BORDER, Batch, Floats, Ints, Mask, cover, offsets, recurs, row_sums, runs, spread, streaks
+from garble.columns import lists
+from garble.columns.arrays import Floats, Ints, Mask, cover, offsets, recurs, row_sums, runs, spread, streaks
+from garble.columns.batch import BORDER, Batch
+from garble.languages import lexicon
 from garble.signals.base import Columns, Survey, marks, measures
+from garble.text.alphabet import DIGIT, KIND, LETTER, Hashes, hash_runs
 
 
 def _periodic(batch: Batch, n: int) -> tuple[Ints, Ints, Ints]:
@@ -58,7 +60,7 @@ _JOINTS = [ord(sign) for sign in ":/_\\"]
 
 
 def _is_exclamation(words: Hashes) -> Mask:
-    return lexicon.isin(words, lexicon.hashes("exclamations"))
+    return lists.isin(words, lists.hashes("exclamations"))
 
 
 @marks("characters", "“{span}” comes round again")
@@ -106,7 +108,7 @@ def phrase_twice(batch: Batch) -> Mask:
     firsts, lasts, period = _turns(batch, 1, 2)
     spoken = offsets(batch.is_word)
     words = spoken[firsts + period] - spoken[firsts]
-    linked = lexicon.isin(batch.word[np.minimum(firsts + 1, len(batch.word) - 1)], lexicon.hashes("links"))
+    linked = lists.isin(batch.word[np.minimum(firsts + 1, len(batch.word) - 1)], lists.hashes("links"))
     # A word or two and a mark, twice, are emphasis; a word and "and" an idiom.
     keep = ((words > 2) | ((words == period) & (period > 1))) & ~((period == 2) & linked)
     return batch.token_mask(firsts[keep], lasts[keep])
@@ -125,7 +127,7 @@ def doubled_word(batch: Batch) -> Mask:
     firsts, lasts, period = _turns(batch, 1, 2)
     keep = period == 1
     firsts, lasts = firsts[keep], lasts[keep]
-    fine = lexicon.isin(batch.word[firsts], lexicon.hashes("doubles")) | _is_exclamation(batch.word[firsts])
+    fine = lists.isin(batch.word[firsts], lists.hashes("doubles")) | _is_exclamation(batch.word[firsts])
     # Two capitals inside a sentence are mostly a name.
     fine |= batch.is_capital[firsts] & batch.is_capital[lasts - 1]
     return batch.token_mask(firsts[~fine], lasts[~fine])
@@ -230,12 +232,12 @@ def joined_to_itself(batch: Batch) -> Mask:
     """
     begins, before = batch.echoes[1]
     content = _is_content(batch)
-    linked = offsets(lexicon.isin(batch.word, lexicon.hashes("and_or")))
+    linked = offsets(lists.isin(batch.word, lists.hashes("and_or")))
     # Between the two stand the conjunction, commas and small words alone.
     small = batch.is_small | (batch.codes[batch.starts] == ord(","))
     others = offsets(~small)
     joined = (linked[begins] > linked[before + 1]) & (others[begins] == others[before + 1])
-    idiom = lexicon.isin(batch.word[begins], lexicon.hashes("said_and_said_again")) | _goes_on(batch, begins)
+    idiom = lists.isin(batch.word[begins], lists.hashes("said_and_said_again")) | _goes_on(batch, begins)
     keep = joined & content[begins] & ~(idiom & (begins - before <= 3))
     return batch.token_mask(before[keep], begins[keep] + 1)
 
@@ -341,7 +343,7 @@ def _names(batch: Batch) -> Mask:
 def _breaks(batch: Batch) -> Mask:
     """Tokens that begin a new clause: punctuation other than hyphens and full stops, and conjunctions."""
     signs = np.isin(batch.codes[batch.starts], [ord(sign) for sign in ',;:()[]"“”„«»–—/|!?…&'])
-    return signs | lexicon.isin(batch.word, lexicon.hashes("conjunctions"))
+    return signs | lists.isin(batch.word, lists.hashes("conjunctions"))
 
 
 @marks("characters", "“{span}” repeats inside a word")

@@ -12,15 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from garble import GarbleError, InputError, model
-from garble.corpus import Layout, Plan, find_sources, run
-from garble.corpus.streams import compressed
+from garble import GarbleError, InputError
+from garble.filtering.decisions import UNITS, Statistics, annotation, decision
+from garble.filtering.formats.base import Layout
+from garble.filtering.plan import Plan, find_sources
+from garble.filtering.run import run
+from garble.filtering.streams import compressed
 from garble.io import decode, encode
-from garble.mending import repair
-from garble.prefilter import UNITS, Statistics, annotation, decision
+from garble.models import scorecard as model
+from garble.repairs import repair
 from garble.report import Report
+from garble.report.page import render
 from garble.scorer import Scorer
-from garble.view import render
 
 MODEL = Path(__file__).parents[2] / "models" / "en"
 

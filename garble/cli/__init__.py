@@ -1,0 +1,22 @@
+"""The command line: a module a command.
+
+What is slow to import is imported inside the commands, so that `garble --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from garble.cli import filter, loops, repair, score, signals, train
+from garble.cli.group import main
+
+__all__ = ["main"]
+
+for command in (
+    score.score,
+    filter.filter_corpus,
+    repair.repair,
+    signals.signals,
+    signals.explain,
+    loops.find_loops,
+    train.train,
+):
+    main.add_command(command)

@@ -1,0 +1,79 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from garble.scorer import Scorer
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def scoring(model: str) -> Callable[[Command], Command]:
+    """The options that say how to score, for all commands that do. model: the default."""
+
+    def add(command: Command) -> Command:
+        chosen = click.option(
+            "--model", default=model, show_default=True, metavar="NAME|PATH", help="The model that scores."
+        )
+        for option in (*reversed(_SCORING), chosen):
+            command = option(command)
+        return command
+
+    return add
+
+
+def reading(usual: str) -> Callable[[Command], Command]:
+    """The option that says which sentences the network reads. usual: the default."""
+    return click.option(
+        "--reader",
+        type=click.Choice(["all", "unsure", "off"]),
+        default=usual,
+        show_default=True,
+        help="Which sentences the model's network reads: all, those of documents that the scorecard is unsure of, or "
+        "none.",
+    )
+
+
+_SCORING = (
+    click.option(
+        "--threshold",
+        default="balanced",
+        show_default=True,
+        metavar="strict|balanced|loose|NUMBER",
+        help="The score from which a sentence is flagged. Of human sentences strict flags at most 0.1 %, "
+        "balanced 1 %, loose 5 %.",
+    ),
+    click.option(
+        "--without",
+        multiple=True,
+        metavar="NAME",
+        help="Leave a signal, or a family of them, out of every score; may be given several times.",
+    ),
+)
+
+OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+MARKUP = click.option(
+    "--markup",
+    type=click.Choice(["auto", "none", "text", "markdown", "html", "srt", "vtt"]),
+    default="auto",
+    show_default=True,
+    help="How the texts are read; auto goes by the name of a file that is one text, and else takes a look.",
+)
+ENCODING = click.option(
+    "--encoding",
+    metavar="NAME",
+    help="Read files without a byte order mark in this encoding, such as cp1252, or auto for a guess.",
+)
+
+
+def markup_for(scorer: Scorer, name: str) -> str:
+    """What a file of that name is read as."""
+    from garble.text.markups import markup_of
+
+    return markup_of(name) if scorer.markup == "auto" else scorer.markup

@@ -1,0 +1,114 @@
+"""`garble repair`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from textwrap import shorten
+
+import click
+
+from garble.cli.options import ENCODING, MARKUP, OVERWRITE, markup_for, scoring
+from garble.cli.terminal import complain, many
+from garble.cli.writing import write_over, writing
+from garble.errors import InputError
+from garble.io import STDIN, Inside, check_encoding, decode, encode, find_texts, is_empty, name_of, read_bytes
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option("--in-place", is_flag=True, help="Write each mended text over its file.")
+@click.option("--diff", is_flag=True, help="Show the changes as a unified diff, for patch.")
+@click.option("--drop-unresolved", is_flag=True, help="Leave out the sentences that cannot be mended.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="text is the mended text; json is one object a file with the edits and what is unresolved.",
+)
+@OVERWRITE
+@ENCODING
+@scoring("en")
+@MARKUP
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was changed or is unresolved.")
+@click.pass_context
+def repair(
+    context: click.Context,
+    files: tuple[str, ...],
+    output: Path | None,
+    in_place: bool,
+    diff: bool,
+    drop_unresolved: bool,
+    form: str,
+    overwrite: bool,
+    encoding: str | None,
+    threshold: str,
+    model: str,
+    without: tuple[str, ...],
+    markup: str,
+    exit_code: bool,
+) -> None:
+    """Mend what can be mended, and say what cannot.
+
+    Mended is only what garble flags, and only where that lowers the score: loops, doubled words, sentences said twice,
+    stray characters, spacing, markup, misspelt names; mojibake needs the extra "mojibake". All else stays to the byte,
+    and so does what is no prose: list items, headings, verse, subtitles, tables, code, and markup within prose. FILE is
+    a text file as for garble score, or a folder of them, or - for standard input.
+
+    Exit code: 0 done; 1 done and something was changed or is unresolved, only with --exit-code; 2 wrong usage, or an
+    input that could not be read.
+    """
+    inputs = list(find_texts(files))
+    if in_place and (output or diff or form == "json" or STDIN in files):
+        raise click.UsageError("--in-place writes files, and nothing else", context)
+    if diff and form == "json":
+        raise click.UsageError("--diff and --format json exclude each other", context)
+    if form == "text" and not in_place and not diff and len(inputs) > 1:
+        raise click.UsageError("one file at a time, or --in-place, --diff or --format json", context)
+    from garble.repairs import difference
+    from garble.repairs import repair as mend
+    from garble.scorer import Scorer
+
+    try:
+        check_encoding(encoding)
+        # A repair mends what the scorecard sees, and is weighed many times over.
+        scorer = Scorer(model, threshold, without, "off", markup)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    unread = touched = 0
+    with writing(output, overwrite) as stream:
+        for path in inputs:
+            try:
+                if isinstance(path, InputError):
+                    raise path
+                raw = read_bytes(path)
+                if isinstance(path, Inside) and is_empty(raw):
+                    complain(f"{name_of(path)}: empty")
+                    continue
+                text = decode(raw, name_of(path), encoding)
+            except InputError as error:
+                unread += 1
+                complain(error)
+                continue
+            mended = mend(text, scorer, drop_unresolved, markup_for(scorer, name_of(path)))
+            touched += bool(mended.edits or mended.unresolved)
+            if in_place:
+                if mended.edits:
+                    write_over(Path(path), encode(mended.text, raw, encoding))
+            elif diff:
+                stream.write(difference(text, mended.text, name_of(path)))
+            elif form == "json":
+                stream.write(json.dumps({"file": name_of(path), **mended.to_dict()}) + "\n")
+            else:
+                stream.write(mended.text)
+            for sentence in mended.unresolved:
+                line = mended.text.count("\n", 0, sentence.start) + 1
+                words = shorten(sentence.text, 60, placeholder="…")
+                complain(f"{name_of(path)}:{line}: unresolved, score {sentence.score:.2f}: {words}")
+            if in_place:
+                what = many(len(mended.edits), "edit") if mended.edits else "nothing to mend, left as it is"
+                complain(f"{name_of(path)}: {what}")
+    context.exit(2 if unread else 1 if exit_code and touched else 0)

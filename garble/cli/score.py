@@ -1,0 +1,118 @@
+"""`garble score`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from garble.cli.options import ENCODING, MARKUP, OVERWRITE, markup_for, reading, scoring
+from garble.cli.terminal import Scored, Tally, complain, formatted, with_bar
+from garble.cli.writing import writing
+from garble.errors import InputError
+from garble.io import check_encoding, find_texts, passed_over, read_texts
+
+if TYPE_CHECKING:
+    from garble.scorer import Scorer
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "jsonl", "csv", "html"]),
+    default="text",
+    show_default=True,
+    help="text and html are for eyes; json is one array, jsonl one object a line, csv one row a sentence.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file, which appears when it is whole.",
+)
+@OVERWRITE
+@ENCODING
+@scoring("en-large")
+@reading("all")
+@MARKUP
+@click.option("--stats", is_flag=True, help="Add readability figures (text, json and jsonl).")
+@click.option("--all", "every", is_flag=True, help="In text: show every sentence, not only those flagged.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was flagged.")
+@click.pass_context
+def score(
+    context: click.Context,
+    files: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    threshold: str,
+    model: str,
+    reader: str,
+    overwrite: bool,
+    encoding: str | None,
+    without: tuple[str, ...],
+    markup: str,
+    stats: bool,
+    every: bool,
+    exit_code: bool,
+) -> None:
+    """Score texts, sentence by sentence.
+
+    Scores run from 0 to 1, and 1 means garbled.
+
+    FILE is a text file in UTF-8 (or UTF-16 or UTF-32 with a byte order mark, or as --encoding says), a folder, which
+    stands for the text, Markdown, HTML, SRT and VTT files in it, or - for standard input.
+
+    Exit code: 0 done; 1 done and something was flagged, only with --exit-code; 2 wrong usage, or an
+    input that could not be read (the others are scored all the same).
+    """
+    if stats and form in ("csv", "html"):
+        raise click.UsageError(f"--stats has no place in {form}", context)
+    from garble.scorer import Scorer
+
+    try:
+        check_encoding(encoding)
+        scorer = Scorer(model, threshold, without, reader, markup)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    inputs = list(find_texts(files))
+    for line in passed_over(files):
+        complain(line)
+    tally = Tally()
+    with writing(output, overwrite) as stream:
+        scored = with_bar(_score(scorer, inputs, tally, encoding), tally, len(inputs), stream)
+        for chunk in formatted(scored, form, stream, tally, stats, every):
+            stream.write(chunk)
+            stream.flush()
+    context.exit(2 if tally.unread else 1 if exit_code and not tally.is_clean else 0)
+
+
+def _score(
+    scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally, encoding: str | None = None
+) -> Iterator[Scored]:
+    """What can be read, scored, in order; what cannot is complained of. The scorer may read ahead."""
+    waiting: deque[tuple[str, str]] = deque()
+
+    def texts() -> Iterator[str]:
+        for found in read_texts(inputs, encoding):
+            if isinstance(found, InputError):
+                tally.unread += 1
+                complain(found)
+            else:
+                if not found[1]:
+                    complain(f"{found[0]}: empty")
+                waiting.append(found)
+                yield found[1]
+
+    def markups() -> Iterator[str | None]:
+        while True:
+            # The text that was read last is the one asked about.
+            yield markup_for(scorer, waiting[-1][0])
+
+    for report in scorer.score_many(texts(), markups()):
+        tally.add(report)
+        yield Scored(*waiting.popleft(), report)

@@ -1,0 +1,1 @@
+"""Many sentences as columns, and what measures them."""

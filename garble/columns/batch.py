@@ -1,0 +1,347 @@
+"""Sentences end to end as columns: what every signal reads.
+
+A `Batch` holds any number of documents. Its arrays come in three lengths: one entry a character, a token, or a
+sentence; `chars` and `tokens` are the offsets that cut the first two into sentences (as Arrow and CSR do).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from garble.columns import lists
+from garble.columns.arrays import Floats, Ints, Mask, cover, offsets, recurs, spans_of, spread
+from garble.columns.lm import LanguageModel, Reading
+from garble.text.alphabet import (
+    CASE,
+    DIGIT,
+    FOLD,
+    IDEOGRAPH,
+    KIND,
+    LETTER,
+    PUNCTUATION,
+    UPPER,
+    Codes,
+    Hashes,
+    chain,
+    encode,
+    hash_runs,
+)
+from garble.text.periodic import loops_of
+from garble.text.segmentation import Document
+from garble.text.tokens import tokenize
+
+# Between sentences; a text's own paragraph separators become line feeds, so that nothing matches across.
+BORDER = "\u2029"
+
+
+class Opinion(NamedTuple):
+    """A network's verdicts on the sentences, in standard deviations from clean text: 0 is usual.
+
+    unlikely, mistranslated: (tokens,) how likely the word is wrong here, and would be corrected.
+    unnatural: (sentences,) how bad the sentence is as a whole.
+    """
+
+    unlikely: Floats
+    mistranslated: Floats
+    unnatural: Floats
+
+    def plus(self, other: Opinion | None) -> Opinion:
+        """The verdicts of both, which are on different sentences."""
+        return self if other is None else Opinion(*(one + more for one, more in zip(self, other, strict=True)))
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Sentences as columns.
+
+    text: the sentences, each followed by BORDER. chars: (sentences + 1,) where each begins in it.
+    starts, ends: (tokens,) characters of `text`. tokens: (sentences + 1,) where each sentence's tokens begin.
+    folded: (characters,) code points in lower case.
+    word: (tokens,) hash of the token in lower case; form: the same with every digit as 0.
+    documents: (documents + 1,) where each document's sentences begin; total: (documents,) how many it has in all.
+    paragraph, kind, neighbours: (sentences,) as in Document.
+    looped: (characters,) which stand in a loop of their document beyond its first turn.
+    lm: the language model that knows the batch's language, or None: then only language-blind signals mean something.
+    read: what a network said of the sentences, or None where none was asked.
+    """
+
+    text: str
+    codes: Codes
+    chars: Ints
+    starts: Ints
+    ends: Ints
+    tokens: Ints
+    folded: Codes
+    word: Hashes
+    form: Hashes
+    documents: Ints
+    total: Ints
+    paragraph: Ints
+    kind: Ints
+    neighbours: Ints
+    lm: LanguageModel | None
+    looped: Mask
+    read: Opinion | None = None
+
+    @classmethod
+    def of(cls, documents: Sequence[Document], lm: LanguageModel | None = None) -> Batch:
+        """All sentences of `documents`, in order."""
+        none = np.zeros(0, np.int64)
+        pieces = [document.slices() for document in documents]
+        return cls._laid_out(
+            [piece for some in pieces for piece in some],
+            lm,
+            _looped(documents, pieces),
+            documents=offsets([len(document.sentences) for document in documents]),
+            total=np.array([document.total for document in documents], np.int64),
+            paragraph=np.concatenate([none, *(document.paragraph for document in documents)]),
+            kind=np.concatenate([none, *(document.kind for document in documents)]),
+            neighbours=np.concatenate([none, *(document.neighbours for document in documents)]),
+        )
+
+    @classmethod
+    def alone(cls, sentences: Sequence[str], lm: LanguageModel | None = None) -> Batch:
+        """The same, quickly, of documents that are `text.whole` sentences."""
+        count = len(sentences)
+        first, one = np.zeros(count, np.int64), np.ones(count, np.int64)
+        looped = _looped_alone(sentences)
+        rows = np.arange(count + 1)
+        return cls._laid_out(sentences, lm, looped, rows, one, paragraph=first, kind=first, neighbours=one)
+
+    @classmethod
+    def _laid_out(
+        cls,
+        sentences: Sequence[str],
+        lm: LanguageModel | None,
+        looped: Mask,
+        documents: Ints,
+        total: Ints,
+        paragraph: Ints,
+        kind: Ints,
+        neighbours: Ints,
+    ) -> Batch:
+        text = BORDER.join([*(sentence.replace(BORDER, "\n") for sentence in sentences), ""])
+        codes = encode(text)
+        chars = offsets([len(sentence) + 1 for sentence in sentences])
+        starts, ends = tokenize(codes)
+        folded = FOLD[codes]
+        word = hash_runs(folded, starts, ends)
+        # Digits are few, and only words that hold one have another form.
+        digits = np.flatnonzero(KIND[codes] == DIGIT)
+        zeroed, form = folded.copy(), word.copy()
+        zeroed[digits] = ord("0")
+        numbers = np.unique(np.searchsorted(starts, digits, side="right") - 1)
+        form[numbers] = hash_runs(zeroed, starts[numbers], ends[numbers])
+        return cls(
+            text=text,
+            codes=codes,
+            chars=chars,
+            starts=starts,
+            ends=ends,
+            tokens=np.searchsorted(starts, chars),
+            folded=folded,
+            word=word,
+            form=form,
+            documents=documents,
+            total=total,
+            paragraph=paragraph,
+            kind=kind,
+            neighbours=neighbours,
+            lm=lm,
+            looped=looped,
+        )
+
+    def __len__(self) -> int:
+        """How many sentences."""
+        return len(self.chars) - 1
+
+    @cached_property
+    def sentence(self) -> Ints:
+        """(tokens,) the sentence each token stands in."""
+        return np.repeat(np.arange(len(self)), np.diff(self.tokens))
+
+    @cached_property
+    def opens(self) -> Mask:
+        """(tokens,) the first token of its sentence."""
+        first = np.zeros(len(self.starts), bool)
+        first[self.tokens[:-1][np.diff(self.tokens) > 0]] = True
+        return first
+
+    @cached_property
+    def document(self) -> Ints:
+        """(sentences,) the document each sentence stands in."""
+        return np.repeat(np.arange(len(self.documents) - 1), np.diff(self.documents))
+
+    @cached_property
+    def kinds(self) -> NDArray[np.uint8]:
+        """(tokens,) which kinds of character each token holds, as the bits of `alphabet`."""
+        return np.bitwise_or.reduceat(KIND[self.codes], self.starts) if len(self.starts) else np.zeros(0, np.uint8)
+
+    @cached_property
+    def is_word(self) -> Mask:
+        """(tokens,) tokens with a letter in them."""
+        return np.asarray((self.kinds & (LETTER | IDEOGRAPH)) != 0)
+
+    @cached_property
+    def is_capital(self) -> Mask:
+        """(tokens,) words that begin with a capital."""
+        return np.asarray(CASE[self.codes[self.starts]] == UPPER)
+
+    @cached_property
+    def is_spelt_out(self) -> Mask:
+        """(tokens,) words with more capitals than their first: read letter by letter, perhaps."""
+        capitals = np.flatnonzero(CASE[self.codes] == UPPER)
+        token = np.searchsorted(self.starts, capitals, side="right") - 1
+        return np.asarray(np.bincount(token, minlength=len(self.starts)) > self.is_capital)
+
+    @cached_property
+    def is_small(self) -> Mask:
+        """(tokens,) English function words."""
+        return lists.isin(self.word, lists.hashes("function_words"))
+
+    @cached_property
+    def length(self) -> Ints:
+        """(tokens,) characters."""
+        return self.ends - self.starts
+
+    @cached_property
+    def is_first(self) -> Mask:
+        """(tokens,) the first word of its sentence, whatever marks stand before it."""
+        first = np.zeros(len(self.starts), bool)
+        words = np.flatnonzero(self.is_word)
+        new = np.ones(len(words), bool)
+        new[1:] = self.sentence[words[1:]] != self.sentence[words[:-1]]
+        first[words[new]] = True
+        return first
+
+    @cached_property
+    def ids(self) -> Ints:
+        """(tokens,) the language model's word numbers: the lower, the more frequent; all 0 without a model."""
+        if self.lm is None:
+            return np.zeros(len(self.starts), np.int64)
+        return self.lm.lookup(self.form, self.is_capital, self.is_word)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What the language model makes of the tokens; zeros without one."""
+        if self.lm is None:
+            token = np.zeros(len(self.starts))
+            return Reading(token, token, token, token, np.zeros(len(self.starts), bool), np.zeros(len(self)))
+        return self.lm.read(self.ids, self.tokens)
+
+    @cached_property
+    def opinion(self) -> Opinion:
+        """What the network says of the tokens and sentences; zeros without one."""
+        token = np.zeros(len(self.starts))
+        return self.read or Opinion(token, token, np.zeros(len(self)))
+
+    def pieces(self, first: int, last: int) -> str:
+        """The characters of tokens `first` to `last`, `last` left out."""
+        return self.text[int(self.starts[first]) : int(self.ends[last - 1])]
+
+    def ngrams(self, n: int) -> tuple[Ints, Hashes]:
+        """Where the n-grams that lie within a sentence begin, and their hashes."""
+        keys = self.word
+        count = max(0, len(keys) - n + 1)
+        begins = np.flatnonzero(self.sentence[:count] == self.sentence[n - 1 : n - 1 + count])
+        hashes = keys[begins]
+        for step in range(1, n):
+            hashes = chain(hashes, keys[begins + step])
+        return begins, hashes
+
+    @cached_property
+    def echoes(self) -> dict[int, tuple[Ints, Ints]]:
+        """For n = 1, 2, 3, 4: where the n-grams begin that stood in the sentence before, and where they stood last."""
+        found = {}
+        begins, hashes = np.arange(len(self.starts)), self.word
+        for n in (1, 2, 3, 4):
+            before = recurs(hashes, self.sentence[begins])
+            again = np.flatnonzero(before >= 0)
+            found[n] = begins[again], begins[before[again]]
+            # What is one longer comes again only where both the n-grams in it do.
+            twice = np.zeros(len(begins), bool)
+            twice[again] = twice[before[again]] = True
+            goes_on = twice[:-1] & twice[1:] & (begins[1:] == begins[:-1] + 1)
+            goes_on &= self.sentence[begins[:-1]] == self.sentence[np.minimum(begins[:-1] + n, len(self.starts) - 1)]
+            begins, hashes = begins[:-1][goes_on], hashes[:-1][goes_on]
+            hashes = chain(hashes, self.word[begins + n])
+        return found
+
+    def token_mask(self, firsts: Ints, lasts: Ints) -> Mask:
+        """The tokens of the runs [firsts, lasts)."""
+        return cover(firsts, lasts, len(self.starts))
+
+    def char_mask(self, firsts: Ints, lasts: Ints) -> Mask:
+        """The characters of the runs [firsts, lasts)."""
+        return cover(firsts, lasts, len(self.codes))
+
+    @cached_property
+    def beyond_ascii(self) -> Ints:
+        """The characters that ASCII lacks."""
+        return np.flatnonzero(self.codes >= 0x80)
+
+    @cached_property
+    def signs(self) -> Ints:
+        """(signs,) the characters that are digits, punctuation or symbols."""
+        kinds = KIND[self.codes]
+        return np.flatnonzero((kinds == PUNCTUATION) | (kinds == DIGIT))
+
+    def places(self, signs: str) -> Ints:
+        """Where any of these signs stands in `text`."""
+        return self.signs[np.isin(self.codes[self.signs], [ord(sign) for sign in signs])]
+
+    def beside(self, places: Ints, step: int) -> Codes:
+        """The code points `step` characters after `places`; that of BORDER, which ends the text, beyond its edges."""
+        at = places + step
+        return self.codes[np.where((at >= 0) & (at < len(self.codes)), at, -1)]
+
+    def inside(self, tokens: Mask | Ints) -> Ints:
+        """The characters of some tokens."""
+        return spread(self.starts[tokens], self.ends[tokens])
+
+    def matches(self, pattern: re.Pattern[str], places: Ints) -> Iterator[re.Match[str]]:
+        """The pattern's matches, none of which overlap, when none can begin elsewhere than at `places`."""
+        end = 0
+        for place in np.unique(places).tolist():
+            if place >= end and (match := pattern.match(self.text, place)):
+                end = match.end()
+                yield match
+
+    def chars_of(self, matches: Iterable[re.Match[str]]) -> Mask:
+        """The characters of matches in `text`."""
+        edges = spans_of(matches)
+        return self.char_mask(edges[:, 0], edges[:, 1])
+
+
+def _looped(documents: Sequence[Document], pieces: Sequence[Sequence[str]]) -> Mask:
+    """`Batch.looped` of documents. pieces: the sentences of each."""
+    unknown = [i for i, document in enumerate(documents) if document.loops is None]
+    found = dict(zip(unknown, loops_of([documents[i].text for i in unknown]), strict=True))
+    parts = []
+    for i, (document, some) in enumerate(zip(documents, pieces, strict=True)):
+        loops = found[i] if document.loops is None else document.loops
+        size = sum(map(len, some)) + len(some)
+        if not loops or not some:
+            parts.append(np.zeros(size, bool))
+            continue
+        # The border after each sentence is in no loop.
+        parts += [edge for mask in document.looped(loops) for edge in (mask, np.zeros(1, bool))]
+    return np.concatenate([np.zeros(0, bool), *parts])
+
+
+def _looped_alone(sentences: Sequence[str]) -> Mask:
+    """The same of sentences that are documents of their own."""
+    looped = np.zeros(sum(map(len, sentences)) + len(sentences), bool)
+    begin = 0
+    for sentence, loops in zip(sentences, loops_of(sentences), strict=True):
+        for loop in loops:
+            looped[begin + loop.first_end : begin + loop.end] = True
+        begin += len(sentence) + 1
+    return looped

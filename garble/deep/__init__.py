@@ -1,6 +1,0 @@
-"""The reader: a network that says of each word how likely it is wrong, and of a sentence how bad it is.
-
-`pieces` cuts words into pieces, `weights` unpacks the network's numbers, `reader` reads with it. What teaches one needs
-the extra `train-deep`: `contrasts` makes damaged twins of clean sentences, `lessons` packs them, `network` is the
-network in PyTorch, `training` teaches it, `shipping` writes it down.
-"""

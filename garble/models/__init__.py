@@ -1,0 +1,1 @@
+"""Models: the scorecard, and where its files are."""

@@ -1,0 +1,210 @@
+"""Where no edit is made: markup, code, tables and addresses; and the codes that no loop is made of.
+
+All of it is cautious: what looks like code is left as it is, and a loop in it with it.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from garble.text import layout, markups
+from garble.text.layout import PROSE
+from garble.text.segmentation import segment
+
+Span = tuple[int, int]
+
+# Decoders write "<unk>".
+_TAG = re.compile(r"<(?!unk>)(/?)([A-Za-z][\w:-]*)[^<>]*>|<[!?][^<>]*>")
+# What stands in these elements is no prose.
+_RAW = frozenset({"script", "style", "pre", "code", "samp", "kbd", "textarea", "svg", "math", "template"})
+_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
+_CODE_SPAN = re.compile(r"(?<!`)`+[^`\n]+`+")
+_TARGET = re.compile(r"\]\([^()\n]*\)")
+_FORMULA = re.compile(r"\$[^$\n]+\$")
+_SUM = re.compile(r"[\\^_=+]")
+_INK = re.compile(r"[^\n]")
+_ENTITY = re.compile(r"&#?\w{1,10};")
+# Marks of addresses, paths, file names and queries; the whole chunk around one is left alone.
+_ADDRESS = re.compile(r"://|\bwww\.|\w@\w|\\|/\w[\w.-]*/|~/|\?\w+=|\w\.(?:com|org|net|html?|php|py|js|txt|json|xml)\b")
+_SPACE = re.compile(r"\s")
+# Lines of code, of synopses, of directives, of tables and of data.
+_CODE_LINE = re.compile(
+    r"[{}│├└]|::|\\\w|=>|->|>>>|:=|&&|\w\(\)|\s[=!<>]?=\s|\w=[\w\"']|;[ \t]*$|\[ | \]|\[--?\w|--[a-z][\w-]*="
+    r"|\|[^|\n]*\||\t[^\t\n]+\t|^[ \t]*(?:#!|//|/\*|@\w|\$ |\.\. )",
+    re.MULTILINE,
+)
+_LINE = re.compile(r"[^\n]+")
+_INDENTED = re.compile(r"(?: {4}|\t)[ \t]*\S")
+# Documents written in a markup language, in which an entity is right.
+_MARKUP = re.compile(
+    r"^(?:#{1,6} \S|```|~~~)|\]\(|\*\*\S|__\S|\\\[|:\w+:`|<(?:!doctype|/?(?:html|body|div|p|span|a|ul|ol|li|table|tr|td"
+    r"|h[1-6]|br|img|em|strong|b|i|code|pre|script|style)\b)",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+# Marks that join the parts of a code.
+_JOINTS = frozenset(":._/\\@#=+|,;&-\N{EN DASH}")
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F]{8,}|[A-F]{2}|ff")
+_SEQUENCE = re.compile(r"[ACGTUN]{3,}")
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_MARKS = re.compile(r"[*_~`#<>{}\[\]=+\\/@^$|│]")
+_COLUMNS = re.compile(r"(?<![.!?…\"”’)]) {2,}|\t")
+
+
+class Untouched:
+    """The stretches of a text in which no edit is made.
+
+    beside: what is no prose, by the layout of the text: other kinds of blocks, markup, and marks before lines. code:
+    what looks like code or markup within the prose. entities: those of HTML. is_markup: whether it has signs of markup.
+    """
+
+    def __init__(self, text: str, markup: str = "text") -> None:
+        self.beside = _Spans(_beside_prose(text, markup))
+        self.code = _Spans(_stretches(text))
+        self.entities = _Spans(match.span() for match in _ENTITY.finditer(text))
+        self.is_markup = _MARKUP.search(text) is not None
+
+
+class _Spans:
+    """Stretches of a text, to be asked whether a change would reach into one."""
+
+    def __init__(self, spans: Iterable[Span]) -> None:
+        self._spans = _merged(spans)
+        self._ends = [end for _, end in self._spans]
+
+    def hold(self, start: int, end: int) -> bool:
+        """Whether a change of [start, end) reaches into one; what is put in at its edge does not."""
+        place = bisect_left(self._ends, start + 1)
+        return place < len(self._spans) and self._spans[place][0] < max(start, end)
+
+
+def _beside_prose(text: str, markup: str) -> Iterator[Span]:
+    """All that is in no run of a paragraph's own characters, white space at its ends left out; and headings."""
+    document = segment(text, markup)
+    yield from (tuple(span) for span in document.sentences[document.kind != PROSE].tolist())
+    place = 0
+    lines = [line for block in markups.blocks(text, markup) if block.kind == PROSE for line in block.lines]
+    own = [(start, end) for line in lines for start, end, said in line if said is None]
+    for start, end in [*own, (len(text), len(text))]:
+        first, last = layout.strip(text, place, start)
+        if first < last:
+            yield first, last
+        place = end
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _stretches(text: str) -> Iterator[Span]:
+    markup = [*_elements(text), *_comments(text)]
+    yield from markup
+    yield from _fences(text)
+    for pattern in (_CODE_SPAN, _TARGET):
+        yield from (match.span() for match in pattern.finditer(text))
+    yield from (match.span() for match in _FORMULA.finditer(text) if _SUM.search(match.group()))
+    yield from _addresses(text)
+    yield from _code_lines(_blanked(text, _merged(markup)))
+
+
+def _blanked(text: str, spans: Sequence[Span]) -> str:
+    """The text with spaces in place of the spans."""
+    place, pieces = 0, []
+    for start, end in spans:
+        pieces += [text[place:start], _INK.sub(" ", text[start:end])]
+        place = end
+    return "".join([*pieces, text[place:]])
+
+
+def _elements(text: str) -> Iterator[Span]:
+    """Tags, and elements of code from the first tag to the last; one that is not closed goes on to the end."""
+    inside, start = "", 0
+    for tag in _TAG.finditer(text):
+        name = (tag[2] or "").lower()
+        if inside and tag[1] and name == inside:
+            yield start, tag.end()
+            inside = ""
+        elif not inside:
+            yield tag.span()
+            if name in _RAW and not tag[1]:
+                inside, start = name, tag.start()
+    if inside:
+        yield start, len(text)
+
+
+def _comments(text: str) -> Iterator[Span]:
+    """Comments; one that is not closed goes on to the end."""
+    start = text.find("<!--")
+    while start >= 0:
+        close = text.find("-->", start)
+        end = close + 3 if close >= 0 else len(text)
+        yield start, end
+        start = text.find("<!--", end)
+
+
+def _fences(text: str) -> Iterator[Span]:
+    """Fenced code; a fence that is not closed goes on to the end."""
+    opened: re.Match[str] | None = None
+    for fence in _FENCE.finditer(text):
+        if opened is None:
+            opened = fence
+        elif fence[1][0] == opened[1][0] and len(fence[1]) >= len(opened[1]):
+            yield opened.start(), fence.end()
+            opened = None
+    if opened is not None:
+        yield opened.start(), len(text)
+
+
+def _addresses(text: str) -> Iterator[Span]:
+    end = 0
+    for mark in _ADDRESS.finditer(text):
+        if mark.start() < end:
+            continue
+        start = mark.start()
+        while start > end and not text[start - 1].isspace():
+            start -= 1
+        space = _SPACE.search(text, mark.end())
+        end = space.start() if space else len(text)
+        yield start, end
+
+
+def _code_lines(text: str) -> Iterator[Span]:
+    """Lines that look like code, and indented lines that follow each other."""
+    lines = [(line.span(), _INDENTED.match(text, *line.span()) is not None) for line in _LINE.finditer(text)]
+    yield from (span for span, _ in lines if _CODE_LINE.search(text, *span))
+    for (first, is_indented), (second, goes_on) in pairwise(lines):
+        if is_indented and goes_on and first[1] + 1 == second[0]:
+            yield first[0], second[1]
+
+
+def is_word(token: str) -> bool:
+    """Whether a token may be a word and no code, number, key or sequence."""
+    return (
+        any(map(str.isalpha, token))
+        and not any(map(str.isdigit, token))
+        and "_" not in token
+        and not _HEXADECIMAL.fullmatch(token)
+        and not _SEQUENCE.fullmatch(token)
+    )
+
+
+def is_prose(text: str, start: int, end: int) -> bool:
+    """Whether a loop may lose `text[start:end]`: it holds a word, no markup and no columns."""
+    taken = text[start:end]
+    if (
+        not any(map(is_word, _WORD.findall(taken)))
+        or _MARKS.search(taken.replace("<unk>", "unk"))
+        or _COLUMNS.search(taken)
+    ):
+        return False
+    # "FF:FF:FF", "a/a/a", "1.1.1": the parts of one code.
+    return taken[0] not in _JOINTS or text[start - 1].isspace() or any(map(str.isspace, taken))

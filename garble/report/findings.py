@@ -1,0 +1,44 @@
+"""Evidence, and the sentences and passages that it stands in; all offsets are those of the text that was given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One piece of evidence: where, by which signal, what it measured, what that added, and why.
+
+    value: the signal's own figure for the sentence (a share of tokens, bits, ...).
+    contribution: what this span added to the sentence's log-odds of being garbled.
+    """
+
+    signal: str
+    start: int
+    end: int
+    value: float
+    contribution: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSentence:
+    """A sentence of the text with its score; `kind` is one of `garble.text.layout.KINDS`."""
+
+    start: int
+    end: int
+    text: str
+    score: float
+    garbled: bool
+    kind: str
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A run of neighbouring garbled sentences; its score is that of its worst sentence."""
+
+    start: int
+    end: int
+    text: str
+    score: float

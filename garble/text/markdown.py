@@ -1,0 +1,185 @@
+"""The blocks of a text in Markdown, in characters of its source.
+
+markdown-it-py says on which lines each block stands. What stands within a line (links, emphasis, code, addresses,
+entities) is found here, since the parser does not say where.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from html import unescape
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from garble.text import html, layout
+from garble.text.layout import CODE, HEADING, LIST, PROSE, RECORD, TABLE, Block, Run, Span, built, trimmed
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_FRONT = re.compile(r"\ufeff?---[ \t]*\r?\n")
+# What stands before the words of a line: quote marks, bullets, numbers, signs of a heading.
+_BEFORE = re.compile(r"(?:[ \t]*>)*[ \t]*")
+_ITEM = re.compile(r"(?:(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?)+")
+_HEAD = re.compile(r"#{1,6}[ \t]+")
+_TAIL = re.compile(r"[ \t]+#+[ \t]*$")
+# Every part is bounded, so that no start is read far.
+_INLINE = re.compile(
+    r"(?P<code>(?P<ticks>`{1,3})(?!`)[^`]{1,300}(?P=ticks)(?!`))"
+    r"|(?P<escape>\\)(?=[!-/:-@\[-`{-~])[!-/:-@\[-`{-~]"
+    r"|(?P<address><?(?:https?://|www\.|mailto:)[^\s<>()\[\]]{1,2000}(?:\([^\s<>()]{0,200}\)[^\s<>()\[\]]{0,200})?>?)"
+    r"|(?P<tag><!--.{0,1000}?-->|</?[a-zA-Z][^<>]{0,1000}>)"
+    r"|(?P<entity>&(?:\#\d{1,7}|\#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});)"
+    r"|(?P<note>\[\^[^\]\s]{1,60}\])"
+    r"|(?P<open>!?\[)|(?P<close>\](?:\((?:[^()\s]|\([^()\s]{0,200}\)){0,1000}(?:\s+(?:\"[^\"]{0,300}\"|'[^']{0,300}'))?\s?\)"
+    r"|\[[^\[\]]{0,200}\])?)"
+    r"|(?P<mark>\*{1,3}(?=[^\s*])|(?<=[^\s*])\*{1,3}|(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)|~~)",
+    re.DOTALL,
+)
+
+
+def blocks(text: str) -> list[Block]:
+    """The blocks of `text`, in order."""
+    front = _front(text)
+    found = list(_built(text, front)) if front else []
+    body = text[front:]
+    edges = [front, *(front + match.end() for match in _LINE_END.finditer(body)), len(text)]
+    leaf: list[Block] = []
+    outer: list[str] = []
+    for token in _parser().parse(body):
+        if token.nesting:
+            if token.nesting > 0:
+                outer.append(token.type)
+            else:
+                outer.pop()
+            continue
+        if token.map is None:
+            continue
+        first, last = edges[token.map[0]], edges[min(token.map[1], len(edges) - 1)]
+        leaf += _leaf(text, first, last, token.type, outer)
+    return found + _once(leaf)
+
+
+def _front(text: str) -> int:
+    """Where the fields before the text end, as site generators have them; 0 where there are none."""
+    head = _FRONT.match(text)
+    if head is None:
+        return 0
+    tail = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\r?\n|$)", re.MULTILINE).search(text, head.end(), head.end() + 20_000)
+    return tail.end() if tail else 0
+
+
+def _built(text: str, end: int) -> Iterator[Block]:
+    start, end = layout.strip(text, 0, end)
+    yield built(RECORD, [((start, end, None),)])
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark").enable("table")
+    parser.core.ruler.enableOnly(["normalize", "block"])
+    return parser
+
+
+def _once(found: list[Block]) -> list[Block]:
+    """The cells of a row have its place all alike, and are one block."""
+    kept: list[Block] = []
+    for block in found:
+        if not kept or block.start >= kept[-1].end:
+            kept.append(block)
+    return kept
+
+
+def _leaf(text: str, first: int, last: int, kind: str, outer: list[str]) -> list[Block]:
+    start, end = layout.strip(text, first, last)
+    if start >= end:
+        return []
+    if kind == "html_block":
+        return html.blocks(text, first, last)
+    if kind in ("fence", "code_block"):
+        # Indented prose is no code.
+        as_text = layout.within(text, first, last) if kind == "code_block" else []
+        is_prose = any(block.kind == PROSE and layout.is_sentence(layout.says(text, block)) for block in as_text)
+        return as_text if is_prose else [built(CODE, [((start, end, None),)])]
+    if kind != "inline":
+        return []
+    named = _kind(outer)
+    lines = [line for line in _lines(text, first, last, named) if line]
+    if not lines:
+        return []
+    block = built(named, lines)
+    is_boilerplate = named in (PROSE, LIST) and layout.is_boilerplate(layout.says(text, block))
+    return [block._replace(kind=layout.BOILERPLATE) if is_boilerplate else block]
+
+
+def _kind(outer: list[str]) -> int:
+    if "table_open" in outer:
+        return TABLE
+    if "heading_open" in outer:
+        return HEADING
+    return LIST if "list_item_open" in outer else PROSE
+
+
+def _lines(text: str, first: int, last: int, kind: int) -> Iterator[tuple[Run, ...]]:
+    """The words of each line: what stands before them and the markup within left out."""
+    marks = _marks(text, first, last) if kind != TABLE else []
+    source = text[first:last]
+    pieces = source.splitlines(keepends=True)
+    for number, place in enumerate(accumulate(map(len, pieces[:-1]), initial=first)):
+        start, end = layout.strip(text, place, place + len(pieces[number]))
+        start = _BEFORE.match(text, start, end).end()  # type: ignore[union-attr]
+        if number == 0 and (item := _ITEM.match(text, start, end)):
+            start = item.end()
+        if kind == HEADING:
+            if head := _HEAD.match(text, start, end):
+                start = head.end()
+            if tail := _TAIL.search(text, max(start, end - 40), end):
+                end = tail.start()
+            if number and not text[start:end].strip("=- "):
+                continue
+        yield trimmed(text, list(layout.cut(start, end, marks)))
+
+
+def _marks(text: str, first: int, last: int) -> list[Run]:
+    """Markup within text[first:last]: where it stands, and what it says."""
+    marks: list[Run] = []
+    opened: list[Span] = []
+    emphasis: list[Run] = []
+    for match in _INLINE.finditer(text, first, last):
+        start, end = match.span()
+        name = match.lastgroup
+        if match["code"] or match["address"]:
+            marks += layout.stand_in(text, start, end)
+        elif name == "escape":
+            marks.append((start, start + 1, ""))
+        elif name == "entity":
+            marks.append((start, end, unescape(match.group()).replace("\xa0", " ")))
+        elif name in ("tag", "note"):
+            marks.append((start, end, ""))
+        elif name == "open":
+            opened.append((start, end))
+        elif name == "close":
+            if opened:
+                before = opened.pop()
+                if text[before[0]] == "!" and end - start > 1:
+                    marks = [mark for mark in marks if mark[0] < before[0]] + [(before[0], end, "")]
+                elif end - start > 1:
+                    marks += [(*before, ""), (start, end, "")]
+        else:
+            emphasis.append((start, end, ""))
+    if len(emphasis) > 1:
+        marks += emphasis
+    return _apart(marks)
+
+
+def _apart(marks: list[Run]) -> list[Run]:
+    kept: list[Run] = []
+    for mark in sorted(marks, key=lambda mark: mark[:2]):
+        if not kept or mark[0] >= kept[-1][1]:
+            kept.append(mark)
+    return kept

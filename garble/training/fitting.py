@@ -1,0 +1,161 @@
+"""Curves of features: fitted on labels, on pairs, or on top of a scorecard."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from garble.columns.arrays import Floats, Mask
+from garble.models.scorecard import Scorecard, sigmoid
+from garble.signals import FEATURES, PLACES, SIGNALS
+
+_QUANTILES = (0.01, 0.1, 0.35, 0.65, 0.9, 0.98, 0.998)
+# Of features that are mostly 0, besides that: a small share of a long sentence is as sure a sign as a large one.
+_QUANTILES_OF_SPARSE = (0.01, 0.2, 0.5, 0.8, 0.95, 0.998)
+_STRENGTH = 5.0
+# A network does not see loops and broken characters well: the other signals keep at least so much of their weight.
+_LEAST_SCALE = 0.8
+# What a contrast counts for, against a sentence.
+_WEIGHT_OF_PAIRS = 3.0
+
+# The features that a scorecard is fitted on: all but the last, which has weights by rule.
+FITTED = tuple(name for name in FEATURES if name != "repetition.looped")
+# Shares of a sentence in loops beyond their first turn, and what they add to the log-odds.
+_LOOPED_SHARES, _LOOPED_ODDS = (0.0, 0.1, 0.25, 0.4, 0.5, 0.75, 1.0), (0.0, 1.5, 4.0, 9.0, 14.0, 14.0, 14.0)
+
+
+def knots_of(values: Floats) -> Floats:
+    """Rising knots for one feature: its quantiles; where most values are 0, that and the quantiles of the others."""
+    count = len(_QUANTILES)
+    filled = values[values != 0]
+    if not len(filled):
+        return np.linspace(0, 1, count)
+    sparse = len(filled) < len(values) / 2
+    knots = np.quantile(filled, _QUANTILES_OF_SPARSE) if sparse else np.quantile(values, _QUANTILES)
+    knots = np.unique(np.round([0, *knots] if sparse else knots, 4))
+    # Equal quantiles leave gaps to fill: split the widest until there are enough.
+    while len(knots) < count:
+        widest = int(np.diff(knots).argmax()) if len(knots) > 1 else 0
+        between = (knots[widest] + knots[widest + 1]) / 2 if len(knots) > 1 else knots[0] + 1
+        knots = np.sort(np.append(knots, between))
+    return knots
+
+
+def fit_scorecard(
+    x: Floats, y: Mask, names: tuple[str, ...], typical: Floats, pairs: tuple[Floats, Floats] | None = None
+) -> tuple[Scorecard, Any]:
+    """Splines of degree 1 into a logistic regression; the scorecard, and the scikit-learn pipeline it came from.
+
+    typical: (features,) of a typical clean sentence, where every contribution is 0.
+    pairs: two (pairs, features), each row of the first to score above its row in the second.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import SplineTransformer
+
+    knots = np.stack([knots_of(column) for column in x.T])
+    spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant").fit(x)
+    rows, labels, weight = [spline.transform(x)], [y], [np.ones(len(y))]
+    if pairs is not None:
+        rows.append(spline.transform(pairs[0]) - spline.transform(pairs[1]))
+        labels.append(np.ones(len(pairs[0]), bool))
+        weight.append(np.full(len(pairs[0]), _WEIGHT_OF_PAIRS))
+    # The splines of a feature sum to one, so the constant is among them, and cancels in a pair as it should.
+    regression = LogisticRegression(C=_STRENGTH, max_iter=3000, fit_intercept=False)
+    regression.fit(np.concatenate(rows), np.concatenate(labels), np.concatenate(weight))
+    # A spline of degree 1 is a hat a knot: the coefficient is the function's value there.
+    weights = regression.coef_.reshape(knots.shape)
+    # What is marked is a defect and never speaks for a sentence, whatever the company it keeps in the training data.
+    marks = np.isin(names, [signal.name for signal in SIGNALS if signal.kind == "marks"])
+    weights[marks] = np.maximum(weights[marks], weights[marks, :1])
+    usual = np.array([np.interp(typical[j], knots[j], weights[j]) for j in range(len(names))])
+    card = Scorecard("", "en", names, float(usual.sum()), knots, weights - usual[:, None], {})
+    return card, make_pipeline(spline, regression)
+
+
+class Added(NamedTuple):
+    """What `fitted_on_top` found. knots, weights: (features, knots a feature). scale, shift: of the log-odds before."""
+
+    knots: Floats
+    weights: Floats
+    scale: float
+    shift: float
+
+
+def fitted_on_top(
+    odds: tuple[Floats, Floats, Floats], x: tuple[Floats, Floats, Floats], y: Mask, scales: tuple[float, float | None]
+) -> Added:
+    """What more features are worth on top of a scorecard: splines of degree 1 that never fall.
+
+    odds, x: of sentences (n,), (n, features), and of pairs of which the first side is to score above the second.
+    y: (n,) which sentences are garbled. scales: the least and the most that the odds may be multiplied by.
+    """
+    from scipy.optimize import minimize
+    from sklearn.preprocessing import SplineTransformer
+
+    knots = np.stack([knots_of(column) for column in x[0].T])
+    spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant").fit(x[0])
+    # A spline's values at its knots are sums of steps of 0 or more: what is doubted more never counts less.
+    steps = np.kron(np.eye(len(knots)), np.tril(np.ones((knots.shape[1], knots.shape[1]))))
+    rows, worse, better = (
+        np.column_stack([before, spline.transform(some) @ steps]) for before, some in zip(odds, x, strict=True)
+    )
+    # A sound sentence counts with its signs turned, so that all that is shown is to come out above 0.
+    sign = np.concatenate([np.where(y, 1.0, -1.0), np.ones(len(worse))])
+    shown = np.concatenate([rows, worse - better]) * sign[:, None]
+    weight = np.concatenate([np.ones(len(y)), np.full(len(worse), _WEIGHT_OF_PAIRS)])
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        odds = shown @ weights
+        slope = -weight * sigmoid(-odds)
+        total = weight @ np.logaddexp(0, -odds) + weights[1:] @ weights[1:] / (2 * _STRENGTH)
+        return float(total), shown.T @ slope + np.append(0.0, weights[1:]) / _STRENGTH
+
+    start = np.append(max(scales[0], 1.0), np.zeros(shown.shape[1] - 1))
+    free = np.arange(len(start) - 1) % knots.shape[1] == 0
+    bounds = [scales, *((None, None) if at else (0.0, None) for at in free.tolist())]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 3000}).x
+    weights = (steps @ found[1:]).reshape(knots.shape)
+    # Where a feature is 0 it adds nothing.
+    usual = np.array([np.interp(0.0, row, values) for row, values in zip(knots, weights, strict=True)])
+    return Added(knots, weights - usual[:, None], float(found[0]), float(usual.sum()))
+
+
+def extended(card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs: tuple[Floats, Floats]) -> Scorecard:
+    """A scorecard that also weighs a network's features; what it says of sentences that are not read stays.
+
+    x: (sentences, features) in the order of an extraction, those of `names` last; pairs: likewise, as in
+    `fit_scorecard`. The card's own log-odds are multiplied by `_LEAST_SCALE` or more.
+    """
+    assert card.network is not None
+    more = [PLACES[name] for name in names]
+    odds = first_odds(card, x), first_odds(card, pairs[0]), first_odds(card, pairs[1])
+    added = fitted_on_top(odds, (x[:, more], pairs[0][:, more], pairs[1][:, more]), y, (_LEAST_SCALE, None))
+    network = replace(card.network, scale=added.scale, intercept=added.shift)
+    return replace(_with(card, names, added), network=network)
+
+
+def with_loops(card: Scorecard) -> Scorecard:
+    """The card, for which a sentence of which half stands in a loop beyond its first turn is garbled.
+
+    Not fitted: what `garble.loops` finds is a loop, as benchmarks/loops.py measures.
+    """
+    added = Added(np.array([_LOOPED_SHARES]), np.array([_LOOPED_ODDS]), 1.0, 0.0)
+    return _with(card, ("repetition.looped",), added)
+
+
+def _with(card: Scorecard, names: tuple[str, ...], added: Added) -> Scorecard:
+    return replace(
+        card,
+        features=card.features + names,
+        knots=np.concatenate([card.knots, added.knots]),
+        weights=np.concatenate([card.weights, added.weights]),
+    )
+
+
+def first_odds(card: Scorecard, x: Floats) -> Floats:
+    """(sentences,) log-odds by the card alone. x: (sentences, features) in the order of an extraction."""
+    said = card.contributions(x[:, [PLACES[name] for name in card.features]])
+    return np.asarray(card.intercept + said.sum(axis=1))

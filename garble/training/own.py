@@ -1,0 +1,156 @@
+"""A model from a user's own labels: what the signals weigh, learnt anew; the language model stays the shipped one."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from shutil import copyfile
+
+import numpy as np
+
+from garble.columns.arrays import Floats, Ints, Mask
+from garble.columns.lm import LanguageModel
+from garble.models.scorecard import Scorecard
+from garble.models.store import folder_of
+from garble.scorer import Scorer
+from garble.signals import PLACES
+from garble.text.segmentation import Document, segment, whole
+from garble.training.data import Record, read_records
+from garble.training.examples import features_of
+from garble.training.fitting import FITTED, fit_scorecard
+from garble.training.panels import COSTS, thresholds_of
+from garble.training.train import Log, written_whole
+
+# With fewer sentences neither a curve of a feature nor a figure about it means anything.
+_FEWEST_SENTENCES = 50
+_FOLDS = 5
+# Share of the clean sentences at whose cost a recall is told.
+_TOLD_AT = 0.01
+
+
+def train_own(data: Path, out: Path, seed: int, log: Log) -> None:
+    """Fit a scorecard to a file of labelled records; write it and the shipped language model into `out`.
+
+    A record is {"text", "label": 0 or 1, optionally "doc" and "spans"}, 1 = garbled. The figures that it logs and the
+    thresholds come from cross-validated scores: no scorecard scores a document that it has seen.
+    Raises ValueError, in one line with the path, for what cannot be trained on.
+    """
+    shipped = Scorer("en", reader="off")
+    x, y, docs = own_rows(data, shipped.lm)
+    log(f"{len(y)} sentences of prose in {len(np.unique(docs))} documents, {y.mean():.0%} of the sentences garbled")
+    scores = out_of_fold(x, y, docs, seed)
+    known = [PLACES[name] for name in shipped.card.features]
+    log(f"these labels, {_FOLDS}-fold cross-validation: {told(scores, y)}")
+    log(f"the shipped {shipped.card.name} on the same sentences: {told(shipped.card.predict(x[:, known]), y)}")
+    thresholds = thresholds_of({"clean": scores[~y]})
+    log(f"thresholds {thresholds}, read off the cross-validated scores of the {(~y).sum()} clean sentences")
+    for name, share in COSTS.items():
+        if share * (~y).sum() < 1:
+            few = f"{name} cannot be read off fewer than {1 / share:.0f} clean sentences"
+            log(f"{few}: it stands just above the highest of their scores, and what it costs is unknown")
+    # Two models trained on different data must not sign their reports alike.
+    name = f"own-{zlib.crc32(data.read_bytes()):08x}"
+    card = replace(own_card(x, y), name=name, thresholds=thresholds)
+    with written_whole(out) as folder:
+        copyfile(folder_of("en") / "lm.npz", folder / "lm.npz")
+        card.sealed(folder).save(folder / "scorecard.json")
+
+
+def own_card(x: Floats, y: Mask) -> Scorecard:
+    """A scorecard, without name and thresholds, of `train.FITTED`. x: (sentences, features); y: which are garbled."""
+    some = x[:, : len(FITTED)]
+    return fit_scorecard(some, y, FITTED, np.median(some[~y], axis=0))[0]
+
+
+def own_rows(data: Path, lm: LanguageModel) -> tuple[Floats, Mask, Ints]:
+    """The prose in a file of labelled records: (sentences, features), which are garbled, and each one's document.
+
+    Raises ValueError, in one line with the path, for records that cannot be trained on.
+    """
+    names, documents, labels = [], [], []
+    for name, document, garbled in own_documents(data):
+        names.append(name)
+        documents.append(document)
+        labels.append(garbled)
+    if not names:
+        raise ValueError(f"{data}: no records")
+    x, prose = features_of(documents, lm)
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    docs = np.repeat([numbers[name] for name in names], [len(garbled) for garbled in labels])[prose]
+    y = np.concatenate(labels)[prose]
+    if len(y) < _FEWEST_SENTENCES:
+        raise ValueError(f"{data}: {len(y)} sentences of prose, of {_FEWEST_SENTENCES} needed at the least")
+    for kind, mask in (("garbled", y), ("clean", ~y)):
+        if not mask.any():
+            raise ValueError(f"{data}: no {kind} sentences, and both kinds are needed")
+        if (count := len(np.unique(docs[mask]))) < _FOLDS:
+            raise ValueError(f"{data}: {kind} sentences in too few documents, {count} of {_FOLDS} needed at the least")
+    return x[prose], y, docs
+
+
+def own_documents(data: Path) -> Iterator[tuple[str, Document, Mask]]:
+    """For each labelled record the name of its document, the text, and which of its sentences are garbled.
+
+    Raises ValueError, with path and line, for a record that cannot be trained on.
+    """
+    try:
+        for number, record in enumerate(read_records(data), start=1):
+            doc = record.get("doc")
+            try:
+                yield record["text"] if doc is None else str(doc), *own_document(record)
+            except ValueError as error:
+                raise ValueError(f"{data}:{number}: {error}") from error
+    except (UnicodeDecodeError, lzma.LZMAError, EOFError) as error:
+        raise ValueError(f"{data}: neither JSON Lines in UTF-8 nor an .xz of it ({error})") from error
+
+
+def own_document(record: Record) -> tuple[Document, Mask]:
+    """A labelled record's text, and which sentences are garbled: those that spans touch, or all as the label says.
+
+    Raises ValueError, without a place, for an empty text and for a label or spans that make no sense.
+    """
+    text, label, spans = record["text"], record.get("label"), record.get("spans") or []
+    if not text.strip():
+        raise ValueError("an empty text")
+    if label not in (0, 1):
+        raise ValueError(f"the label is {json.dumps(label)}, neither 0 nor 1")
+    if not isinstance(spans, list) or not all(_is_span(span, len(text)) for span in spans):
+        raise ValueError("spans are [start, end] in characters, within the text")
+    if spans and not label:
+        raise ValueError("label 0 and garbled spans")
+    segmented = segment(text)
+    document = segmented if len(segmented.sentences) > 1 else whole(text)
+    if not spans:
+        return document, np.full(len(document.sentences), bool(label))
+    return document, document.touched(spans)
+
+
+def _is_span(span: object, length: int) -> bool:
+    """Whether it is [start, end], as far as it matters here: what follows, such as a kind, is the user's own."""
+    if not isinstance(span, list) or not all(isinstance(edge, int) for edge in span[:2]) or len(span) < 2:
+        return False
+    return bool(0 <= span[0] < span[1] <= length)
+
+
+def out_of_fold(x: Floats, y: Mask, docs: Ints, seed: int) -> Floats:
+    """(sentences,) the score of each sentence by a scorecard that has seen none of its document."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    scores = np.zeros(len(y))
+    for seen, unseen in StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed).split(x, y, docs):
+        scores[unseen] = own_card(x[seen], y[seen]).predict(x[unseen][:, : len(FITTED)])
+    return scores
+
+
+def told(scores: Floats, y: Mask) -> str:
+    """How well scores tell garbled sentences from clean ones, in words."""
+    from sklearn.metrics import log_loss, roc_auc_score
+
+    highest = np.sort(scores[~y])[::-1][int(_TOLD_AT * (~y).sum())]
+    recall = (scores[y] > highest).mean()
+    area, loss = roc_auc_score(y, scores), log_loss(y, scores)
+    return f"AUROC {area:.3f}, recall at {_TOLD_AT:.0%} of the clean sentences {recall:.1%}, log loss {loss:.3f}"

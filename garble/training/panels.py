@@ -1,0 +1,90 @@
+"""Thresholds: read off human text of many kinds, by the share of its sentences that each may flag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from garble.columns.arrays import Floats
+from garble.models.scorecard import Scorecard, logit
+from garble.scorer import Scorer
+from garble.training.data import Record, read_records
+from garble.training.examples import CHARACTERS_OF_PANEL
+
+# Share of the sentences of each kind of human text that a network may flag beyond the scorecard.
+_COST_OF_READING = 0.005
+
+# Kinds that may cost twice as much: they break the rules of English on purpose, or for want of practice.
+LICENSED = ("poetry", "dialect fiction", "learner sentence")
+
+# Shares of human sentences that each threshold may flag.
+COSTS = {"strict": 0.001, "balanced": 0.01, "loose": 0.05}
+
+
+def aligned(card: Scorecard, alone: Mapping[str, Floats], together: Mapping[str, Floats]) -> Scorecard:
+    """The card with the intercept of sentences that are read set so that the network costs what it may.
+
+    In every kind of human text it flags no more than `_COST_OF_READING` of the sentences beyond those that the
+    scorecard flags at the balanced threshold. alone, together: by kind the scores of the panel's sentences, by the
+    scorecard and by both.
+    """
+    assert card.network is not None
+    balanced = card.thresholds["balanced"]
+    highest = -np.inf
+    for kind, scores in together.items():
+        share = _COST_OF_READING * (2 if kind in LICENSED else 1)
+        more = np.where(alone[kind] < balanced, logit(np.clip(scores, 1e-9, 1 - 1e-9)), -np.inf)
+        highest = max(highest, float(np.sort(more)[::-1][int(share * len(more))]))
+    shift = float(logit(np.array(balanced))) - highest - 1e-4
+    return replace(card, network=replace(card.network, intercept=card.network.intercept + shift))
+
+
+def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
+    """For each named threshold the lowest score that no kind of human text reaches more often than it may.
+
+    panel: for each kind the scores of its sentences. Those of `LICENSED` may cost twice as much as the others.
+    """
+    return {
+        name: max(_reached_by(scores, share * (2 if kind in LICENSED else 1)) for kind, scores in panel.items())
+        for name, share in COSTS.items()
+    }
+
+
+def _reached_by(scores: Floats, share: float) -> float:
+    """The lowest score, to four places, that at most `share` of `scores` reach."""
+    beyond = np.sort(scores)[::-1][int(share * len(scores))]
+    return float(np.floor(beyond * 1e4) + 1) / 1e4
+
+
+def cross_fitted(panels: list[dict[str, Floats]], kind: str) -> dict[str, float]:
+    """By threshold the share of a kind's sentences that reach it, each of two panels at the other's thresholds."""
+    one, other = (
+        {name: float((reported[kind] >= at).mean()) for name, at in thresholds_of(read_off).items()}
+        for read_off, reported in (panels, panels[::-1])
+    )
+    return {name: (one[name] + other[name]) / 2 for name in one}
+
+
+def panel_of(data: Path) -> list[Record]:
+    """English by people that thresholds are read off, of each kind some documents."""
+    records: list[Record] = []
+    size: dict[str, int] = {}
+    for name in ("human", "panel2"):
+        for record in read_records(data / "dev" / f"{name}.jsonl.xz"):
+            kind = record["kind"]
+            if record.get("lang", "en") == "en" and size.get(kind, 0) < CHARACTERS_OF_PANEL:
+                size[kind] = size.get(kind, 0) + len(record["text"])
+                records.append(record)
+    return records
+
+
+def panel_scores(scorer: Scorer, records: list[Record]) -> dict[str, Floats]:
+    """For each kind of text the scores of all its sentences, as a user of the model sees them."""
+    scores: dict[str, list[float]] = {}
+    reports = scorer.score_many(record["text"] for record in records)
+    for record, report in zip(records, reports, strict=True):
+        scores.setdefault(record["kind"], []).extend(sentence.score for sentence in report.sentences)
+    return {kind: np.array(values) for kind, values in sorted(scores.items())}

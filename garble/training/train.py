@@ -1,0 +1,141 @@
+"""From labelled records to a model: `models/en` by one command, the same bytes from the same data and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from garble.columns.batch import Batch
+from garble.columns.packets import packets
+from garble.models.scorecard import Network, Scorecard
+from garble.network.reader import FILES as READER_FILES
+from garble.network.reader import Reader
+from garble.network.reader import load as load_reader
+from garble.scorer import Scorer
+from garble.signals import FEATURES_READ
+from garble.text.segmentation import segment
+from garble.training.data import by_document, clean_texts
+from garble.training.examples import (
+    CHARACTERS_A_KIND,
+    CHARACTERS_READ,
+    PACKET,
+    contrasts,
+    deep_rows,
+    features_of,
+    human_texts,
+    labelled_documents,
+    thinned,
+)
+from garble.training.fitting import FITTED, extended, fit_scorecard, with_loops
+from garble.training.language_model import language_model_texts, train_language_model, with_usual
+from garble.training.panels import aligned, cross_fitted, panel_of, panel_scores, thresholds_of
+from garble.training.pooling import excess_quantile, fit_pooling
+
+Log = Callable[[str], None]
+
+
+@contextmanager
+def written_whole(out: Path) -> Iterator[Path]:
+    """A folder whose files move to `out` when all are written: whoever uses `out` meanwhile finds the old model."""
+    out.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out) as name:
+        yield Path(name)
+        for path in Path(name).iterdir():
+            path.replace(out / path.name)
+
+
+def train_en(data: Path, out: Path, seed: int, log: Log) -> None:
+    """Train the English model on the project's data and write lm.npz and scorecard.json into `out`.
+
+    The thresholds are read off all of dev/human. The shares of human sentences that it logs are cross-fitted: each half
+    of the documents is measured at thresholds read off the other.
+    """
+    with written_whole(out) as part:
+        log("counting words")
+        lm = train_language_model(language_model_texts(data), seed)
+        lm = with_usual(lm, human_texts(data, Random(seed)))
+        lm.save(part / "lm.npz")
+        log(f"{len(lm.class_of)} words, {sum(len(table.prints) for table in lm.words.longer)} places for n-grams")
+        documents, garbled = labelled_documents(data, Random(seed))
+        features, prose = features_of(documents, lm)
+        count = len(FITTED)
+        x, y = features[prose][:, :count], garbled[prose]
+        log(f"fitting {count} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
+        worse, better = (side[:, :count] for side in contrasts(data, lm))
+        card, _ = fit_scorecard(x, y, FITTED, np.median(x[~y], axis=0), (worse, better))
+        finish(with_loops(replace(card, name="en-2")), part, data, seed, log)
+
+
+def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log: Log) -> None:
+    """Teach a scorecard what a network's verdicts weigh, and write the model that reads with it into `out`.
+
+    network: the folder with network.onnx, network.npz and tokenizer.json, which are taken over. base: the model whose
+    scorecard is extended, and whose language model is used. What the network was taught with is left out. Raises
+    ValueError, in one line, where the network cannot be read.
+    """
+    with written_whole(out) as part:
+        plain = Scorer(base, reader="off")
+        for file in READER_FILES:
+            (part / file).write_bytes((network / file).read_bytes())
+        own = (out / "lm.npz").is_file()
+        header = Network("" if own else base, ((0.0, 1.0),) * 3)
+        card = replace(plain.card, name=out.resolve().name, network=header)
+        if own:
+            (part / "lm.npz").write_bytes((out / "lm.npz").read_bytes())
+        texts = thinned(clean_texts(data, held_out=True), CHARACTERS_READ // 4)
+        log("reading clean text")
+        card = replace(card, network=replace(header, usual=usual_opinion(load_reader(part, card), texts)))
+        reader = load_reader(part, card)
+        x, y, pairs = deep_rows(data, plain.lm, reader, Random(seed))
+        log(f"fitting {len(FEATURES_READ)} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
+        card = extended(card, x, y, FEATURES_READ, pairs).sealed(part)
+        card.save(part / "scorecard.json")
+        log("reading the panels")
+        panel = panel_of(data)
+        # With a threshold that nothing reaches the scorecard alone counts for nothing.
+        replace(card, thresholds={"balanced": 1 - 1e-6}).save(part / "scorecard.json")
+        together = panel_scores(Scorer(part, 1.0), panel)
+        card = aligned(card, panel_scores(plain, panel), together)
+        card.save(part / "scorecard.json")
+        log("pooling documents")
+        pooling = fit_pooling(Scorer(part, 1.0), data, Random(seed), CHARACTERS_READ)
+        unsure = excess_quantile(Scorer(part, 1.0, reader="off"), data, Random(seed))
+        assert card.network is not None
+        card = replace(card, network=replace(card.network, pooling=pooling, unsure=unsure))
+        card.save(part / "scorecard.json")
+        log(f"thresholds {card.thresholds}, {card.network}")
+
+
+def usual_opinion(reader: Reader, texts: Iterable[str]) -> tuple[tuple[float, float], ...]:
+    """Mean and deviation of the network's verdicts on clean text it has not read."""
+    opinions = []
+    for some in packets(texts, PACKET // 4, len):
+        batch = Batch.of([segment(text) for text in some])
+        opinions.append(reader.read(batch, np.ones(len(batch), bool)))
+    verdicts = (np.concatenate(verdict) for verdict in zip(*opinions, strict=True))
+    return tuple((round(float(v.mean()), 4), round(float(v.std()), 4)) for v in verdicts)
+
+
+def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> None:
+    """Fit how a scorecard's documents are pooled, read its thresholds off the panels, and write it.
+
+    Logs shares of human sentences that are flagged, cross-fitted.
+    """
+    card.save(folder / "scorecard.json")
+    card = replace(card, pooling=fit_pooling(Scorer(folder, 1.0), data, Random(seed), CHARACTERS_A_KIND))
+    scorer = Scorer(folder, 1.0)
+    panels = [panel_scores(scorer, half) for half in by_document(panel_of(data), 0.5)]
+    names = sorted({*panels[0], *panels[1]})
+    kinds = {kind: np.concatenate([panel[kind] for panel in panels if kind in panel]) for kind in names}
+    thresholds = thresholds_of(kinds)
+    log(f"thresholds {thresholds}")
+    for kind in (kind for kind in names if all(kind in panel for panel in panels)):
+        figures = ", ".join(f"{name} {share:.2%}" for name, share in cross_fitted(panels, kind).items())
+        log(f"{kind}, {len(kinds[kind])} sentences: {figures}")
+    replace(card, thresholds=thresholds).sealed(folder).save(folder / "scorecard.json")

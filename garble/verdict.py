@@ -1,0 +1,153 @@
+"""From sentences to a verdict on their document, and which signals are silent where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from garble.columns.arrays import Floats, Ints, Mask
+from garble.columns.batch import Batch
+from garble.models.scorecard import Scorecard, logit, sigmoid
+from garble.report.findings import Passage, ScoredSentence
+from garble.signals import EVERY
+from garble.signals.base import Signal
+from garble.text.layout import CUE, HEADING, LIST, PROSE, SPOKEN, UNREAD, VERSE, counts
+from garble.text.segmentation import Document
+
+# A document is as garbled as the worst tenth of its prose.
+_WORST_SHARE = 0.1
+# From this many sentences on one alone does not decide, and all of them are weighed together.
+SEVERAL = 4
+# Share of a document in loops beyond their first turn, and the score that comes to.
+_LOOPED, _LOOPED_SCORE = (0.1, 0.2), (0.0, 0.999)
+# By this factor log-odds of sentences that are read are flatter below the threshold, where their scores are shown.
+_FLATTER = 0.55
+
+
+def document_score(
+    sentences: Sequence[ScoredSentence], card: Scorecard, raised: Sequence[float], looped: float = 0.0
+) -> float:
+    """The largest of what its loops, its worst sentences, and all its sentences together come to.
+
+    Loops: a document of whose prose a fifth stands in loops beyond their first turn is garbled at every threshold.
+    looped: that share.
+
+    The worst: the score that a tenth of the document's prose reaches, counted in characters, and two of its sentences
+    where there are more than three. So a single loop in a long article makes a garbled passage only. Together: see
+    `model.Pooling`; a text that is translated badly throughout is garbled though few of its sentences cross the
+    threshold. Of a document that was read, those that were read are pooled. Worst sentences below the loose threshold
+    say nothing of a document that can be pooled. What `layout.counts` says no to (headings, verse, tables, ...) does
+    not count; a document without prose scores 0. raised: (sentences,) what the document added to each sentence's
+    log-odds, which does not count here; NaN where the network has not read it.
+    """
+    is_prose = np.array([counts(sentence.kind, sentence.text) for sentence in sentences], bool)
+    by_loops = float(np.interp(looped, _LOOPED, _LOOPED_SCORE))
+    if not is_prose.any():
+        return by_loops
+    sizes = np.array([s.end - s.start for s in sentences])[is_prose]
+    scores, added = np.array([s.score for s in sentences])[is_prose], np.array(raised)[is_prose]
+    pooled, pooling = scores, card.pooling
+    if card.network is not None and (read := ~np.isnan(added)).any():
+        odds = before_shown(scores[read], read[read], card) - added[read]
+        pooled, pooling = sigmoid(odds), card.network.pooling
+        scores[read] = sigmoid(shown(odds, read[read], card))
+    several = len(scores) >= SEVERAL
+    worse_first = np.argsort(-scores, kind="stable")
+    scores, reached = scores[worse_first], np.cumsum(sizes[worse_first])
+    place = max(int(np.searchsorted(reached, _WORST_SHARE * reached[-1])), int(several))
+    worst = float(scores[place])
+    if pooling is None or not several:
+        return max(by_loops, worst)
+    return max(by_loops, pooling.score(pooled), worst if worst >= card.thresholds.get("loose", 0.0) else 0.0)
+
+
+def looped_prose(document: Document) -> float:
+    """The share of a document's prose, subtitles included, that stands in loops beyond their first turn."""
+    if not document.loops:
+        return 0.0
+    pieces, masks = document.slices(), document.looped(document.loops)
+    counted = [kind == CUE or counts(kind, piece) for kind, piece in zip(document.kind.tolist(), pieces, strict=True)]
+    some = [mask for mask, counts_here in zip(masks, counted, strict=True) if counts_here]
+    return float(np.concatenate(some).mean()) if some else 0.0
+
+
+def voices(document: Document) -> tuple[Mask, Mask]:
+    """(sentences,) what is scored together, and what apart: items and cues that are no sentences."""
+    heard = ~np.isin(document.kind, list(UNREAD))
+    aside = np.zeros(len(heard), bool)
+    if (some := np.flatnonzero(np.isin(document.kind, list(SPOKEN)))).size:
+        pieces = document.slices()
+        aside[some] = [not counts(int(document.kind[i]), pieces[i]) for i in some]
+    return heard & ~aside, aside
+
+
+def as_read(batch: Batch) -> Ints:
+    """(sentences,) their kinds; items and cues that are sentences are read as prose."""
+    kinds = batch.kind.copy()
+    for i in np.flatnonzero(np.isin(kinds, list(SPOKEN))).tolist():
+        if counts(int(kinds[i]), batch.text[batch.chars[i] : batch.chars[i + 1] - 1]):
+            kinds[i] = PROSE
+    return kinds
+
+
+def _knows(signal: Signal) -> bool:
+    return signal.language != "any"
+
+
+# What is not asked of a kind: of all that is no prose what needs to know the language; verse may say things again. Of
+# prose everything is asked, of the kinds in layout.UNREAD nothing.
+_DEAF: dict[int, Callable[[Signal], bool]] = {
+    HEADING: _knows,
+    LIST: _knows,
+    CUE: _knows,
+    VERSE: lambda signal: _knows(signal) or signal.family == "repetition",
+}
+
+
+def shown(odds: Floats, read: Mask, card: Scorecard) -> Floats:
+    """Log-odds on the scale of the scorecard: below the balanced threshold those of sentences that are read flatten.
+
+    So a typical human sentence scores alike, whether it was read or not.
+    """
+    limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
+    return np.where(read & (odds < limit), limit + _FLATTER * (odds - limit), odds)
+
+
+def before_shown(scores: Floats, read: Mask, card: Scorecard) -> Floats:
+    """The log-odds that `shown` was given, from scores."""
+    odds = logit(np.clip(scores, 1e-6, 1 - 1e-6))
+    limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
+    return np.where(read & (odds < limit), limit + (odds - limit) / _FLATTER, odds)
+
+
+def of_signals(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
+    """Which of the card's features belong to the chosen signals."""
+    names = {name for signal in EVERY if chosen(signal) for name in signal.features}
+    return np.array([name in names for name in card.features], bool)
+
+
+def passages(text: str, sentences: Sequence[ScoredSentence]) -> tuple[Passage, ...]:
+    """Garbled sentences with no sound one between them."""
+    runs: list[list[ScoredSentence]] = []
+    for before, sentence in pairwise([None, *sentences]):
+        if sentence is not None and sentence.garbled:
+            if before is None or not before.garbled:
+                runs.append([])
+            runs[-1].append(sentence)
+    return tuple(
+        Passage(run[0].start, run[-1].end, text[run[0].start : run[-1].end], max(s.score for s in run)) for run in runs
+    )
+
+
+def silent(card: Scorecard, kinds: Ints, foreign: Mask) -> Mask:
+    """(sentences, features of the card) what does not speak: in another language, or of a kind that it is deaf to.
+
+    kinds, foreign: (sentences,) as `as_read` gives them, and which sentences are not in the card's language.
+    """
+    mask = np.zeros((len(kinds), len(card.features)), bool)
+    mask[np.ix_(foreign, of_signals(card, _knows))] = True
+    for kind, deaf_to in _DEAF.items():
+        mask[np.ix_(kinds == kind, of_signals(card, deaf_to))] = True
+    return mask
