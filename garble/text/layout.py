@@ -100,7 +100,6 @@ _SHORT_STANZA = 160
 # The narrowest lines that are taken for wrapped.
 _NARROW = 20
 
-
 # Literals, roles and the colons before a block of code in reStructuredText. A text with fewer of them is in none.
 _LITERAL = re.compile(
     r"(?<![`\w])``(?=[^\s`])(?P<said>[^`\n]{1,200})(?<=\S)``(?![`\w])"
