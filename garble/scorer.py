@@ -67,18 +67,15 @@ _LONG, _PART = 2 * _PACKET, 125_000
 MOST_SENTENCES, _MOST_LINES = 1_000_000, 4_000_000
 _FILLED_LINE = re.compile(r"\S[^\n]*")
 
-
 # Below this, in log-odds, a signal's part in a score is not worth a reader's time.
 _LEAST_CONTRIBUTION = 0.25
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
 _FEW_WORDS = 8
 _WITHOUT = "without {}: every score lacks their part, and what the thresholds promise holds with it"
 
-
 # What a network takes back of a scorecard's log-odds at most, and how much faster those fall below the threshold where
 # the network has read a sentence.
 _VETO, _STEEPER = 1.0, 3.0
-
 
 # A document's own log-odds raise those of its sentences by no more than this.
 _MOST_RAISED = 4.0

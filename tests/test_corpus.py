@@ -591,7 +591,9 @@ def test_two_workers_come_to_the_same_bytes_as_one(monkeypatch: pytest.MonkeyPat
 RUN = """
 import sys
 from garble.filtering import outputs
-from garble.filtering.run import Layout, Plan, find_sources, run
+from garble.filtering.formats.base import Layout
+from garble.filtering.plan import Plan, find_sources
+from garble.filtering.run import run
 if __name__ == "__main__":
     outputs._PAUSE = 0
     out = sys.argv[1]

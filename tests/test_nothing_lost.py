@@ -513,7 +513,9 @@ def test_a_worker_that_is_killed_ends_the_run_in_one_line() -> None:
 
 WORKER_KILLED = """
 import multiprocessing, os, signal
-from garble.filtering.run import Layout, Plan, find_sources, run
+from garble.filtering.formats.base import Layout
+from garble.filtering.plan import Plan, find_sources
+from garble.filtering.run import run
 if __name__ == "__main__":
     try:
         plan = Plan(find_sources(["in.jsonl"]), "kept.jsonl", layout=Layout(block=2000), reader="off")

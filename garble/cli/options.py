@@ -10,7 +10,6 @@ import click
 if TYPE_CHECKING:
     from garble.scorer import Scorer
 
-
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 

@@ -22,7 +22,7 @@ from textwrap import shorten
 from threading import Timer
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from garble.report.reasons import signals_of
+from garble.report.findings import signals_of
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -125,7 +125,6 @@ def _decompressed(file: BinaryIO, compression: str) -> Any:
 # Bytes that are read and decompressed at a time.
 _PIECE = 1 << 17
 
-
 # A file may ask for a dictionary of 4 GB; "xz -9" needs 65 MB to decompress.
 _XZ_MEMORY = 512 << 20
 

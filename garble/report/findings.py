@@ -42,3 +42,8 @@ class Passage:
     end: int
     text: str
     score: float
+
+
+def signals_of(sentence: ScoredSentence) -> list[str]:
+    """The names of the signals that found something in a sentence, each once."""
+    return list(dict.fromkeys(finding.signal for finding in sentence.findings))

@@ -26,8 +26,3 @@ def reason(sentences: Sequence[ScoredSentence]) -> str:
         told[finding.signal] = told.get(finding.signal, 0.0) + finding.contribution
     causes = {name: added for name, added in told.items() if name not in _OF_NETWORK and added >= _CAUSE}
     return max(causes or told, key=lambda signal: told[signal], default=OVERALL)
-
-
-def signals_of(sentence: ScoredSentence) -> list[str]:
-    """The names of the signals that found something in a sentence, each once."""
-    return list(dict.fromkeys(finding.signal for finding in sentence.findings))

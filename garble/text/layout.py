@@ -119,7 +119,6 @@ _SHORT_STANZA = 160
 # The narrowest lines that are taken for wrapped.
 _NARROW = 20
 
-
 # Literals, roles and the colons before a block of code in reStructuredText, code in backticks, and names for what is
 # filled in. A text with fewer of them has none.
 _LITERAL = re.compile(

@@ -35,7 +35,6 @@ _OTHER_MARKS = (
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 
-
 Note = dict[str, Any]
 Texts = Mapping[int, str]
 Notes = Mapping[int, Note]

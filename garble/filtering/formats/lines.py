@@ -12,8 +12,8 @@ from textwrap import shorten
 from typing import Any
 
 from garble.errors import InputError
+from garble.filtering.formats import base
 from garble.filtering.formats.base import (
-    LONGEST,
     MARK,
     NOTE,
     Block,
@@ -120,7 +120,7 @@ class Text(Lines):
         size, is_filled = 0, False
         for line in lines:
             is_unfit = isinstance(line, Unfit)
-            if record and (is_unfit or size > LONGEST or (is_filled and line.strip())):
+            if record and (is_unfit or size > base.LONGEST or (is_filled and line.strip())):
                 yield b"".join(record)
                 record, size, is_filled = [], 0, False
             if is_unfit:

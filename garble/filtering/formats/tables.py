@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from garble.errors import InputError
+from garble.filtering.formats import base
 from garble.filtering.formats.base import (
-    LONGEST,
     MARK,
     NOTE_COLUMNS,
     Block,
@@ -123,7 +123,7 @@ class Csv:
 
     def _reader(self, lines: Any) -> Iterator[list[str]]:
         # The limit holds for the whole process, and whoever lowers it lowers it for us.
-        csv.field_size_limit(2 * LONGEST)
+        csv.field_size_limit(2 * base.LONGEST)
         return csv.reader(lines, delimiter=self.delimiter)
 
     def _head(self, stream: Stream, more: bool, path: str) -> bytes:
@@ -239,7 +239,7 @@ def _joined(lines: Iterator[bytes], reader: Callable[[Any], Iterator[list[str]]]
             problem = str(error)
         count = 0
         if is_open and not problem:
-            count, problem = ahead.closed(LONGEST - len(line))
+            count, problem = ahead.closed(base.LONGEST - len(line))
         if problem:
             yield Unfit.of(line, len(line), "broken CSV", problem)
         else:
