@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from garble import fields
 from garble.errors import ModelError
-from garble.fields import HIGHEST, json_object, listed, matching, number, numbers, shown
+from garble.models import fields
+from garble.models.fields import HIGHEST, json_object, listed, matching, number, numbers, shown
 
 Floats = NDArray[np.float64]
 
