@@ -383,6 +383,33 @@ def test_with_a_calibrated_threshold_the_network_reads_as_the_balanced_one_has_i
     assert found == [[s.score for s in report.sentences] for report in scorer.score_many(texts)]
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars", "datasets", "datatrove"])
+def test_the_adapters_take_a_calibrated_threshold(library: str, tmp_path: Path) -> None:
+    module = pytest.importorskip(library)
+    conditions = Scorer(reader="unsure").conditions
+    # Everything is garbled from 0 on, nothing at 1.
+    for threshold, is_garbled in ((0.0, True), (1.0, False)):
+        path = tmp_path / f"{library}.json"
+        made(threshold=threshold, conditions=conditions).save(path)
+        if library in ("pandas", "polars"):
+            from importlib import import_module
+
+            adapter = import_module(f"garble.integrations.{library}")
+            found = adapter.score_series(module.Series(["He came home."]), threshold=path)["garbled"].to_list()[0]
+        elif library == "datasets":
+            from garble.integrations.datasets import Keep
+
+            (found,) = (not keep for keep in Keep(threshold=str(path))({"text": ["He came home."]}))
+        else:
+            from datatrove.data import Document
+
+            from garble.integrations.datatrove import GarbleFilter
+
+            (kept,) = GarbleFilter(threshold=path).filter_batch([Document("He came home.", "1")])
+            found = kept is not True
+        assert bool(found) == is_garbled
+
+
 # The command.
 
 
