@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from itertools import pairwise, repeat, starmap
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import garble
+from garble import calibration
+from garble.calibration import Calibration, Conditions, Threshold
 from garble.columns import lm
 from garble.columns.arrays import Floats, Ints, Mask, offsets, row_sums
 from garble.columns.batch import Batch, Opinion
@@ -71,6 +74,7 @@ _FILLED_LINE = re.compile(r"\S[^\n]*")
 _LEAST_CONTRIBUTION = 0.25
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
 _FEW_WORDS = 8
+_OTHER_VERSION = "the threshold was calibrated with garble {}: calibrate it anew, or its promise may not hold"
 _WITHOUT = "without {}: every score lacks their part, and what the thresholds promise holds with it"
 
 # What a network takes back of a scorecard's log-odds at most, and how much faster those fall below the threshold where
@@ -96,19 +100,23 @@ class Scorer:
     """Scores texts with one model and one threshold.
 
     model: a name ("en") or the path of a folder with scorecard.json and lm.npz. threshold: "strict", "balanced",
-    "loose", or a score between 0 and 1. without: names of signals, or of families of them, that are not asked: their
-    part is missing from every score, and the thresholds promise what they did with it. reader: which sentences the
-    model's network reads, if it has one: "all"; "unsure", in documents that the scorecard does not find sound; "off".
+    "loose", a score between 0 and 1, or a file that `garble calibrate` wrote, as its path or as
+    `garble.calibration.load` reads it; what is read goes by the balanced threshold then. without: names of signals, or
+    of families of them, that are not asked: their part is missing from every score, and the thresholds promise what
+    they did with it. reader: which sentences the model's network reads, if it has one: "all"; "unsure", in documents
+    that the scorecard does not find sound; "off".
     card, lm, network: the model's scorecard, without those signals, its language model, and its network where it is
     used. markup: how texts are read: "text", "markdown", "html", "srt", "vtt"; "auto" looks what each text is, and
-    "none" takes every line for a paragraph of prose. notes: what every report says.
-    Raises ValueError, in one line, for a model, threshold, signal, reader or markup that does not exist.
+    "none" takes every line for a paragraph of prose. notes: what every report says. conditions: what its scores depend
+    on. calibration: the threshold's, if it has one.
+    Raises ValueError, in one line, for a model, threshold, signal, reader or markup that does not exist, and for a
+    threshold that was calibrated for another model, reader, markup or without.
     """
 
     def __init__(
         self,
         model: str | Path = "en",
-        threshold: str | float = "balanced",
+        threshold: Threshold = "balanced",
         without: Collection[str] = (),
         reader: str = "all",
         markup: str = "auto",
@@ -120,23 +128,39 @@ class Scorer:
         card = loaded.card.without([feature for signal in silent for feature in signal.features])
         self.card = card if self.reader != "off" else card.without(FEATURES_READ)
         self.network = _network(loaded) if self.reader != "off" else None
-        self.threshold = _threshold(threshold, self.card)
         self.markup = _known(markup)
-        self._mind = _Mind(self.card, _asked(self.card), self.lm, self.network, self.reader, self.threshold)
         self.without = tuple(sorted(set(without)))
-        self.notes = (_WITHOUT.format(", ".join(self.without)),) if silent else ()
+        self.conditions = Conditions(
+            garble.__version__, self.card.name, loaded.digest, self.reader, self.markup, self.without
+        )
+        self.threshold, self.calibration = _threshold(threshold, self.card, self.conditions)
+        read_from = self.card.thresholds.get("balanced", self.threshold) if self.calibration else self.threshold
+        self._mind = _Mind(self.card, _asked(self.card), self.lm, self.network, self.reader, read_from)
+        notes = [_WITHOUT.format(", ".join(self.without))] if silent else []
+        if self.calibration and self.calibration.conditions.garble != garble.__version__:
+            notes.append(_OTHER_VERSION.format(self.calibration.conditions.garble))
+        self.notes = tuple(notes)
+        name = f"calibrated-{self.threshold}" if self.calibration else threshold
         self.signature = "|".join(
             [
-                f"garble|v:{garble.__version__}|d:{loaded.digest[:8]}|m:{self.card.name}|t:{threshold}",
+                f"garble|v:{garble.__version__}|d:{loaded.digest[:8]}|m:{self.card.name}|t:{name}",
                 *([f"w:{','.join(self.without)}"] if silent else []),
                 *([f"r:{self.reader}"] if loaded.card.network else []),
             ]
         )
-        self._arguments = model, threshold, self.without, reader, markup
+        self._arguments = model, self.calibration or threshold, self.without, reader, markup
 
-    def __reduce__(self) -> tuple[type[Scorer], tuple[str | Path, str | float, tuple[str, ...], str, str]]:
-        # A scorer that travels to another process finds its model there, loaded once a process.
-        return Scorer, self._arguments
+    def __reduce__(self) -> tuple[type[Scorer], tuple[object, ...], dict[str, object]]:
+        # A scorer that travels to another process finds its model there, loaded once a process; a calibration goes
+        # with it.
+        return Scorer, self._arguments, {"threshold": self.threshold, "signature": self.signature}
+
+    def flagging_from(self, threshold: float) -> Scorer:
+        """A scorer of the same scores, the network reading the same, that flags from another threshold on, 0..1."""
+        other = copy(self)
+        other.threshold = threshold
+        other.signature = re.sub(r"\|t:[^|]*", f"|t:{threshold}", self.signature)
+        return other
 
     def score(self, text: str, markup: str | None = None) -> Report:
         """What is garbled in one text, read as `markup`, or as the scorer reads all."""
@@ -538,13 +562,17 @@ def _known(markup: str) -> str:
     return markup
 
 
-def _threshold(threshold: str | float, card: Scorecard) -> float:
-    if isinstance(threshold, str) and threshold in card.thresholds:
-        return card.thresholds[threshold]
-    try:
-        value = float(threshold)
-    except (TypeError, ValueError, OverflowError):
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise UsageError(f"no threshold {quoted(threshold)}: {', '.join(card.thresholds)}, or a score between 0 and 1")
-    return value
+def _threshold(threshold: Threshold, card: Scorecard, conditions: Conditions) -> tuple[float, Calibration | None]:
+    """The score that a threshold stands for, and its calibration, which must hold under these conditions."""
+    found = calibration.resolved(threshold, card.thresholds)
+    if found is None:
+        named = ", ".join(card.thresholds)
+        raise UsageError(
+            f"no threshold {quoted(threshold)}: {named}, a score between 0 and 1, or a file of garble calibrate"
+        )
+    if not isinstance(found, Calibration):
+        return found, None
+    if difference := found.conditions.difference(conditions):
+        where = "threshold" if isinstance(threshold, Calibration) else threshold
+        raise UsageError(f"{where}: {difference}")
+    return found.threshold, found

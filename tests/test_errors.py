@@ -41,12 +41,12 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: Scorer(threshold=None),  # type: ignore[arg-type]
         UsageError,
-        "no threshold 'None': strict, balanced, loose, or a score between 0 and 1",
+        "no threshold 'None': strict, balanced, loose, a score between 0 and 1, or a file of garble calibrate",
     ),
     (
         lambda: Scorer(threshold=10**400),
         UsageError,
-        f"no threshold '1{'0' * 58}…: strict, balanced, loose, or a score between 0 and 1",
+        f"no threshold '1{'0' * 58}…: strict, balanced, loose, a score between 0 and 1, or a file of garble calibrate",
     ),
     (
         lambda: Scorer("x" * 5000),

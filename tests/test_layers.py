@@ -20,7 +20,7 @@ FLOORS = [
     {"integrations"},
     {"filtering", "training", "repairs"},
     {"scorer"},
-    {"verdict"},
+    {"verdict", "calibration"},
     {"report"},
     {"models", "network"},
     {"signals"},

@@ -5,7 +5,7 @@ What is slow to import is imported inside the commands, so that `garble --help` 
 
 from __future__ import annotations
 
-from garble.cli import filter, loops, repair, score, signals, train
+from garble.cli import calibrate, filter, loops, repair, score, signals, train
 from garble.cli.group import main
 
 __all__ = ["main"]
@@ -17,6 +17,7 @@ for command in (
     signals.signals,
     signals.explain,
     loops.find_loops,
+    calibrate.calibrate,
     train.train,
 ):
     main.add_command(command)

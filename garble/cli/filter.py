@@ -101,7 +101,7 @@ def filter_corpus(
 
     if annotate and form == "dolma":
         raise click.UsageError("--annotate and --format dolma exclude each other", context)
-    for line in passed_over(inputs) if whole else _lines_note(marked_up(inputs)):
+    for line in passed_over(inputs) if whole else lines_note(marked_up(inputs)):
         complain(line)
     done = None
     try:
@@ -141,7 +141,7 @@ def filter_corpus(
     context.exit(2 if lost else 1 if exit_code and done.statistics.counts["dropped"] else 0)
 
 
-def _lines_note(folder: str | None) -> list[str]:
+def lines_note(folder: str | None) -> list[str]:
     """What is said of a folder with texts that are read with --whole-files only."""
     if folder is None:
         return []

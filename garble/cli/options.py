@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def scoring(model: str) -> Callable[[Command], Command]:
+def scoring(model: str, with_threshold: bool = True) -> Callable[[Command], Command]:
     """The options that say how to score, for all commands that do. model: the default."""
 
     def add(command: Command) -> Command:
         chosen = click.option(
             "--model", default=model, show_default=True, metavar="NAME|PATH", help="The model that scores."
         )
-        for option in (*reversed(_SCORING), chosen):
+        for option in (_WITHOUT, *([_THRESHOLD] if with_threshold else []), chosen):
             command = option(command)
         return command
 
@@ -39,23 +39,20 @@ def reading(usual: str) -> Callable[[Command], Command]:
     )
 
 
-_SCORING = (
-    click.option(
-        "--threshold",
-        default="balanced",
-        show_default=True,
-        metavar="strict|balanced|loose|NUMBER",
-        help="The score from which a sentence is flagged. Of human sentences strict flags at most 0.1 %, "
-        "balanced 1 %, loose 5 %.",
-    ),
-    click.option(
-        "--without",
-        multiple=True,
-        metavar="NAME",
-        help="Leave a signal, or a family of them, out of every score; may be given several times.",
-    ),
+_THRESHOLD = click.option(
+    "--threshold",
+    default="balanced",
+    show_default=True,
+    metavar="strict|balanced|loose|NUMBER|FILE",
+    help="The score from which a sentence is flagged. Of human sentences strict flags at most 0.1 %, balanced 1 %, "
+    "loose 5 %. FILE is one that garble calibrate wrote.",
 )
-
+_WITHOUT = click.option(
+    "--without",
+    multiple=True,
+    metavar="NAME",
+    help="Leave a signal, or a family of them, out of every score; may be given several times.",
+)
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 MARKUP = click.option(
     "--markup",

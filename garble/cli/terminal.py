@@ -13,7 +13,7 @@ import re
 import sys
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import StringIO
 from itertools import groupby
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from garble.calibration import Calibration, Rate, Row
     from garble.cli.cost import Cost
     from garble.report import Report
     from garble.report.findings import Finding, ScoredSentence
@@ -47,6 +48,8 @@ _LONG, _AROUND, _ENOUGH = 600, 80, 1200
 _INDENT = 4
 # Of the signals of one sentence this many are told of, those that added most.
 _TOLD = 5
+# Columns of the table of flag rates.
+_TABLE_WIDTH = 84
 # Work that takes longer than this many seconds gets a progress bar.
 _MOMENT = 1.0
 
@@ -320,6 +323,53 @@ def costs_table(costs: Sequence[Cost], stream: TextIO) -> str:
     for cost in costs:
         rows.add_row(cost.name, f"{cost.microseconds:.2f}", f"{cost.microseconds / total:.1%}".replace("%", " %"))
     return _printed(rows, console_of(stream))
+
+
+def rates_table(rows: Iterable[Row], thresholds: Mapping[str, float], stream: TextIO) -> str:
+    """How often each threshold flags what, in percent, with intervals."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table.add_column("flagged, %", no_wrap=True)
+    for name, threshold in thresholds.items():
+        table.add_column(f"{name} ({threshold:.3f})", justify="right", no_wrap=True)
+    headings = {"kind": "sentences by kind", "signal": "by signal that takes part"}
+    for group, some in groupby(rows, lambda row: row.group):
+        if group in headings:
+            table.add_row()
+            table.add_row(headings[group])
+        for row in some:
+            size = "" if group == "signal" else f" ({row.total:,})"
+            table.add_row(row.name + size, *(_interval(rate) for rate in row.rates))
+    console = console_of(stream)
+    # Figures that are cut off are none.
+    console.width = max(console.width, _TABLE_WIDTH)
+    return _printed(table, console)
+
+
+def _interval(rate: Rate) -> str:
+    share, low, high = (f"{100 * x:.2f}" if x < 0.1 else f"{100 * x:.1f}" for x in rate)
+    return f"{share} ({low}-{high})"
+
+
+def promise(made: Calibration) -> str:
+    """A calibrated threshold, what it flags of the sample, and what it guarantees."""
+    what = "documents" if made.unit == "document" else "the sentences of a document"
+    sure = f"with {_percent(made.confidence)} confidence at least"
+    kept = f"of {what} are kept"
+    if made.guarantee == "marginal":
+        kept = f"in the mean at least {_percent(made.keep_rate)} {kept}; {sure} {_percent(1 - made.at_most)}"
+    else:
+        kept = f"{sure} {_percent(made.keep_rate)} {kept}"
+    return (
+        f"\ncalibrated on {many(made.documents, 'document')}: threshold {made.threshold:.6g}\n"
+        f"flagged of the sample: {_percent(made.flagged)} of {what}\n"
+        f"{made.guarantee} guarantee: {kept}\n"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g} %"
 
 
 def with_bar(scored: Iterator[Scored], tally: Tally, total: int, stream: TextIO) -> Iterator[Scored]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+from garble.calibration import Calibration, Threshold
 from garble.errors import UsageError
 from garble.report import Report
 from garble.report.findings import ScoredSentence
@@ -107,12 +108,13 @@ class Prefilter:
     and keep the rest, or drop the document when no sentence of prose would be left. The two cut alike, but count and
     list differently: a passage is a run of garbled sentences.
     scorer: the Scorer that it asks.
-    Raises ValueError, in one line, for a unit, threshold, model or signal that does not exist.
+    Raises ValueError, in one line, for a unit, threshold, model or signal that does not exist, and for a threshold that
+    was calibrated for whole documents where parts are cut, or the other way round.
     """
 
     def __init__(
         self,
-        threshold: str | float = "balanced",
+        threshold: Threshold = "balanced",
         unit: Unit = "document",
         model: str | Path = "en",
         without: Collection[str] = (),
@@ -122,6 +124,10 @@ class Prefilter:
         if unit not in UNITS:
             raise UsageError(f"no unit {unit!r}: {', '.join(UNITS)}")
         self.scorer = Scorer(model, threshold, without, reader, markup)
+        calibrated = self.scorer.calibration
+        if calibrated and (calibrated.unit == "document") != (unit == "document"):
+            where = "threshold" if isinstance(threshold, Calibration) else threshold
+            raise UsageError(f"{where}: calibrated for the unit {calibrated.unit}, not {unit}")
         self.unit = unit
 
     def decide(self, texts: Iterable[str], markups: Iterable[str | None] | None = None) -> list[Decision]:

@@ -11,6 +11,7 @@ from glob import glob
 from pathlib import Path
 from typing import NamedTuple
 
+from garble.calibration import Threshold
 from garble.errors import InputError
 from garble.filtering import streams
 from garble.filtering.decisions import Unit
@@ -52,7 +53,7 @@ class Plan:
     form: str = "records"
     layout: Layout = field(default_factory=Layout)
     unit: Unit = "document"
-    threshold: str | float = "balanced"
+    threshold: Threshold = "balanced"
     model: str = "en"
     without: tuple[str, ...] = ()
     reader: str = "unsure"
@@ -128,6 +129,13 @@ def check(plan: Plan) -> None:
         for number, head in heads.items():
             if head != next(iter(heads.values())):
                 raise InputError(plan.sources[number].path, f"not the columns of {plan.sources[min(heads)].path}")
+
+
+def check_inputs(plan: Plan) -> None:
+    """Raises InputError for inputs that cannot be read, or whose first records have no text."""
+    for number in range(len(plan.sources)):
+        _check_input(plan, number)
+    _check_records(plan)
 
 
 def check_free(plan: Plan, resume: bool) -> None:

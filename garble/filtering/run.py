@@ -10,20 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 from garble.errors import InputError
-from garble.filtering.formats.base import Block
+from garble.filtering.decisions import Prefilter
+from garble.filtering.formats.base import Block, Layout, Rows
 from garble.filtering.outputs import Journal, Progress, Writer
-from garble.filtering.plan import Plan, Source, check, check_free
+from garble.filtering.plan import Plan, Source, check, check_free, check_inputs
 from garble.filtering.streams import is_stream
 from garble.filtering.work import Task, outcomes
-from garble.io import STDIN, problem_of
-from garble.scorer import Scorer
+from garble.io import STDIN, name_of, problem_of
 
 
 class Step(NamedTuple):
@@ -42,12 +42,31 @@ def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = Fa
     strict plan; and for an output that cannot be written, but OSError when that is standard output. ValueError for a
     threshold, unit, model or markup that does not exist.
     """
-    scorer = Scorer(plan.model, plan.threshold, plan.without, plan.reader, plan.markup)
-    settings = {"signature": scorer.signature}
+    prefilter = Prefilter(plan.threshold, plan.unit, plan.model, plan.without, plan.reader, plan.markup)
+    settings = {"signature": prefilter.scorer.signature}
     check(plan)
     if not overwrite:
         check_free(plan, resume)
     return _steps(plan, workers, settings | _settings(plan), resume)
+
+
+def documents(
+    sources: Sequence[Source], layout: Layout, whole: bool = False
+) -> Iterator[tuple[str, Rows | InputError]]:
+    """The documents of a corpus without filtering it: the name of each input with its rows, a block at a time.
+
+    An input that cannot be read further ends with an InputError. Raises InputError at once for inputs that cannot go
+    well, as `run` does.
+    """
+    plan = Plan(tuple(sources), STDIN, layout=layout, whole=whole)
+    check_inputs(plan)
+    return _documents(plan)
+
+
+def _documents(plan: Plan) -> Iterator[tuple[str, Rows | InputError]]:
+    for task in _tasks(plan, 0, 0, 1):
+        name = name_of(plan.sources[task.input].path)
+        yield name, task.block if isinstance(task.block, InputError) else plan.format(task.input).parse(task.block)
 
 
 def _steps(plan: Plan, workers: int, settings: dict[str, Any], resume: bool) -> Iterator[Step]:
@@ -98,7 +117,7 @@ def _settings(plan: Plan) -> dict[str, Any]:
     named = {name: value for name, value in asdict(plan).items() if name not in ("sources", "report", "strict")}
     # Of many inputs the list is long, and it is written every second.
     digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
-    return json.loads(json.dumps({"inputs": digest, **named}))  # type: ignore[no-any-return]
+    return json.loads(json.dumps({"inputs": digest, **named}, default=str))  # type: ignore[no-any-return]
 
 
 def size_of(source: Source) -> int:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from garble.calibration import Threshold
 from garble.filtering import Decision, Prefilter, Unit, annotation
 from garble.scorer import Scorer
 
@@ -36,7 +37,7 @@ class _OnTexts:
     """
 
     column: str = "text"
-    threshold: str | float = "balanced"
+    threshold: Threshold = "balanced"
     model: str | Path = "en"
     signature: str = field(init=False)
 

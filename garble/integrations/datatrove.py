@@ -19,6 +19,7 @@ from datatrove.pipeline.writers.disk_base import DiskWriter
 from datatrove.utils.batching import batched
 from datatrove.utils.typeshelper import StatHints
 
+from garble.calibration import Threshold
 from garble.filtering import Prefilter, Unit, annotation
 from garble.scorer import Scorer
 
@@ -42,7 +43,7 @@ class GarbleFilter(BaseFilter):  # type: ignore[misc]
 
     def __init__(
         self,
-        threshold: str | float = "balanced",
+        threshold: Threshold = "balanced",
         unit: Unit = "document",
         model: str | Path = "en",
         exclusion_writer: DiskWriter | None = None,
@@ -84,7 +85,7 @@ class GarbleAnnotator(PipelineStep):  # type: ignore[misc]
     type = "ANNOTATOR"
     name = "Garble"
 
-    def __init__(self, threshold: str | float = "balanced", model: str | Path = "en", batch_size: int = BATCH) -> None:
+    def __init__(self, threshold: Threshold = "balanced", model: str | Path = "en", batch_size: int = BATCH) -> None:
         super().__init__()
         Scorer(model, threshold, reader="unsure")  # before there are workers to fail
         self.threshold = threshold

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from garble.calibration import Threshold
 from garble.integrations.arrow import rows_of
 from garble.scorer import Scorer
 
@@ -16,7 +17,7 @@ from garble.scorer import Scorer
 _DTYPES = {"score": "Float64", "garbled": "boolean", "reason": "string", "passages": "object"}
 
 
-def score_series(texts: pd.Series, threshold: str | float = "balanced", model: str | Path = "en") -> pd.DataFrame:
+def score_series(texts: pd.Series, threshold: Threshold = "balanced", model: str | Path = "en") -> pd.DataFrame:
     """What garble says of each text: columns score, garbled, reason and passages, with the index of the texts.
 
     texts: strings of any dtype; a missing one gives a row of NA. threshold, model: as in `garble.Scorer`. passages

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
+from garble.calibration import Threshold
 from garble.integrations.arrow import score_batch
 from garble.scorer import Scorer
 
 
-def score_series(texts: pl.Series, threshold: str | float = "balanced", model: str | Path = "en") -> pl.DataFrame:
+def score_series(texts: pl.Series, threshold: Threshold = "balanced", model: str | Path = "en") -> pl.DataFrame:
     """What garble says of each text: columns score, garbled, reason and passages, row for row.
 
     texts: of dtype String, Categorical or Enum; a null gives a row of nulls. threshold, model: as in `garble.Scorer`.

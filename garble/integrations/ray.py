@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from garble.calibration import Threshold
 from garble.filtering import Prefilter, Unit
 from garble.filtering.arrow import SCHEMA, texts_of
 from garble.integrations.arrow import score_batch
@@ -33,7 +34,7 @@ class GarbleScorer:
     or without one such column of strings.
     """
 
-    def __init__(self, column: str = "text", threshold: str | float = "balanced", model: str | Path = "en") -> None:
+    def __init__(self, column: str = "text", threshold: Threshold = "balanced", model: str | Path = "en") -> None:
         self.column = column
         self.scorer = Scorer(model, threshold, reader="unsure")
 
@@ -57,7 +58,7 @@ class GarbleFilter:
     def __init__(
         self,
         column: str = "text",
-        threshold: str | float = "balanced",
+        threshold: Threshold = "balanced",
         unit: Unit = "document",
         model: str | Path = "en",
     ) -> None:

@@ -23,6 +23,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StringType
 
+from garble.calibration import Threshold
 from garble.filtering import Prefilter, Unit
 from garble.filtering.arrow import SCHEMA
 from garble.integrations.arrow import rows_of
@@ -31,7 +32,7 @@ from garble.scorer import Scorer
 _DECISION = "__garble_decision"
 
 
-def score_udf(threshold: str | float = "balanced", model: str | Path = "en") -> Callable[..., Column]:
+def score_udf(threshold: Threshold = "balanced", model: str | Path = "en") -> Callable[..., Column]:
     """A pandas UDF from a column of strings to structs of score, garbled, reason and passages.
 
     threshold, model: as in `garble.Scorer`; a model's path must hold on the workers too. The fields are those of
@@ -49,7 +50,7 @@ def score_udf(threshold: str | float = "balanced", model: str | Path = "en") -> 
 
 
 def annotate(
-    df: DataFrame, column: str = "text", threshold: str | float = "balanced", model: str | Path = "en"
+    df: DataFrame, column: str = "text", threshold: Threshold = "balanced", model: str | Path = "en"
 ) -> DataFrame:
     """All rows, with what `score_udf` gives in the column "garble"; that is null where the text is.
 
@@ -63,7 +64,7 @@ def annotate(
 def keep(
     df: DataFrame,
     column: str = "text",
-    threshold: str | float = "balanced",
+    threshold: Threshold = "balanced",
     unit: Unit = "document",
     model: str | Path = "en",
 ) -> DataFrame:

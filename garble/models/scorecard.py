@@ -7,19 +7,20 @@ each feature gave, needs no scikit-learn to compute, and is kept as JSON.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from garble.errors import ModelError
+from garble.models import fields
+from garble.models.fields import HIGHEST, json_object, listed, matching, number, numbers, shown
 
 Floats = NDArray[np.float64]
 
@@ -27,8 +28,8 @@ FORMAT = "garble-scorecard/1"
 # The files of a model that are read beside its scorecard, where they are there.
 FILES = ("lm.npz", "network.npz", "network.onnx", "tokenizer.json")
 
-# Limits of a scorecard: bytes of the file, features, knots a feature, and the size of any number in it.
-_LARGEST, _MOST_FEATURES, _MOST_KNOTS, _HIGHEST = 4 << 20, 1000, 1000, 1e9
+# Limits of a scorecard: bytes of the file, features, and knots a feature.
+_LARGEST, _MOST_FEATURES, _MOST_KNOTS = 4 << 20, 1000, 1000
 # The name goes into signatures, which "|" divides, and into attribute names; a feature is family.signal[.statistic].
 _NAME = re.compile(r"[A-Za-z0-9._+-]{0,100}")
 _FEATURE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){0,3}")
@@ -159,10 +160,9 @@ class Scorecard:
 def load(path: Path) -> Scorecard:
     """Read a scorecard. Raises ModelError, with the path and the field, when the file is none."""
     try:
-        return _scorecard(_json_object(path))
-    except (OSError, KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
-        problem = f"no field {error}" if isinstance(error, KeyError) else str(error)
-        raise ModelError(f"{path}: not a scorecard ({' '.join(problem.split())})") from error
+        return _scorecard(json_object(path, _LARGEST))
+    except fields.ERRORS as error:
+        raise ModelError(f"{path}: not a scorecard ({fields.problem(error)})") from error
 
 
 def digest(path: Path) -> str:
@@ -192,32 +192,17 @@ def digest_of(folder: Path) -> str:
     return sha256("".join(f"{name} {digest(folder / name)}\n" for name in names).encode()).hexdigest()
 
 
-def _json_object(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        raw = file.read(_LARGEST + 1)
-    if len(raw) > _LARGEST:
-        raise ValueError(f"larger than {_LARGEST:,} bytes")
-    record = json.loads(raw.decode("utf-8"), parse_constant=_no_number)
-    if not isinstance(record, dict):
-        raise ValueError("not a JSON object")
-    return record
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
-
-
 def _scorecard(record: dict[str, Any]) -> Scorecard:
     if record["format"] != FORMAT:
-        raise ValueError(f"format {_shown(record['format'])}, not {FORMAT}")
-    features = _listed(record["features"], "features", _MOST_FEATURES)
+        raise ValueError(f"format {shown(record['format'])}, not {FORMAT}")
+    features = listed(record["features"], "features", _MOST_FEATURES)
     if not all(isinstance(feature, dict) for feature in features):
         raise ValueError("features: each needs a name, knots and weights")
-    names = tuple(_matching(feature["name"], _FEATURE, f"features[{i}].name") for i, feature in enumerate(features))
+    names = tuple(matching(feature["name"], _FEATURE, f"features[{i}].name") for i, feature in enumerate(features))
     if len(set(names)) < len(names):
         raise ValueError("features: a name comes twice")
     knots, weights = (
-        [_numbers(feature[key], f"{name}: {key}") for feature, name in zip(features, names, strict=True)]
+        [numbers(feature[key], f"{name}: {key}", _MOST_KNOTS) for feature, name in zip(features, names, strict=True)]
         for key in ("knots", "weights")
     )
     for name, xs, ys in zip(names, knots, weights, strict=True):
@@ -226,16 +211,16 @@ def _scorecard(record: dict[str, Any]) -> Scorecard:
     thresholds = record["thresholds"].items()
     files = record.get("files", {}).items()
     return Scorecard(
-        name=_matching(record["name"], _NAME, "name"),
-        language=_matching(record["language"], _LANGUAGE, "language"),
+        name=matching(record["name"], _NAME, "name"),
+        language=matching(record["language"], _LANGUAGE, "language"),
         features=names,
-        intercept=_number(record["intercept"], "intercept"),
+        intercept=number(record["intercept"], "intercept"),
         knots=np.array(knots),
         weights=np.array(weights),
-        thresholds={_matching(n, _NAME, "thresholds"): _number(x, f"thresholds.{n}", 0, 1) for n, x in thresholds},
+        thresholds={matching(n, _NAME, "thresholds"): number(x, f"thresholds.{n}", 0, 1) for n, x in thresholds},
         pooling=_pooling(record["pooling"]) if record.get("pooling") is not None else None,
         network=_network(record["network"]) if "network" in record else None,
-        files={_matching(n, _FILE, "files"): _matching(x, _SHA256, f"files.{n}") for n, x in files},
+        files={matching(n, _FILE, "files"): matching(x, _SHA256, f"files.{n}") for n, x in files},
     )
 
 
@@ -243,56 +228,23 @@ def _pooling(record: dict[str, Any]) -> Pooling:
     # An error of 0 or less would divide by nothing.
     lowest = {"deviation": 1e-9, "style": 0.0}
     found = Pooling(**record)
-    return Pooling(**{k: _number(x, f"pooling.{k}", lowest.get(k, -_HIGHEST)) for k, x in asdict(found).items()})
+    return Pooling(**{k: number(x, f"pooling.{k}", lowest.get(k, -HIGHEST)) for k, x in asdict(found).items()})
 
 
 def _network(record: dict[str, Any]) -> Network:
-    usual = [_numbers(pair, "network.usual") for pair in _listed(record["usual"], "network.usual", 3)]
+    usual = [numbers(pair, "network.usual", _MOST_KNOTS) for pair in listed(record["usual"], "network.usual", 3)]
     if [len(pair) for pair in usual] != [2, 2, 2] or any(deviation <= 0 for _, deviation in usual):
         raise ValueError("network.usual: not three pairs of a mean and a deviation above 0")
     if record["base"]:
-        _matching(record["base"], _NAME, "network.base")
+        matching(record["base"], _NAME, "network.base")
     return Network(
         base=record["base"],
         usual=tuple((mean, deviation) for mean, deviation in usual),
-        scale=_number(record["scale"], "network.scale", 0),
-        intercept=_number(record["intercept"], "network.intercept"),
-        unsure=_number(record["unsure"], "network.unsure"),
+        scale=number(record["scale"], "network.scale", 0),
+        intercept=number(record["intercept"], "network.intercept"),
+        unsure=number(record["unsure"], "network.unsure"),
         pooling=_pooling(record["pooling"]) if record.get("pooling") is not None else None,
     )
-
-
-def _listed(value: Any, what: str, most: int) -> list[Any]:
-    if not isinstance(value, list) or not 1 <= len(value) <= most:
-        raise ValueError(f"{what}: not a list of 1 to {most} items")
-    return value
-
-
-def _numbers(values: Any, what: str) -> list[float]:
-    return [_number(value, what) for value in _listed(values, what, _MOST_KNOTS)]
-
-
-def _number(value: Any, what: str, lowest: float = -_HIGHEST, highest: float = _HIGHEST) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise ValueError(f"{what}: {_shown(value)} is no number")
-    # An int can be too large for a float, so it is compared before it becomes one.
-    if not lowest <= value <= highest or not math.isfinite(value):
-        raise ValueError(f"{what}: {_shown(value)} is not between {lowest:g} and {highest:g}")
-    return float(value)
-
-
-def _matching(value: Any, pattern: re.Pattern[str], what: str) -> str:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise ValueError(f"{what}: {_shown(value)} is not of the form {pattern.pattern}")
-    return value
-
-
-def _shown(value: Any) -> str:
-    """The beginning of a value, short enough for one line; the digits of a huge number are not asked for."""
-    if isinstance(value, int) and value.bit_length() > 200:
-        return "a huge number"
-    said = json.dumps(value)
-    return said if len(said) <= 40 else f"{said[:40]}…"
 
 
 def sigmoid(x: Floats) -> Floats:

@@ -1,0 +1,143 @@
+"""`garble calibrate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from itertools import repeat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from garble.cli.filter import lines_note
+from garble.cli.options import MARKUP, OVERWRITE, markup_for, reading, scoring
+from garble.cli.terminal import Tally, complain, many, promise, rates_table
+from garble.cli.writing import writing
+from garble.errors import InputError
+from garble.io import STDIN, passed_over
+
+if TYPE_CHECKING:
+    from garble.calibration import Guarantee, Unit
+    from garble.filtering.formats.base import Rows
+    from garble.report import Report
+    from garble.scorer import Scorer
+
+
+@click.command()
+@click.argument("sample", nargs=-1, required=True, metavar="SAMPLE...")
+@click.option(
+    "--keep-rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.99,
+    show_default=True,
+    metavar="SHARE",
+    help="The share of good text that the threshold is to keep.",
+)
+@click.option(
+    "--unit",
+    type=click.Choice(["document", "sentence"]),
+    default="document",
+    show_default=True,
+    help="What is to be kept: so many of the documents, or of a document's sentences.",
+)
+@click.option(
+    "--guarantee",
+    type=click.Choice(["marginal", "high-probability"]),
+    default="marginal",
+    show_default=True,
+    help="marginal: in the mean over samples like this one, by split conformal prediction. high-probability: for this "
+    "sample, with the probability --confidence, by the bound of Clopper and Pearson.",
+)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    metavar="P",
+    help="Of the high-probability guarantee, or of the bound that is told beside the marginal one.",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the threshold to a file.")
+@OVERWRITE
+@click.option("--field", default="text", show_default=True, help="The field or column with the text.")
+@click.option("--whole-files", "whole", is_flag=True, help="Read each text file as one document.")
+@scoring("en", with_threshold=False)
+@reading("unsure")
+@MARKUP
+@click.pass_context
+def calibrate(
+    context: click.Context,
+    sample: tuple[str, ...],
+    keep_rate: float,
+    unit: Unit,
+    guarantee: Guarantee,
+    confidence: float,
+    output: Path | None,
+    overwrite: bool,
+    field: str,
+    whole: bool,
+    model: str,
+    without: tuple[str, ...],
+    reader: str,
+    markup: str,
+) -> None:
+    """Find the threshold that keeps so much of your own good text.
+
+    SAMPLE is text that you hold to be good, read as garble filter reads IN: .txt (a document a line), .jsonl, .csv,
+    .tsv, .parquet, compressed or not, folders and globs of them, - for JSON Lines from standard input; with
+    --whole-files text, Markdown, HTML, SRT and VTT files, each a document.
+
+    Shown is how often the named thresholds flag documents and sentences of it, by kind of text and by signal, with
+    95 % intervals. With -o a file is written that --threshold takes, with the same --model, --reader, --markup and
+    --without: garble filter --threshold calibrated.json.
+
+    The guarantee holds for documents that are exchangeable with those of the sample, such as a random draw from the
+    corpus that is to be filtered, not for each kind of text in it, nor for text of another origin.
+
+    Exit code: 0 done; 2 wrong usage, a sample that is too small, or an input or record that could not be read (the
+    others are used all the same).
+    """
+    from garble import calibration
+    from garble.filtering.formats.base import Layout
+    from garble.filtering.plan import find_sources, marked_up
+    from garble.filtering.run import documents
+    from garble.scorer import Scorer
+
+    if str(output) == STDIN:
+        raise click.UsageError("-o needs the name of a file; standard output has the table", context)
+    for line in passed_over(sample) if whole else lines_note(marked_up(sample)):
+        complain(line)
+    tally = Tally()
+    try:
+        scorer = Scorer(model, without=without, reader=reader, markup=markup)
+        found = documents(find_sources(sample, (), whole), Layout(field), whole)
+        named = dict(sorted(scorer.card.thresholds.items(), key=lambda item: -item[1]))
+        with writing(output, overwrite) if output else nullcontext() as file, writing(None) as stream:
+            reports = _reports(found, scorer.flagging_from(min(named.values())), whole, tally)
+            seen = calibration.Sample.of(reports)
+            if seen.empty:
+                complain(f"{many(seen.empty, 'document')} left out: nothing in them is scored")
+            if len(seen.documents):
+                stream.write(rates_table(calibration.flag_rates(seen, named.values()), named, stream))
+            made = calibration.calibrate(seen, scorer.conditions, keep_rate, unit, guarantee, confidence)
+            stream.write(promise(made))
+            if file:
+                file.write(made.to_json())
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    context.exit(2 if tally.unread else 0)
+
+
+def _reports(
+    documents: Iterable[tuple[str, Rows | InputError]], scorer: Scorer, whole: bool, tally: Tally
+) -> Iterator[Report]:
+    """The reports of what can be read, in order; what cannot is complained of."""
+    for name, rows in documents:
+        if isinstance(rows, InputError):
+            tally.unread += 1
+            complain(rows)
+            continue
+        tally.unread += len(rows.problems)
+        for problem in rows.problems:
+            complain(f"{name}:{problem.line}: {problem.detail}")
+        yield from scorer.score_many(rows.texts, repeat(markup_for(scorer, name) if whole else None))
