@@ -400,6 +400,23 @@ def test_signals_lists_them_all() -> None:
     assert all(signal.name in table for signal in EVERY)
 
 
+def test_signals_lists_the_named_ones() -> None:
+    listed = json.loads(garble("signals", "coherence", "repetition.loop", "--format", "json").stdout)
+    assert {signal["family"] for signal in listed} == {"repetition", "coherence"}
+    assert [signal["name"] for signal in listed if signal["family"] == "repetition"] == ["repetition.loop"]
+    unknown = garble("signals", "repetition.lop")
+    assert (unknown.exit_code, unknown.stdout) == (2, "")
+    assert "repetition.lop" in unknown.stderr
+    assert garble("signals", "repetition", "--cost").exit_code == 2
+
+
+@pytest.mark.parametrize("family", dict.fromkeys(signal.family for signal in EVERY))
+def test_the_page_of_a_family_is_up_to_date(family: str) -> None:
+    pages = ROOT / "docs/signals"
+    assert garble("signals", family, "--format", "markdown").stdout == (pages / f"{family}.md").read_text("utf-8")
+    assert f"[{family}]({family}.md)" in (pages / "README.md").read_text("utf-8")
+
+
 def test_signals_cost_tells_what_each_takes() -> None:
     listed = json.loads(garble("signals", "--cost", "--format", "json").stdout)
     assert {signal.name for signal in SIGNALS} < {cost["name"] for cost in listed}

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--cost", "measured", is_flag=True, help="Measure what each costs, here and now.")
-def signals(form: str, measured: bool) -> None:
+def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
     """List the signals that make up a score.
+
+    NAME is a signal or a family; all signals by default.
 
     A signal marks or weighs places in a sentence, or measures the whole of it. One of language "any" needs no
     knowledge of the language.
@@ -28,9 +31,9 @@ def signals(form: str, measured: bool) -> None:
     With --cost each has the microseconds it takes a sentence, of clean sentences and garbled ones read together on one
     core; what several signals share, and reading the text, have lines of their own.
     """
-    from garble.signals import EVERY
-
     if measured:
+        if names:
+            raise click.UsageError("--cost measures all signals; remove NAME", click.get_current_context())
         if form == "markdown":
             raise click.UsageError("--cost has the forms text and json", click.get_current_context())
         from garble.cli.cost import costs
@@ -42,14 +45,15 @@ def signals(form: str, measured: bool) -> None:
             stream.write(plain if form == "json" else costs_table(found, stream))
         return
 
+    members = _members(names)
     with writing(None) as stream:
         if form == "text":
-            stream.write(table(EVERY, stream))
+            stream.write(table(members, stream))
         elif form == "markdown":
-            stream.write(gallery(EVERY))
+            stream.write(gallery(members))
         else:
             facts = ("name", "family", "kind", "unit", "language", "summary")
-            listed = [{fact: getattr(signal, fact) for fact in facts} for signal in EVERY]
+            listed = [{fact: getattr(signal, fact) for fact in facts} for signal in members]
             stream.write(json.dumps(listed, indent=2) + "\n")
 
 
@@ -60,13 +64,20 @@ def explain(name: str) -> None:
 
     NAME is a signal's name such as repetition.loop, or a family's such as repetition.
     """
+    members = _members([name])
+    with writing(None) as stream:
+        print(*map(_explanation, members), sep="\n\n", file=stream)
+
+
+def _members(names: Sequence[str]) -> list[Signal]:
+    """The signals of these names and families, or all without a name; an unknown name ends the command."""
     from garble.signals import EVERY
 
-    chosen = [signal for signal in EVERY if name in (signal.name, signal.family)]
-    if not chosen:
-        raise click.ClickException(f"no signal {name!r}; {_nearest(name, EVERY)}")
-    with writing(None) as stream:
-        print(*map(_explanation, chosen), sep="\n\n", file=stream)
+    known = {name for signal in EVERY for name in (signal.name, signal.family)}
+    for name in names:
+        if name not in known:
+            raise click.ClickException(f"no signal {name!r}; {_nearest(name, EVERY)}")
+    return [signal for signal in EVERY if not names or signal.name in names or signal.family in names]
 
 
 def _explanation(signal: Signal) -> str:

@@ -7,6 +7,7 @@ needs it, so it is imported inside the functions.
 from __future__ import annotations
 
 import csv
+import inspect
 import json
 import os
 import re
@@ -282,16 +283,22 @@ def _summary(tally: Tally) -> Iterator[str]:
 
 
 def gallery(signals: Iterable[Signal]) -> str:
-    """All signals with their docstrings' sections, in Markdown; docs/signals.md is this."""
-    parts = ["# Signals\n\nMade by `garble signals --format markdown` from the docstrings; do not edit.\n"]
+    """The signals with their docstrings' sections, in Markdown, a page per family; docs/signals/ has these pages."""
+    pages = []
     for family, members in groupby(signals, lambda signal: signal.family):
-        parts.append(f"\n## {family}\n")
-        for signal in members:
-            language = "any language" if signal.language == "any" else f"language {signal.language}"
-            parts.append(f"\n### {signal.name}\n\n{signal.summary} ({signal.kind} {signal.unit}, {language})\n\n")
-            sections = signal.sections.items()
-            parts += [f"- **{name}:** {line}\n" for name, lines in sections for line in map(_escaped, lines)]
-    return "".join(parts)
+        listed = list(members)
+        about = inspect.getdoc(sys.modules[listed[0].function.__module__]) or ""
+        head = f"# Signals: {family}\n\n{about}\n\n"
+        note = f"<!-- Generated from the docstrings by `garble signals {family} --format markdown`; do not edit. -->\n"
+        pages.append(head + note + "".join(map(_described, listed)))
+    return "\n".join(pages)
+
+
+def _described(signal: Signal) -> str:
+    language = "any language" if signal.language == "any" else f"language {signal.language}"
+    head = f"\n## {signal.name}\n\n{signal.summary} ({signal.kind} {signal.unit}, {language})\n\n"
+    sections = signal.sections.items()
+    return head + "".join(f"- **{name}:** {line}\n" for name, lines in sections for line in map(_escaped, lines))
 
 
 def _escaped(line: str) -> str:
