@@ -25,11 +25,11 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
 
     NAME is a signal or a family; all signals by default.
 
-    A signal marks or weighs places in a sentence, or measures the whole of it. One of language "any" needs no
-    knowledge of the language.
+    A signal marks or weighs tokens or characters, or measures whole sentences. Language "any" means that the signal is
+    language-independent.
 
-    With --cost each has the microseconds it takes a sentence, of clean sentences and garbled ones read together on one
-    core; what several signals share, and reading the text, have lines of their own.
+    --cost adds the microseconds per sentence, measured on one core on clean and garbled sentences. Segmentation,
+    tokenization and work shared by several signals have rows of their own.
     """
     if measured:
         if names:
