@@ -93,7 +93,7 @@ def read_bytes(path: str | Path) -> bytes:
     except OSError as error:
         raise InputError(name_of(path), problem_of(error)) from error
     if len(raw) > LARGEST:
-        raise InputError(name_of(path), f"more than {LARGEST:,} bytes")
+        raise InputError(name_of(path), f"larger than {LARGEST:,} bytes")
     return raw
 
 
@@ -111,7 +111,7 @@ def encode(text: str, like: bytes, encoding: str | None = None) -> bytes:
     try:
         return mark + text.encode(known)
     except UnicodeEncodeError as error:
-        raise InputError("text", f"{known} has no {text[error.start]!a}") from error
+        raise InputError("text", f"{known} cannot encode {text[error.start]!a}") from error
 
 
 def decode(raw: bytes, name: str, encoding: str | None = None) -> str:
@@ -161,7 +161,7 @@ def files_inside(folder: str, wanted: Callable[[str], bool], what: str) -> list[
         files += [Path(root, name) for name in names if not name.startswith(".") and wanted(name)]
     problems = [InputError(str(error.filename), problem_of(error)) for error in unreadable]
     if not files and not problems:
-        return [InputError(folder, f"no {what} inside")]
+        return [InputError(folder, f"contains no {what}")]
     return [*problems, *map(str, sorted(files))]
 
 
@@ -169,7 +169,7 @@ def check_encoding(name: str | None) -> None:
     """Raises UsageError for an encoding that does not exist, or no text has, and for a guess without its library."""
     if name == "auto":
         if not find_spec("charset_normalizer"):
-            raise UsageError("encoding auto needs: pip install 'garble-text[encodings]'")
+            raise UsageError("encoding auto requires pip install 'garble-text[encodings]'")
         return
     try:
         # Codecs such as "rot13" and "zip" turn no text into bytes.
@@ -177,7 +177,7 @@ def check_encoding(name: str | None) -> None:
     except (LookupError, ValueError):
         known = False
     if not known:
-        raise UsageError(f"no encoding {shorten(repr(name), 60)}; Python's names, such as cp1252, or auto")
+        raise UsageError(f"unknown encoding {shorten(repr(name), 60)}; use a Python codec, such as cp1252, or auto")
 
 
 def _encoding_of(raw: bytes, given: str | None = None) -> tuple[bytes, str, str]:
@@ -209,7 +209,7 @@ def passed_over(paths: Iterable[str]) -> Iterator[str]:
             continue
         for file in files_inside(folder, lambda name: Path(name.lower()).suffix in _PASSED_OVER, "other texts"):
             if isinstance(file, str):
-                yield f"{file}: passed over; make text of it first: {_PASSED_OVER[Path(file.lower()).suffix]}"
+                yield f"{file}: skipped; convert it to text first: {_PASSED_OVER[Path(file.lower()).suffix]}"
 
 
 def is_text(name: str) -> bool:

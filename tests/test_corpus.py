@@ -170,9 +170,9 @@ def test_of_a_file_that_is_cut_off_every_record_before_is_filtered(suffix: str) 
     result = garble_filter(f"in{suffix}.gz", "-o", f"kept{suffix}", "--errors", "errors.jsonl", code=2)
     readable = zlib.decompressobj(wbits=31).decompress(cut)
     assert Path(f"kept{suffix}").read_bytes() == readable[: readable.rindex(b"\n") + 1]
-    complaint = "cut off: gzip data ends too early"
+    complaint = "truncated gzip data"
     assert result.stderr.startswith(f"garble: in{suffix}.gz: {complaint}\n")
-    assert "1 input not read to its end" in result.stderr
+    assert "1 input not read completely" in result.stderr
     (error,) = records("errors.jsonl")
     assert (error["line"], error["reason"]) == (0, complaint)
 
@@ -339,7 +339,7 @@ def test_a_quote_that_is_never_closed_costs_one_line() -> None:
 BAD = {
     b'{"text": 3}\n': "field 'text' is a number, not a string",
     b'{"text": null}\n': "field 'text' is null, not a string",
-    b'{"text": "x"\n': "broken JSON: Expecting ',' delimiter at character 14",
+    b'{"text": "x"\n': "invalid JSON: Expecting ',' delimiter at character 14",
     b"[1]\n": "a list, not an object",
     b'{"id": 4}\n': "no field 'text'",
     b'{"text": "\xff"}\n': "not UTF-8: byte 0xff at offset 10",
@@ -365,14 +365,14 @@ def test_without_a_place_for_errors_they_are_told_and_the_exit_code_is_two() -> 
     result = garble_filter("in.jsonl", "-o", "kept.jsonl", code=2)
     assert "garble: in.jsonl:1: field 'text' is a number, not a string\n" in result.stderr
     assert result.stderr.count("is a number") == 10
-    assert "garble: more bad records follow; --errors FILE takes them all\n" in result.stderr
+    assert "garble: more bad records follow; use --errors FILE to get all of them\n" in result.stderr
     assert Path("kept.jsonl").read_bytes() == json_lines([CLEAN])
 
 
 def test_strict_stops_at_the_first_bad_record() -> None:
     Path("in.jsonl").write_bytes(json_lines([CLEAN]) + b"oops\n")
     result = garble_filter("in.jsonl", "-o", "kept.jsonl", "--strict", code=2)
-    assert result.stderr == "garble: in.jsonl:2: broken JSON: Expecting value at character 1\n"
+    assert result.stderr == "garble: in.jsonl:2: invalid JSON: Expecting value at character 1\n"
     assert not Path("kept.jsonl").exists()
 
 
@@ -382,7 +382,7 @@ def test_a_line_that_is_too_long_is_passed_over_without_being_held(monkeypatch: 
     found = filtered(data)
     assert found["kept-in.jsonl"] == json_lines([CLEAN]) * 2
     error = json.loads(found["errors.jsonl"])
-    assert (error["line"], error["reason"]) == (2, "too long: 20,013 bytes and at most 5,000")
+    assert (error["line"], error["reason"]) == (2, "too long: 20,013 bytes; limit 5,000")
     assert len(error["record"]) < 1_000
 
 
@@ -501,28 +501,28 @@ def test_a_name_that_is_no_text_is_one_all_the_same() -> None:
 
 MISTAKES = {
     ("nowhere.jsonl", "-o", "k.jsonl"): "nowhere.jsonl: no such file",
-    ("in.jsonl", "-o", "in.jsonl"): "in.jsonl: an input cannot be an output",
-    ("in.jsonl", "-o", "k.jsonl", "--rejected", "k.jsonl"): "k.jsonl: would be written twice",
-    ("in.jsonl", "-o", "k.csv"): "k.csv: would hold jsonl, and is named csv",
+    ("in.jsonl", "-o", "in.jsonl"): "in.jsonl: is both an input and an output",
+    ("in.jsonl", "-o", "k.jsonl", "--rejected", "k.jsonl"): "k.jsonl: is used for two outputs",
+    ("in.jsonl", "-o", "k.csv"): "k.csv: the extension means csv, but the content would be jsonl",
     ("in.jsonl", "-o", "k.doc"): "k.doc: no format goes by that name",
     ("in.jsonl", "-o", "k"): "k: no format goes by that name",
     ("unnamed", "-o", "k.jsonl"): "unnamed: no format goes by that name",
-    ("-", "-o", "empty"): "<stdin>: a stream cannot be read into a folder",
-    ("in.jsonl", "in.csv", "-o", "k.jsonl"): "k.jsonl: would hold csv, and is named jsonl",
+    ("-", "-o", "empty"): "<stdin>: a stream cannot be filtered into a folder",
+    ("in.jsonl", "in.csv", "-o", "k.jsonl"): "k.jsonl: the extension means jsonl, but the content would be csv",
     ("in.csv", "other.csv", "-o", "k.csv"): "other.csv: not the columns of in.csv",
     ("in.csv", "-o", "k.csv", "--field", "body"): "in.csv: no column 'body' among id, text",
-    ("in.jsonl", "-o", "k.jsonl", "--report", "in.jsonl"): "in.jsonl: an input cannot be an output",
-    ("in.jsonl", "-o", "k.jsonl", "--report", "k.jsonl"): "k.jsonl: would be written twice",
-    ("in.jsonl", "-o", "k.jsonl", "--report", "empty"): "empty: a folder, and a file is needed",
+    ("in.jsonl", "-o", "k.jsonl", "--report", "in.jsonl"): "in.jsonl: is both an input and an output",
+    ("in.jsonl", "-o", "k.jsonl", "--report", "k.jsonl"): "k.jsonl: is used for two outputs",
+    ("in.jsonl", "-o", "k.jsonl", "--report", "empty"): "empty: is a folder; expected a file",
     ("in.jsonl", "-o", "k.jsonl", "--report", "no/r.json"): "no/r.json: no such folder",
-    ("in.jsonl", "-o", "-", "--rejected", "-"): "-: would be written twice",
+    ("in.jsonl", "-o", "-", "--rejected", "-"): "-: is used for two outputs",
     ("emp*", "-o", "k.jsonl"): "emp*: no such file",
     ("in.jsonl", "-o", "k.parquet.gz"): "k.parquet.gz: Parquet is compressed within",
-    ("open.csv", "-o", "k.csv"): "open.csv: no header: a quote is never closed",
+    ("open.csv", "-o", "k.csv"): "open.csv: no header: unclosed quote",
     ("mac.csv", "-o", "k.csv"): "mac.csv: no header: ",
     ("two.csv", "-o", "k.csv"): "two.csv: more than one column 'text' among text, text",
     ("-", "in.csv", "-o", "k.csv"): "<stdin>: not beside other inputs",
-    ("in.txt", "-o", "k.txt", "--annotate"): "in.txt: plain text has no place for notes",
+    ("in.txt", "-o", "k.txt", "--annotate"): "in.txt: plain text cannot be annotated",
     ("in.jsonl", "-o", "k.jsonl", "--threshold", "2"): "no threshold '2'",
     ("in.jsonl", "-o", "k.jsonl", "--annotate", "--rejected", "r.jsonl"): "r.jsonl: nothing is rejected",
     ("in.jsonl", "-o", "out/", "--rejected", "r.jsonl"): "r.jsonl: kept and rejected must both be files",
@@ -534,7 +534,7 @@ MISTAKES = {
         "--annotate",
         "--format",
         "dolma",
-    ): "--annotate and --format dolma exclude each other",
+    ): "--annotate and --format dolma are mutually exclusive",
     ("empty", "-o", "k.jsonl"): "empty: no records inside",
 }
 
@@ -688,7 +688,7 @@ def test_of_two_runs_at_once_the_second_is_refused(other: tuple[str, ...], taken
     while not Path("k/a.jsonl").exists():
         next(steps)
     result = garble_filter("a.jsonl", "b.jsonl", "-o", *other, code=2)
-    assert result.stderr == f"garble: {taken}: another run is writing it\n"
+    assert result.stderr == f"garble: {taken}: in use by another run\n"
     list(steps)
     list(run(small("whole/", "a.jsonl", "b.jsonl", errors="all.jsonl")))
     assert outputs("k") == outputs("whole")
@@ -748,7 +748,7 @@ def test_another_run_is_not_gone_on_with() -> None:
     again = subprocess.run(
         [sys.executable, "run.py", "out", "1", ".jsonl", "in.jsonl"], capture_output=True, check=False
     )
-    assert b"out/kept.jsonl.resume: of a run with other inputs; it cannot be gone on with" in again.stderr
+    assert b"out/kept.jsonl.resume: journal has different settings (inputs); cannot resume" in again.stderr
 
 
 @pytest.mark.parametrize(("stop", "to_all"), [(signal.SIGINT, True), (signal.SIGINT, False), (signal.SIGTERM, False)])
@@ -788,7 +788,7 @@ def test_no_process_is_left_of_a_run_that_is_killed(whose: str) -> None:
         _, stderr = process.communicate(timeout=20)
     if whose == "worker":
         assert process.returncode == 2
-        assert stderr == b"garble: a worker was killed, perhaps for want of memory; use fewer --workers\n"
+        assert stderr == b"garble: worker died, possibly out of memory; use fewer --workers\n"
     _ends(process.pid)
 
 

@@ -150,10 +150,10 @@ def test_pandas_may_hold_what_arrow_cannot(
 @pytest.mark.parametrize(
     ("texts", "index", "message"),
     [
-        (["a", None, 7], "xyz", r"row 2 \(index 'z'\) holds int, not a string"),
-        (["a", b"b"], [("d", 1), ("d", 1)], r"row 1 \(index \('d', 1\)\) holds bytes, not a string"),
-        ([["a"], "b"], None, r"row 0 \(index 0\) holds list, not a string"),
-        ([0.5, 1.5], [8, 9], r"row 0 \(index 8\) holds float, not a string"),
+        (["a", None, 7], "xyz", r"row 2 \(index 'z'\): expected a string, got int"),
+        (["a", b"b"], [("d", 1), ("d", 1)], r"row 1 \(index \('d', 1\)\): expected a string, got bytes"),
+        ([["a"], "b"], None, r"row 0 \(index 0\): expected a string, got list"),
+        ([0.5, 1.5], [8, 9], r"row 0 \(index 8\): expected a string, got float"),
     ],
 )
 def test_pandas_is_told_the_row_that_holds_no_string(
@@ -164,7 +164,7 @@ def test_pandas_is_told_the_row_that_holds_no_string(
 
 
 def test_pandas_is_told_that_a_frame_is_no_series(pd: Any, pandas_scores: Any) -> None:
-    with pytest.raises(ValueError, match=r"\Arow 0 \(index 'text'\) holds Series, not a string\Z"):
+    with pytest.raises(ValueError, match=r"\Arow 0 \(index 'text'\): expected a string, got Series\Z"):
         pandas_scores(pd.DataFrame({"text": TEXTS}))
 
 
@@ -212,9 +212,9 @@ def test_polars_takes_the_scores_as_columns_or_as_one(pl: Any, polars_scores: An
 @pytest.mark.parametrize(
     ("series", "message"),
     [
-        (lambda pl: pl.Series("n", [1]), "column 'n' holds int64, not strings"),
-        (lambda pl: pl.Series([b"a"]), "column '' holds large_binary, not strings"),
-        (lambda pl: pl.Series("o", [object()], dtype=pl.Object), "column 'o' holds .*, not strings"),
+        (lambda pl: pl.Series("n", [1]), "column 'n' has type int64; expected strings"),
+        (lambda pl: pl.Series([b"a"]), "column '' has type large_binary; expected strings"),
+        (lambda pl: pl.Series("o", [object()], dtype=pl.Object), "column 'o' has type .*; expected strings"),
     ],
     ids=["int", "binary", "object"],
 )

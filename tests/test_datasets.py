@@ -170,7 +170,7 @@ def test_what_is_no_batch_of_texts_is_refused(step: Annotate | Keep | Cut) -> No
         step({"id": [1], "body": [CLEAN]})
     with pytest.raises(ValueError, match="column 'text' came as str, not as a list: say batched=True"):
         step({"text": CLEAN})
-    with pytest.raises(ValueError, match="column 'text' holds int, not strings"):
+    with pytest.raises(ValueError, match="column 'text' has type int; expected strings"):
         step({"text": [CLEAN, 1]})
 
 

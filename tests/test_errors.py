@@ -35,7 +35,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: Prefilter().decide("abc"), UsageError, "texts: expected an iterable of strings, got str"),
     (lambda: Prefilter().decide([b"a"]), InputError, "texts[0]: expected a string, got bytes; decode it first"),  # type: ignore[list-item]
     (lambda: Scorer(without="repetition"), UsageError, "without: expected an iterable of strings, got str"),
-    (lambda: Scorer(without=["x.y"]), UsageError, "no signal x.y; garble signals lists them all"),
+    (lambda: Scorer(without=["x.y"]), UsageError, "unknown signal x.y; run garble signals for a list"),
     (lambda: Scorer(without=[3]), InputError, "without[0]: expected a string, got int"),  # type: ignore[list-item]
     (lambda: Scorer(3), UsageError, "model: expected a name or a path, got int"),  # type: ignore[arg-type]
     (
@@ -51,12 +51,12 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: Scorer("x" * 5000),
         ModelError,
-        f"no model '{'x' * 59}…: neither a model of garble nor a folder with a scorecard.json",
+        f"unknown model '{'x' * 59}…; expected an included model or a folder with a scorecard.json",
     ),
     (
         lambda: Scorer("a\0b"),
         ModelError,
-        "no model 'a\\x00b': neither a model of garble nor a folder with a scorecard.json",
+        "unknown model 'a\\x00b'; expected an included model or a folder with a scorecard.json",
     ),
 ]
 
@@ -91,7 +91,7 @@ def test_a_text_of_more_sentences_than_memory_is_promised_for_is_refused(monkeyp
     assert len(score("It rained.\n" * 3).sentences) == 3
     # Blank lines are no sentences.
     assert len(score("It rained.\n\n\n\n\n" * 3).sentences) == 3
-    with pytest.raises(InputError, match="text: 4 sentences, and at most 3; split it"):
+    with pytest.raises(InputError, match="text: 4 sentences; limit 3; split the text"):
         score("It rained.\n" * 4)
-    with pytest.raises(InputError, match="text: more than 6 lines; split it"):
+    with pytest.raises(InputError, match="text: more than 6 lines; split the text"):
         score("a\n" * 7)

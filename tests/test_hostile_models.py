@@ -139,8 +139,8 @@ def test_a_field_of_a_scorecard_is_refused_with_its_name(path: str, value: Any, 
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("intercept", NAN, "NaN is no number"),
-        ("intercept", None, "intercept: null is no number"),
+        ("intercept", NAN, "NaN is not a number"),
+        ("intercept", None, "intercept: null is not a number"),
         ("intercept", HUGE, "intercept: a huge number is not between"),
         ("thresholds", {"balanced": 2}, r"thresholds\.balanced: 2 is not between 0 and 1"),
         ("language", 3, "language: 3 is not of the form"),

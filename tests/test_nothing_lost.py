@@ -156,7 +156,7 @@ def test_damage_behind_the_first_member_is_told_of(compression: str, harm: str) 
     end = b"garbage" if harm == "garbage" else b""
     Path(f"in.jsonl{compression}").write_bytes(b"".join([*members[:3], middle, *members[4:], end]))
     result = garble_filter(f"in.jsonl{compression}", "-o", "kept.jsonl", "--errors", "errors.jsonl", code=2)
-    assert "1 input not read to its end" in result.stderr
+    assert "1 input not read completely" in result.stderr
     # Of a damaged gzip member what was read before its checksum may be bad records.
     (told,) = [error["reason"] for error in errors() if error["line"] == 0]
     assert told.startswith("damaged or no")
@@ -223,7 +223,7 @@ def test_a_model_that_changes_during_a_run_ends_it() -> None:
     record = json.loads(Path("model/scorecard.json").read_bytes())
     record["intercept"] += 1
     Path("model/scorecard.json").write_text(json.dumps(record))
-    with pytest.raises(ValueError, match="model model: changed while the run was going"):
+    with pytest.raises(ValueError, match="model model: changed during the run"):
         list(started)
 
 
@@ -249,7 +249,7 @@ def test_an_output_that_exists_is_replaced_only_when_asked(taken: str) -> None:
     Path(taken).write_text("mine")
     command = ["in.jsonl", "-o", "kept.jsonl", "--rejected", "rejected.jsonl"]
     command += ["--errors", "errors.jsonl", "--report", "counts.json"]
-    assert garble_filter(*command, code=2).stderr == f"garble: {taken}: exists; --overwrite replaces it\n"
+    assert garble_filter(*command, code=2).stderr == f"garble: {taken}: exists; use --overwrite to replace it\n"
     assert sorted(path.name for path in Path().iterdir()) == sorted(["in.jsonl", taken])
     assert Path(taken).read_text() == "mine"
     garble_filter(*command, "--overwrite")
@@ -260,7 +260,7 @@ def test_a_stopped_run_is_begun_anew_only_when_asked(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
     Path("in.jsonl").write_bytes(json_lines([CLEAN] * 200))
     stop_after(3)
-    with pytest.raises(InputError, match="a run was stopped here; --resume goes on with it, --overwrite begins anew"):
+    with pytest.raises(InputError, match="found a stopped run; use --resume to continue or --overwrite to start again"):
         list(run(plan()))
     list(run(plan(), resume=True))
     assert Path("kept.jsonl").read_bytes() == json_lines([CLEAN] * 200)
@@ -269,7 +269,10 @@ def test_a_stopped_run_is_begun_anew_only_when_asked(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("command", ["score", "repair"])
 def test_a_text_is_not_written_over_by_its_report(command: str) -> None:
     Path("a.txt").write_text(LOOPED)
-    assert garble(command, "a.txt", "-o", "a.txt", code=2).stderr == "garble: a.txt: exists; --overwrite replaces it\n"
+    assert (
+        garble(command, "a.txt", "-o", "a.txt", code=2).stderr
+        == "garble: a.txt: exists; use --overwrite to replace it\n"
+    )
     assert Path("a.txt").read_text() == LOOPED
     garble(command, "a.txt", "-o", "new.txt")
     garble(command, "a.txt", "-o", "new.txt", "--overwrite")
@@ -279,7 +282,7 @@ def test_a_model_is_not_trained_over_another_unasked() -> None:
     shutil.copytree(MODEL, "model")
     Path("labels.jsonl").write_bytes(b"")
     result = garble("train", "--data", "labels.jsonl", "--out", "model", code=2)
-    assert result.stderr == "garble: model: holds a model; --overwrite replaces it\n"
+    assert result.stderr == "garble: model: contains a model; use --overwrite to replace it\n"
     assert (Path("model") / "scorecard.json").read_bytes() == (MODEL / "scorecard.json").read_bytes()
 
 
@@ -350,7 +353,7 @@ def test_a_field_of_the_records_own_is_not_replaced_by_a_note() -> None:
     Path("in.jsonl").write_bytes(json_lines([CLEAN] * 200) + line)
     garble_filter("in.jsonl", "-o", "kept.jsonl", "--annotate", "--errors", "errors.jsonl")
     assert [(error["line"], error["record"].encode()) for error in errors()] == [(201, line)]
-    assert errors()[0]["reason"] == "field 'garble': the record's own, which a note would replace"
+    assert errors()[0]["reason"] == "field 'garble': already in the record, and the decision would replace it"
     assert len(Path("kept.jsonl").read_bytes().splitlines()) == 200
 
 
@@ -375,7 +378,7 @@ def test_records_in_another_encoding_are_refused_by_its_name(encoding: str, form
 def test_lines_that_end_in_a_carriage_return_alone_are_told_of() -> None:
     Path("in.csv").write_bytes(f"id,text\r1,{CLEAN}\r".encode())
     result = garble_filter("in.csv", "-o", "kept.csv", code=2)
-    assert "in.csv: no header: lines end in CR alone; convert them to LF or CRLF first" in result.stderr
+    assert "in.csv: no header: line endings are CR only; convert them to LF or CRLF" in result.stderr
 
 
 def test_an_encoding_may_be_named() -> None:
@@ -407,7 +410,7 @@ def test_an_encoding_may_be_guessed() -> None:
 def test_a_guess_without_its_library_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("garble.io.find_spec", lambda name: None)
     result = garble("score", "a.txt", "--encoding", "auto", code=2)
-    assert result.stderr == "garble: encoding auto needs: pip install 'garble-text[encodings]'\n"
+    assert result.stderr == "garble: encoding auto requires pip install 'garble-text[encodings]'\n"
 
 
 # Plain errors of the command
@@ -429,10 +432,10 @@ def test_an_empty_file_in_a_folder_is_told_of_and_scored_as_empty() -> None:
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no /dev/zero")
 def test_what_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("garble.io.LARGEST", 1000)
-    assert garble("score", "/dev/zero", code=2).stderr == "garble: /dev/zero: more than 1,000 bytes\n"
+    assert garble("score", "/dev/zero", code=2).stderr == "garble: /dev/zero: larger than 1,000 bytes\n"
     os.symlink("/dev/zero", "in.jsonl")
     assert garble_filter("in.jsonl", "-o", "k.jsonl", code=2).stderr == (
-        "garble: in.jsonl: a device, which may never end\n"
+        "garble: in.jsonl: is a device; expected a file\n"
     )
 
 
@@ -507,7 +510,7 @@ def test_a_worker_that_is_killed_ends_the_run_in_one_line() -> None:
     Path("run.py").write_text(WORKER_KILLED)
     command = [sys.executable, "run.py"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert result.stdout.strip() == "a worker was killed, perhaps for want of memory; use fewer --workers"
+    assert result.stdout.strip() == "worker died, possibly out of memory; use fewer --workers"
     assert not Path("kept.jsonl").exists()
 
 

@@ -113,7 +113,7 @@ def test_what_is_no_parquet_or_has_no_texts_is_told_in_one_line() -> None:
     assert garble_filter("no.parquet", "-o", "k.parquet", code=2).startswith(
         "garble: no.parquet: damaged or no Parquet"
     )
-    complaint = "garble: ints.parquet: column 'text' holds int64, not strings\n"
+    complaint = "garble: ints.parquet: column 'text' has type int64; expected strings\n"
     assert garble_filter("ints.parquet", "-o", "k.parquet", code=2) == complaint
 
 
@@ -148,7 +148,7 @@ def test_views_of_strings_are_texts_too(options: tuple[str, ...]) -> None:
 def test_a_column_of_their_own_is_not_replaced_by_notes() -> None:
     pq.write_table(pa.table({"text": [CLEAN], "garble": [1]}), "own.parquet")
     result = garble_filter("own.parquet", "-o", "k.parquet", "--annotate", code=2)
-    assert "the column 'garble' is its own, which notes would replace; rename it first" in result
+    assert "column 'garble' already exists, and the decision would replace it; rename it first" in result
     garble_filter("own.parquet", "-o", "k.parquet")
     assert pq.read_table("k.parquet")["garble"].to_pylist() == [1]
     pq.write_table(pa.table({"text": [CLEAN]}), "new.parquet")

@@ -142,9 +142,9 @@ def test_what_is_wrong_is_said_in_a_line() -> None:
     for wrong in (GarbleScorer, GarbleFilter):
         with pytest.raises(ValueError, match=r"^no column 'body' among id, text$"):
             wrong("body")(batch)
-        with pytest.raises(ValueError, match=r"^column 'id' holds int64, not strings$"):
+        with pytest.raises(ValueError, match=r"^column 'id' has type int64; expected strings$"):
             wrong("id")(batch)
-        with pytest.raises(ValueError, match=r'^batches came as dict, not as tables: say batch_format="pyarrow"$'):
+        with pytest.raises(ValueError, match=r'^expected Arrow tables, got dict; use batch_format="pyarrow"$'):
             wrong()(batch.to_pydict())
         with pytest.raises(ValueError, match=r"^no threshold 'lax'"):
             wrong(threshold="lax")

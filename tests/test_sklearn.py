@@ -201,7 +201,7 @@ def test_a_string_alone_is_no_iterable_of_sentences(ask: Callable[[str], Any]) -
 
 @pytest.mark.parametrize("stranger", [None, 3.5, b"bytes", ["nested"]])
 def test_what_is_no_string_is_named(stranger: object) -> None:
-    with pytest.raises(TypeError, match=f"sentence 1 is no string but {type(stranger).__name__}"):
+    with pytest.raises(TypeError, match=f"sentence 1: expected a string, got {type(stranger).__name__}"):
         GarbleFeatures().transform([TEXTS[0], stranger])  # type: ignore[list-item]
 
 

@@ -170,7 +170,7 @@ def test_a_worker_loads_a_model_once(spark: SparkSession) -> None:
 def test_what_is_wrong_is_said_before_anything_runs(small: DataFrame) -> None:
     with pytest.raises(ValueError, match=r"^no column 'body' among id, text$"):
         annotate(small, "body")
-    with pytest.raises(ValueError, match=r"^column 'id' holds int, not strings$"):
+    with pytest.raises(ValueError, match=r"^column 'id' has type int; expected strings$"):
         keep(small, "id")
     with pytest.raises(ValueError, match=r"^more than one column 'text' among id, text, text$"):
         keep(small.select("*", lit("").alias("text")))

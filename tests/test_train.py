@@ -153,7 +153,7 @@ def test_the_log_tells_where_the_thresholds_come_from_and_which_of_them_are_weak
     (read_off,) = (line for line in trained[1] if line.startswith("thresholds"))
     assert "cross-validated scores" in read_off
     (weak,) = (line for line in trained[1] if "cannot be read off" in line)
-    assert weak.startswith("strict cannot be read off fewer than 1000 clean sentences")
+    assert weak.startswith("strict requires at least 1000 clean sentences")
 
 
 # What a record says.
@@ -213,11 +213,11 @@ REFUSED = [
     pytest.param(of(*[0] * 60, *[1] * 4), r"garbled sentences in too few documents, 4 of 5 needed", id="few documents"),
     pytest.param(of(*[0, 1] * 30, doc="one"), r"garbled sentences in too few documents, 1 of 5", id="one document"),
     pytest.param([*of(0), {"text": " \n", "label": 0}], r"labels\.jsonl:2: an empty text", id="empty text"),
-    pytest.param(of(0, 1, 2), r"labels\.jsonl:3: the label is 2, neither 0 nor 1", id="label 2"),
+    pytest.param(of(0, 1, 2), r"labels\.jsonl:3: label must be 0 or 1, not 2", id="label 2"),
     pytest.param(of(0, "1"), r'labels\.jsonl:2: the label is "1"', id="label a string"),
     pytest.param(of(0, None), r"labels\.jsonl:2: the label is null", id="label null"),
     pytest.param([{"text": CLEAN}], r"labels\.jsonl:1: the label is null", id="no label"),
-    pytest.param([{"label": 1}], r"labels\.jsonl:1: not an object with a text", id="no text"),
+    pytest.param([{"label": 1}], r"labels\.jsonl:1: not an object with a string \"text\"", id="no text"),
     pytest.param(of(0, spans=[[0, 3]]), r"labels\.jsonl:1: label 0 and garbled spans", id="clean with spans"),
     *(
         pytest.param(of(1, spans=spans), r"labels\.jsonl:1: spans are \[start, end\]", id=f"spans {spans}")
@@ -276,4 +276,4 @@ def test_the_command_refuses_in_one_line(write: Write, tmp_path: Path) -> None:
     assert done.exit_code == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("garble: ")
-    assert line.endswith("labels.jsonl:2: the label is 2, neither 0 nor 1")
+    assert line.endswith("labels.jsonl:2: label must be 0 or 1, not 2")

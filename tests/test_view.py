@@ -251,7 +251,7 @@ def test_names_and_texts_must_fit_the_reports(count: int) -> None:
 
 
 def test_a_text_must_be_the_one_that_its_report_is_about() -> None:
-    with pytest.raises(ValueError, match=r"^a⟨U\+0007⟩.txt: this is not the text that its report is about$"):
+    with pytest.raises(ValueError, match=r"^a⟨U\+0007⟩.txt: the text does not match its report$"):
         render([told("Some words.")], ["a\a.txt"], ["Other words."])
 
 

@@ -111,8 +111,8 @@ def test_a_run_that_was_stopped_comes_to_the_same_files(
         (("-o", "kept/", "--format", "dolma"), "no place for notes"),
         (("-o", "kept/", "--unit", "passage"), "no passage is cut out"),
         (("-o", "kept.jsonl"), "whole files go into a folder"),
-        (("-o", "kept/", "--rejected", "dropped.csv"), "would hold jsonl"),
-        (("-o", "in/"), "an input cannot be an output"),
+        (("-o", "kept/", "--rejected", "dropped.csv"), "but the content would be jsonl"),
+        (("-o", "in/"), "is both an input and an output"),
     ],
 )
 def test_a_mistake_is_one_line_before_anything_is_written(arguments: tuple[str, ...], complaint: str) -> None:

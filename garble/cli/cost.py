@@ -52,10 +52,10 @@ def _round(texts: Sequence[str], knows: LanguageModel) -> dict[str, float]:
         moments.append(time.process_time())
         apart.append(moments[-1] - moments[-2])
     seconds = {
-        "(finding sentences)": segmented - begun,
-        "(finding tokens)": tokenized - segmented,
-        "(the language model)": read - tokenized,
-        "(what signals share)": max(0.0, moments[0] - read - sum(apart)),
+        "(sentence segmentation)": segmented - begun,
+        "(tokenization)": tokenized - segmented,
+        "(language model)": read - tokenized,
+        "(shared by signals)": max(0.0, moments[0] - read - sum(apart)),
         **dict(zip((signal.name for signal in SIGNALS), apart, strict=True)),
     }
     return {name: 1e6 * taken / len(batch) for name, taken in seconds.items()}

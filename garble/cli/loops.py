@@ -13,16 +13,16 @@ from garble.io import find_texts, read_texts
 @click.command("loops")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True)
-@click.option("--exit-code", is_flag=True, help="Exit with 1 when a loop was found.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if a loop is found.")
 @click.pass_context
 def find_loops(context: click.Context, files: tuple[str, ...], form: str, exit_code: bool) -> None:
-    """Find what goes round in circles, in any language and layout.
+    """Find loops: text that repeats itself, in any language and layout.
 
-    FILE is a text file in UTF-8, a folder, or - for standard input. In text each loop is a line: where it begins, how
-    often it comes, how many characters it has, and its first turn. jsonl has one object a file, with offsets.
+    FILE is a text file in UTF-8, a folder, or - for standard input. Text format: one line per loop, with its position,
+    number of copies, number of characters and first copy. jsonl: one object per file, with offsets.
 
-    Exit code: 0 done; 1 done and a loop was found, only with --exit-code; 2 wrong usage, or an input that could not be
-    read (the others are read all the same).
+    Exit code: 0 success; 1 a loop was found (only with --exit-code); 2 wrong usage, or an input that could not be read
+    (the other inputs are searched).
     """
     from garble.text.periodic import looped_share, loops
 

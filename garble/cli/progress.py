@@ -42,7 +42,7 @@ def followed(plan: Plan, workers: int, resume: bool, overwrite: bool = False) ->
         for step in _complaining(_with_bar(steps, total) if has_bar else _with_lines(steps, total)):
             progress = step.progress
     except KeyboardInterrupt:
-        goes_on = "; the same command with --resume goes on" if plan.journal else ""
+        goes_on = "; run the same command with --resume to continue" if plan.journal else ""
         complain(f"stopped after {many(progress.records, 'record')}{goes_on}")
         raise
     finally:
@@ -82,9 +82,9 @@ def summary(plan: Plan, progress: Progress) -> str:
         lines.append(f"{many(sum(reasons.values()), plan.unit)} {would}dropped, by reason:")
         lines += _counted(reasons)
     if progress.unread:
-        lines.append(f"{many(progress.unread, 'input')} not read to its end")
+        lines.append(f"{many(progress.unread, 'input')} not read completely")
     if progress.problems:
-        lines.append(f"{many(progress.problems.total(), 'bad record')}, by what is wrong:")
+        lines.append(f"{many(progress.problems.total(), 'bad record')}, by cause:")
         lines += _counted(progress.problems)
     lines += _scorer(plan).notes
     if counts["documents"]:
@@ -100,7 +100,7 @@ def _complaining(steps: Iterable[Step]) -> Iterator[Step]:
             if told <= _TOLD:
                 complain(complaint)
             elif told == _TOLD + 1:
-                complain("more bad records follow; --errors FILE takes them all")
+                complain("more bad records follow; use --errors FILE to get all of them")
         yield step
 
 

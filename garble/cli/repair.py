@@ -17,23 +17,23 @@ from garble.io import STDIN, Inside, check_encoding, decode, encode, find_texts,
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
-@click.option("--in-place", is_flag=True, help="Write each mended text over its file.")
-@click.option("--diff", is_flag=True, help="Show the changes as a unified diff, for patch.")
-@click.option("--drop-unresolved", is_flag=True, help="Leave out the sentences that cannot be mended.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Output file.")
+@click.option("--in-place", is_flag=True, help="Replace each file with its repaired text.")
+@click.option("--diff", is_flag=True, help="Print a unified diff, for patch.")
+@click.option("--drop-unresolved", is_flag=True, help="Remove sentences that cannot be repaired.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="text is the mended text; json is one object a file with the edits and what is unresolved.",
+    help="text: the repaired text; json: one object per file with the edits and the unresolved sentences.",
 )
 @OVERWRITE
 @ENCODING
 @scoring("en")
 @MARKUP
-@click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was changed or is unresolved.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if anything is changed or unresolved.")
 @click.pass_context
 def repair(
     context: click.Context,
@@ -51,23 +51,23 @@ def repair(
     markup: str,
     exit_code: bool,
 ) -> None:
-    """Mend what can be mended, and say what cannot.
+    """Repair garbled sentences, and list those that cannot be repaired.
 
-    Mended is only what garble flags, and only where that lowers the score: loops, doubled words, sentences said twice,
-    stray characters, spacing, markup, misspelt names; mojibake needs the extra "mojibake". All else stays to the byte,
-    and so does what is no prose: list items, headings, verse, subtitles, tables, code, and markup within prose. FILE is
-    a text file as for garble score, or a folder of them, or - for standard input.
+    Only flagged sentences are edited, and only if that lowers the score: loops, doubled words, repeated sentences,
+    stray characters, spacing, markup, misspelt names; mojibake needs the extra "mojibake". All other bytes stay
+    unchanged, and so does everything that is not prose: list items, headings, verse, subtitles, tables, code and
+    markup. FILE is a text file or a folder, as for garble score, or - for standard input.
 
-    Exit code: 0 done; 1 done and something was changed or is unresolved, only with --exit-code; 2 wrong usage, or an
-    input that could not be read.
+    Exit code: 0 success; 1 something was changed or is unresolved (only with --exit-code); 2 wrong usage, or an input
+    that could not be read.
     """
     inputs = list(find_texts(files))
     if in_place and (output or diff or form == "json" or STDIN in files):
-        raise click.UsageError("--in-place writes files, and nothing else", context)
+        raise click.UsageError("--in-place excludes -o, --diff, --format json and standard input", context)
     if diff and form == "json":
-        raise click.UsageError("--diff and --format json exclude each other", context)
+        raise click.UsageError("--diff and --format json are mutually exclusive", context)
     if form == "text" and not in_place and not diff and len(inputs) > 1:
-        raise click.UsageError("one file at a time, or --in-place, --diff or --format json", context)
+        raise click.UsageError("several files require --in-place, --diff or --format json", context)
     from garble.repairs import difference
     from garble.repairs import repair as mend
     from garble.scorer import Scorer
@@ -109,6 +109,6 @@ def repair(
                 words = shorten(sentence.text, 60, placeholder="…")
                 complain(f"{name_of(path)}:{line}: unresolved, score {sentence.score:.2f}: {words}")
             if in_place:
-                what = many(len(mended.edits), "edit") if mended.edits else "nothing to mend, left as it is"
+                what = many(len(mended.edits), "edit") if mended.edits else "unchanged"
                 complain(f"{name_of(path)}: {what}")
     context.exit(2 if unread else 1 if exit_code and touched else 0)

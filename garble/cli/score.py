@@ -27,22 +27,22 @@ if TYPE_CHECKING:
     type=click.Choice(["text", "json", "jsonl", "csv", "html"]),
     default="text",
     show_default=True,
-    help="text and html are for eyes; json is one array, jsonl one object a line, csv one row a sentence.",
+    help="text and html are for people; json: one array; jsonl: one object per line; csv: one row per sentence.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file, which appears when it is whole.",
+    help="Output file. It is created when the output is complete.",
 )
 @OVERWRITE
 @ENCODING
 @scoring("en-large")
 @reading("all")
 @MARKUP
-@click.option("--stats", is_flag=True, help="Add readability figures (text, json and jsonl).")
-@click.option("--all", "every", is_flag=True, help="In text: show every sentence, not only those flagged.")
-@click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was flagged.")
+@click.option("--stats", is_flag=True, help="Add readability statistics (text, json and jsonl).")
+@click.option("--all", "every", is_flag=True, help="Text format: show all sentences, not only flagged ones.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if anything is flagged.")
 @click.pass_context
 def score(
     context: click.Context,
@@ -64,14 +64,14 @@ def score(
 
     Scores run from 0 to 1, and 1 means garbled.
 
-    FILE is a text file in UTF-8 (or UTF-16 or UTF-32 with a byte order mark, or as --encoding says), a folder, which
-    stands for the text, Markdown, HTML, SRT and VTT files in it, or - for standard input.
+    FILE is a text file, a folder of text, Markdown, HTML, SRT and VTT files, or - for standard input. Files are UTF-8,
+    UTF-16 or UTF-32 with a byte order mark, or in the encoding of --encoding.
 
-    Exit code: 0 done; 1 done and something was flagged, only with --exit-code; 2 wrong usage, or an
-    input that could not be read (the others are scored all the same).
+    Exit code: 0 success; 1 something was flagged (only with --exit-code); 2 wrong usage, or an input that could not be
+    read (the other inputs are scored).
     """
     if stats and form in ("csv", "html"):
-        raise click.UsageError(f"--stats has no place in {form}", context)
+        raise click.UsageError(f"--stats is not supported with --format {form}", context)
     from garble.scorer import Scorer
 
     try:

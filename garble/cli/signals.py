@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
-@click.option("--cost", "measured", is_flag=True, help="Measure what each costs, here and now.")
+@click.option("--cost", "measured", is_flag=True, help="Measure the time each signal takes on this machine.")
 def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
     """List the signals that make up a score.
 
@@ -35,7 +35,7 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
         if names:
             raise click.UsageError("--cost measures all signals; remove NAME", click.get_current_context())
         if form == "markdown":
-            raise click.UsageError("--cost has the forms text and json", click.get_current_context())
+            raise click.UsageError("--cost supports the formats text and json", click.get_current_context())
         from garble.cli.cost import costs
         from garble.scorer import Scorer
 
@@ -60,9 +60,9 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
 @click.command()
 @click.argument("name")
 def explain(name: str) -> None:
-    """Say what a signal, or each signal of a family, looks for and when it is wrong.
+    """Describe a signal or all signals of a family, with known false alarms.
 
-    NAME is a signal's name such as repetition.loop, or a family's such as repetition.
+    NAME is a signal, such as repetition.loop, or a family, such as repetition.
     """
     members = _members([name])
     with writing(None) as stream:
@@ -76,7 +76,7 @@ def _members(names: Sequence[str]) -> list[Signal]:
     known = {name for signal in EVERY for name in (signal.name, signal.family)}
     for name in names:
         if name not in known:
-            raise click.ClickException(f"no signal {name!r}; {_nearest(name, EVERY)}")
+            raise click.ClickException(f"unknown signal {name!r}; {_nearest(name, EVERY)}")
     return [signal for signal in EVERY if not names or signal.name in names or signal.family in names]
 
 
@@ -91,4 +91,4 @@ def _nearest(name: str, signals: Sequence[Signal]) -> str:
     known |= {signal.name.removeprefix(f"{signal.family}."): signal.name for signal in signals}
     known |= {signal.name: signal.name for signal in signals}
     near = dict.fromkeys(known[match] for match in get_close_matches(name, known))
-    return f"nearest: {', '.join(near)}" if near else "garble signals lists them all"
+    return f"did you mean {' or '.join(near)}?" if near else "run garble signals for a list"

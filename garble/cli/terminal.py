@@ -206,7 +206,7 @@ def _document(one: Scored, console: Console, stats: bool, every: bool) -> Iterat
         yield from _indented(Text(f"note: {visible(note)}"), console)
     if stats:
         figures = ", ".join(f"{key} {round(value, 1):.12g}" for key, value in _readability(text).items())
-        yield from _indented(Text(f"readability: {figures or 'no figures for this script'}"), console)
+        yield from _indented(Text(f"readability: {figures or 'not available for this script'}"), console)
     lines = [0, *(match.end() for match in re.finditer("\n", text))]
     for sentence in report.sentences:
         if every or sentence.garbled:
@@ -312,7 +312,7 @@ def table(signals: Iterable[Signal], stream: TextIO) -> str:
     rows = Table(box=None, pad_edge=False)
     for heading in ("signal", "kind", "language"):
         rows.add_column(heading, no_wrap=True)
-    rows.add_column("what it looks for")
+    rows.add_column("description")
     for signal in signals:
         rows.add_row(signal.name, signal.kind, signal.language, signal.summary)
     return _printed(rows, console_of(stream))
@@ -325,7 +325,7 @@ def costs_table(costs: Sequence[Cost], stream: TextIO) -> str:
     total = sum(cost.microseconds for cost in costs)
     rows = Table(box=None, pad_edge=False, show_footer=True)
     rows.add_column("signal", footer="together", no_wrap=True)
-    rows.add_column("microseconds a sentence", footer=f"{total:.2f}", justify="right")
+    rows.add_column("microseconds per sentence", footer=f"{total:.2f}", justify="right")
     rows.add_column("share", footer="100.0 %", justify="right")
     for cost in costs:
         rows.add_row(cost.name, f"{cost.microseconds:.2f}", f"{cost.microseconds / total:.1%}".replace("%", " %"))

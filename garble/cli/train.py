@@ -17,33 +17,33 @@ from garble.io import problem_of
     required=True,
     metavar="FILE|DIR",
     type=click.Path(exists=True, path_type=Path),
-    help="Your labelled records (.jsonl or .jsonl.xz), or a folder with the data of the English model.",
+    help="Your labelled records (.jsonl or .jsonl.xz), or the data folder of the English model.",
 )
 @click.option(
     "--out",
     required=True,
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where the model is written.",
+    help="Output folder for the model.",
 )
 @click.option(
     "--network",
     metavar="DIR",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder with network.onnx, network.npz and tokenizer.json: the model of --base then reads with it.",
+    help="Folder with network.onnx, network.npz and tokenizer.json, to add to the model of --base.",
 )
-@click.option("--base", default="en", show_default=True, help="With --network: the model that gets the network.")
-@click.option("--seed", default=0, show_default=True, help="Same data and same seed, same model.")
+@click.option("--base", default="en", show_default=True, help="With --network: model that gets the network.")
+@click.option("--seed", default=0, show_default=True, help="Random seed. The same data and seed give the same model.")
 @OVERWRITE
 def train(data: Path, out: Path, network: Path | None, base: str, seed: int, overwrite: bool) -> None:
-    """Train a model on your own labels, or the English model anew.
+    """Train a model on your own labels, or retrain the English model.
 
-    A FILE holds one JSON object a line: "text", "label" (1 garbled, 0 clean) and, if you have them, "doc" (the
-    document it comes from) and "spans" ([[start, end], ...], the garbled characters). A text of several
-    sentences is all garbled or all clean, unless spans say which sentences are garbled. The English language
-    model is taken over; what the signals weigh and the thresholds are learnt.
+    FILE has one JSON object per line: "text", "label" (1 garbled, 0 clean) and optionally "doc" (the document it comes
+    from) and "spans" ([[start, end], ...], the garbled characters). The label applies to all sentences of a text,
+    unless spans mark the garbled ones. The weights of the signals and the thresholds are fitted; the English language
+    model is copied.
 
-    Then garble score --model DIR uses it.
+    Use the result with garble score --model DIR.
     """
     from garble.training.own import train_own
     from garble.training.train import train_en, train_reader
@@ -52,9 +52,9 @@ def train(data: Path, out: Path, network: Path | None, base: str, seed: int, ove
         print(line, file=sys.stderr)
 
     if network and not data.is_dir():
-        raise click.UsageError("--network needs the folder with the data of the English model")
+        raise click.UsageError("--network requires the data folder of the English model as --data")
     if (out / "scorecard.json").exists() and not overwrite:
-        raise click.ClickException(f"{out}: holds a model; --overwrite replaces it")
+        raise click.ClickException(f"{out}: contains a model; use --overwrite to replace it")
     try:
         if network:
             train_reader(data, network, out, base, seed, log)

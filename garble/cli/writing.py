@@ -38,7 +38,7 @@ def writing(path: Path | None, overwrite: bool = False) -> Iterator[TextIO]:
     # What is no regular file, such as /dev/null, must not be renamed over.
     is_special = os.path.exists(target) and not os.path.isfile(target)
     if os.path.isfile(target) and not overwrite:
-        raise click.ClickException(f"{path}: exists; --overwrite replaces it")
+        raise click.ClickException(f"{path}: exists; use --overwrite to replace it")
     try:
         if is_special:
             with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:

@@ -329,7 +329,7 @@ def load(path: Path) -> LanguageModel:
     try:
         arrays = _arrays(path)
         if (found := str(_array(arrays, "format", "U", ()))) != FORMAT:
-            raise ValueError(f"format {found[:40]}, not {FORMAT}")
+            raise ValueError(f"unsupported format {found[:40]}; expected {FORMAT}")
         return _language_model(arrays)
     # zipfile and numpy's header parser raise whatever the bytes happen to suggest.
     except Exception as error:
@@ -347,11 +347,11 @@ def _language_model(arrays: Arrays) -> LanguageModel:
     vectors = _array(arrays, "vectors", "i1", (count, None))
     usual = _array(arrays, "usual", "f8", (4, 2)).astype(np.float64, copy=False)
     if vocabulary.values.min() < 0 or vocabulary.values.max() >= count:
-        raise ValueError("vocabulary.values: the number of a word that is none")
+        raise ValueError("vocabulary.values: word number out of range")
     if class_of.max() >= len(classes.unigrams):
-        raise ValueError("class_of: the number of a class that is none")
+        raise ValueError("class_of: class number out of range")
     if not np.isfinite(usual).all() or (usual[:, 1] <= 0).any():
-        raise ValueError("usual: a mean or a deviation that is none")
+        raise ValueError("usual: invalid mean or deviation")
     letters = _array(arrays, "letters", "u1", (ALPHABET,) * 4)
     return LanguageModel(
         vocabulary,
@@ -367,7 +367,7 @@ def _language_model(arrays: Arrays) -> LanguageModel:
 def _ngrams(arrays: Arrays, name: str) -> NGrams:
     order = 1 + sum(key.startswith(f"{name}.") and key.endswith(".prints") for key in arrays)
     if not 2 <= order <= _HIGHEST_ORDER:
-        raise ValueError(f"{name}: n-grams up to order {order}")
+        raise ValueError(f"{name}: unsupported n-gram order {order}")
     unigrams = _array(arrays, f"{name}.1", "u1", (None, 4)).astype(np.uint8, copy=False)
     # The longest are no context of others, so they have no back-off weights.
     longer = tuple(_table(arrays, f"{name}.{n}", "u1", (2 if n == order else 4,)) for n in range(2, order + 1))
@@ -385,13 +385,13 @@ def _array(arrays: Arrays, name: str, kind: str, shape: tuple[int | None, ...]) 
     Raises ValueError, with the name, for one that is missing or of another kind or shape.
     """
     if name not in arrays:
-        raise ValueError(f"no array {name}")
+        raise ValueError(f"missing array {name}")
     found = arrays[name]
     if not found.dtype.str[1:].startswith(kind) or found.dtype.byteorder == ">":
-        raise ValueError(f"{name}: of type {found.dtype.str}, not {kind}")
+        raise ValueError(f"{name}: dtype {found.dtype.str}; expected {kind}")
     if found.ndim != len(shape) or any(a != (b or max(a, 1)) for a, b in zip(found.shape, shape, strict=True)):
         expected = ", ".join("any" if size is None else str(size) for size in shape)
-        raise ValueError(f"{name}: of shape {found.shape}, not ({expected})")
+        raise ValueError(f"{name}: shape {found.shape}; expected ({expected})")
     return found
 
 
@@ -402,7 +402,7 @@ def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
             raise ValueError(f"larger than {_LARGEST:,} bytes")
         members = file.infolist()
         if len(members) > _MOST_ARRAYS or len({member.filename for member in members}) < len(members):
-            raise ValueError("too many arrays, or one of them twice")
+            raise ValueError("too many arrays, or a duplicate array")
         for member in members:
             if member.compress_type != ZIP_STORED or member.file_size != member.compress_size or member.flag_bits & 1:
                 raise ValueError(f"{member.filename}: compressed or encrypted")
@@ -417,10 +417,10 @@ def _npy(name: str, raw: bytes) -> NDArray[np.generic]:
         raise ValueError(f"{name}: not version 1.0 of .npy")
     shape, is_fortran, kind = np.lib.format.read_array_header_1_0(stream)
     if kind.hasobject or is_fortran or min(shape, default=0) < 0:
-        raise ValueError(f"{name}: objects, or an order of dimensions that garble does not write")
+        raise ValueError(f"{name}: unsupported dtype or memory order")
     body = memoryview(raw)[stream.tell() :]
     if math.prod(shape) * kind.itemsize != len(body):
-        raise ValueError(f"{name}: {len(body)} bytes, and its header says another size")
+        raise ValueError(f"{name}: size of {len(body)} bytes does not match its header")
     return np.frombuffer(body, kind).reshape(shape)
 
 

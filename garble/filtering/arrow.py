@@ -36,11 +36,11 @@ def texts_of(batch: pa.RecordBatch | pa.Table, column: str) -> list[str | None]:
     """The texts in a column. Raises ValueError as `score_batch` does."""
     names = batch.schema.names
     if (count := names.count(column)) != 1:
-        raise ValueError(f"{'more than one' if count else 'no'} column {column!r} among {', '.join(names) or 'none'}")
+        raise ValueError(f"{'more than one' if count else 'no'} column {column!r}; found: {', '.join(names) or 'none'}")
     strings = batch.column(column)
     kind = strings.type.value_type if pa.types.is_dictionary(strings.type) else strings.type
     if not any(holds(kind) for holds in _KINDS):
-        raise ValueError(f"column {column!r} holds {strings.type}, not strings")
+        raise ValueError(f"column {column!r} has type {strings.type}; expected strings")
     # Readers take bytes for UTF-8 unseen; asked here, Arrow says which row is none.
     strings.validate(full=True)
     texts: list[str | None] = strings.to_pylist()

@@ -122,7 +122,7 @@ class Prefilter:
         markup: str = "auto",
     ) -> None:
         if unit not in UNITS:
-            raise UsageError(f"no unit {unit!r}: {', '.join(UNITS)}")
+            raise UsageError(f"unknown unit {unit!r}; supported: {', '.join(UNITS)}")
         self.scorer = Scorer(model, threshold, without, reader, markup)
         calibrated = self.scorer.calibration
         if calibrated and (calibrated.unit == "document") != (unit == "document"):

@@ -84,10 +84,10 @@ class Journal:
             entry = json.loads(raw)
             found, settings = _progress(entry["progress"]), dict(entry["settings"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise InputError(name, "no journal of garble filter; remove it to begin anew") from error
+            raise InputError(name, "not a journal of garble filter; remove it to start again") from error
         changed = [name for name, value in self._settings.items() if settings.get(name) != value]
         if changed:
-            problem = f"of a run with other {', '.join(changed)}; it cannot be gone on with"
+            problem = f"journal has different settings ({', '.join(changed)}); cannot resume"
             raise InputError(name, problem)
         return found
 
@@ -149,7 +149,7 @@ class Output:
             return
         part = _part(path)
         if size and not (part.exists() and part.stat().st_size >= size):
-            raise InputError(str(part), "shorter than it was; without --resume the run begins anew")
+            raise InputError(str(part), "shorter than the journal says; use --overwrite to start again")
         self._file = held(part)
         self._file.seek(self._file.truncate(size or 0))
 
@@ -185,16 +185,16 @@ def held(path: Path) -> BinaryIO:
         number = os.open(path, os.O_RDWR | os.O_CREAT | _UNFOLLOWED, 0o666)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise InputError(str(path), "a link, where garble writes a file of its own; remove it") from error
+            raise InputError(str(path), "is a symbolic link; remove it") from error
         raise
     about = os.fstat(number)
     if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
         os.close(number)
-        raise InputError(str(path), "no file of garble's own; remove it")
+        raise InputError(str(path), "not a regular file, or has several hard links; remove it")
     file = open(number, "r+b")  # noqa: SIM115
     if not _is_free(file, path):
         file.close()
-        raise InputError(str(path), "another run is writing it")
+        raise InputError(str(path), "in use by another run")
     return file
 
 
@@ -204,7 +204,7 @@ def put(path: str, form: Format) -> None:
     if is_stream(path) or not part.exists():
         return
     if not part.stat().st_size:
-        # Nothing compressed is not nothing.
+        # An empty archive still needs a header.
         part.write_bytes(compressed(b"", name_parts(path)[1]))
     with _named(path):
         form.whole(part).replace(_target(path))

@@ -108,14 +108,14 @@ def check(plan: Plan) -> None:
     if plan.whole:
         _check_whole(plan)
     elif plan.is_folder != _is_folder(plan.rejected or plan.kept):
-        raise InputError(str(plan.rejected), "kept and rejected must both be files, or both folders")
+        raise InputError(str(plan.rejected), "-o and --rejected must both be files or both be folders")
     for path in (plan.errors, plan.report):
         if path and _is_folder(path):
-            raise InputError(path, "a folder, and a file is needed")
+            raise InputError(path, "is a folder; expected a file")
     if plan.report and not os.path.isdir(os.path.dirname(os.path.realpath(plan.report))):
         raise InputError(plan.report, "no such folder")
     if plan.form != "records" and plan.rejected:
-        raise InputError(plan.rejected, "nothing is rejected when everything is kept and annotated")
+        raise InputError(plan.rejected, "--rejected has no effect with --annotate or --format dolma")
     numbers = range(len(plan.sources))
     for number in numbers:
         _check_input(plan, number)
@@ -128,7 +128,7 @@ def check(plan: Plan) -> None:
         heads = {n: plan.format(n).head(plan.sources[n].path) for n in numbers if not is_stream(plan.sources[n].path)}
         for number, head in heads.items():
             if head != next(iter(heads.values())):
-                raise InputError(plan.sources[number].path, f"not the columns of {plan.sources[min(heads)].path}")
+                raise InputError(plan.sources[number].path, f"columns differ from {plan.sources[min(heads)].path}")
 
 
 def check_inputs(plan: Plan) -> None:
@@ -143,12 +143,12 @@ def check_free(plan: Plan, resume: bool) -> None:
     journal = plan.journal
     is_stopped = journal is not None and journal.is_file() and journal.stat().st_size > 0
     if is_stopped and not resume:
-        raise InputError(str(journal), "a run was stopped here; --resume goes on with it, --overwrite begins anew")
+        raise InputError(str(journal), "found a stopped run; use --resume to continue or --overwrite to start again")
     # A run that is gone on with has put some of its outputs into their places.
     places = [] if is_stopped else [path for n in range(len(plan.sources)) for path in plan.outputs(n).values()]
     for path in dict.fromkeys([*places, *([plan.report] if plan.report else [])]):
         if not is_stream(path) and os.path.exists(path):
-            raise InputError(path, "exists; --overwrite replaces it")
+            raise InputError(path, "exists; use --overwrite to replace it")
 
 
 def find_sources(paths: Sequence[str], outputs: Sequence[str] = (), whole: bool = False) -> tuple[Source, ...]:
@@ -183,7 +183,7 @@ def _sources(path: str, outputs: Sequence[str], whole: bool) -> list[Source]:
             raise files[0]
         found = [file for file in map(str, files) if not os.path.realpath(file).startswith(own)]
         if not found:
-            raise InputError(path, f"no {what} inside")
+            raise InputError(path, f"contains no {what}")
         return [Source(file, os.path.relpath(file, path)) for file in found]
     is_there = path == STDIN or os.path.exists(path)
     matches = [] if is_there else [match for match in sorted(glob(path, recursive=True)) if os.path.isfile(match)]
@@ -197,13 +197,13 @@ def _inside(folder: str) -> str:
 
 def _check_whole(plan: Plan) -> None:
     if not plan.is_folder:
-        raise InputError(plan.kept, "whole files go into a folder; end its name with /")
+        raise InputError(plan.kept, "--whole-files writes to a folder; end its name with /")
     if plan.form != "records":
         raise InputError(
-            plan.kept, "whole files are copied, and have no place for notes; --rejected FILE.jsonl lists them"
+            plan.kept, "--whole-files copies files unchanged; for scores and reasons use --rejected FILE.jsonl"
         )
     if plan.unit != "document":
-        raise InputError(plan.kept, f"whole files are kept or dropped, and no {plan.unit} is cut out")
+        raise InputError(plan.kept, f"--whole-files keeps or drops whole files; --unit {plan.unit} is not supported")
 
 
 def _check_input(plan: Plan, number: int) -> None:
@@ -211,17 +211,17 @@ def _check_input(plan: Plan, number: int) -> None:
     if path != STDIN and not os.path.exists(path):
         raise InputError(path, "no such file")
     if plan.is_folder and is_stream(path):
-        raise InputError(name_of(path), "a stream cannot be read into a folder")
+        raise InputError(name_of(path), "a stream cannot be filtered into a folder")
     streams.check(path)
     if _is_endless(path):
-        raise InputError(path, "a device, which may never end")
+        raise InputError(path, "is a device; expected a file")
     form = plan.format(number) if plan.whole or is_stream(path) else format_of(path, plan.layout)
     if plan.form == "annotated" and form.name == "text":
-        raise InputError(name_of(path), "plain text has no place for notes; use --format dolma or .jsonl")
+        raise InputError(name_of(path), "plain text cannot be annotated; use .jsonl or --format dolma")
     if is_stream(path) and form.name == "parquet":
-        raise InputError(name_of(path), "a stream cannot be read as Parquet")
+        raise InputError(name_of(path), "Parquet cannot be read from a stream")
     if is_stream(path) and form.name in ("csv", "tsv") and len(plan.sources) > 1:
-        raise InputError(name_of(path), "not beside other inputs: what columns it has is seen too late")
+        raise InputError(name_of(path), "CSV from a stream cannot be combined with other inputs")
 
 
 def _check_records(plan: Plan) -> None:
@@ -250,9 +250,9 @@ def _check_output(plan: Plan, number: int, role: str, path: str) -> None:
         return
     if path == STDIN:
         if wanted == "parquet":
-            raise InputError("standard output", "takes no Parquet")
+            raise InputError("standard output", "Parquet is not supported; use a file")
     elif not is_stream(path) and (named := format_of(path, Layout()).name) != wanted:
-        raise InputError(path, f"would hold {wanted}, and is named {named}")
+        raise InputError(path, f"the extension means {named}, but the content would be {wanted}")
 
 
 def _check_apart(plan: Plan) -> None:
@@ -266,9 +266,9 @@ def _check_apart(plan: Plan) -> None:
     for file, count in [*files.items(), (STDIN, paths.count(STDIN))]:
         name = STDIN if file == STDIN else os.path.relpath(file)
         if file in inputs:
-            raise InputError(name, "an input cannot be an output")
+            raise InputError(name, "is both an input and an output")
         if count > 1:
-            raise InputError(name, "would be written twice")
+            raise InputError(name, "is used for two outputs")
 
 
 def _is_endless(path: str) -> bool:

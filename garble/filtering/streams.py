@@ -71,12 +71,12 @@ def opened(path: str) -> Iterator[Stream]:
     except FileNotFoundError as error:
         raise InputError(name_of(path), "no such file") from error
     except EOFError as error:
-        raise InputError(name_of(path), f"cut off: {COMPRESSIONS[compression]} data ends too early") from error
+        raise InputError(name_of(path), f"truncated {COMPRESSIONS[compression]} data") from error
     except _damage(compression) as error:
-        raise InputError(name_of(path), f"damaged or no {COMPRESSIONS[compression]} file: {error}") from error
+        raise InputError(name_of(path), f"damaged or not a {COMPRESSIONS[compression]} file: {error}") from error
     except OSError as error:
         # The decompressor of bzip2 raises one that has no number.
-        damage = f"damaged or no {COMPRESSIONS[compression]} file: " if compression and not error.errno else ""
+        damage = f"damaged or not a {COMPRESSIONS[compression]} file: " if compression and not error.errno else ""
         raise InputError(name_of(path), damage + problem_of(error)) from error
 
 
@@ -110,7 +110,7 @@ def check(path: str | Path) -> None:
         try:
             _zstd()
         except ImportError as error:
-            raise InputError(name_of(path), "Zstandard needs: pip install 'garble-text[zstd]'") from error
+            raise InputError(name_of(path), "Zstandard requires pip install 'garble-text[zstd]'") from error
 
 
 def _decompressed(file: BinaryIO, compression: str) -> Any:
@@ -182,7 +182,7 @@ class _Members(io.RawIOBase):
                 break
             self._rest = b""
         if self._padding and zeros % self._padding:
-            raise lzma.LZMAError("padding of the wrong size")
+            raise lzma.LZMAError("invalid padding")
         self._rest = filled
         self._member = self._new() if filled or self._member is None else self._member
         return bool(filled)

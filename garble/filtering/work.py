@@ -217,7 +217,7 @@ def _prefilter(plan: Plan, signature: str) -> Prefilter:
     """What decides. Raises ModelError where it would not score as the run began."""
     prefilter = Prefilter(plan.threshold, plan.unit, plan.model, plan.without, plan.reader, plan.markup)
     if prefilter.scorer.signature != signature:
-        raise ModelError(f"model {plan.model}: changed while the run was going")
+        raise ModelError(f"model {plan.model}: changed during the run")
     return prefilter
 
 
@@ -266,7 +266,7 @@ def _alive() -> Iterator[None]:
     try:
         yield
     except (EOFError, OSError) as error:
-        raise InputError("a worker was killed, perhaps for want of memory; use fewer --workers") from error
+        raise InputError("worker died, possibly out of memory; use fewer --workers") from error
 
 
 @contextmanager

@@ -53,14 +53,14 @@ class _OnTexts:
     def _texts(self, batch: Batch) -> list[str | None]:
         # With a format a batch may be a table, which has its own way to say that a column is not there.
         if isinstance(batch, Mapping) and self.column not in batch:
-            raise ValueError(f"no column {self.column!r} among {', '.join(batch)}")
+            raise ValueError(f"no column {self.column!r}; found: {', '.join(batch)}")
         texts = batch[self.column]
         if not isinstance(texts, list):
             kind = type(texts).__name__
-            raise ValueError(f"column {self.column!r} came as {kind}, not as a list: say batched=True, and no format")
+            raise ValueError(f"column {self.column!r}: expected a list, got {kind}; use batched=True and no format")
         for text in texts:
             if not isinstance(text, str | None):
-                raise ValueError(f"column {self.column!r} holds {type(text).__name__}, not strings")
+                raise ValueError(f"column {self.column!r}: expected strings, got {type(text).__name__}")
         return texts
 
 

@@ -35,6 +35,6 @@ def _strings(texts: pd.Series) -> list[str | None]:
     for row, (label, text) in enumerate(texts.items()):
         missing = pd.api.types.is_scalar(text) and pd.isna(text)
         if not (missing or isinstance(text, str)):
-            raise ValueError(f"row {row} (index {label!r}) holds {type(text).__name__}, not a string")
+            raise ValueError(f"row {row} (index {label!r}): expected a string, got {type(text).__name__}")
         found.append(None if missing else text)
     return found

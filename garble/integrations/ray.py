@@ -80,5 +80,5 @@ class GarbleFilter:
 def _table(batch: object) -> pa.Table:
     """The batch, which is a table only where that was asked for. Raises ValueError for any other."""
     if not isinstance(batch, pa.Table):
-        raise ValueError(f'batches came as {type(batch).__name__}, not as tables: say batch_format="pyarrow"')
+        raise ValueError(f'expected Arrow tables, got {type(batch).__name__}; use batch_format="pyarrow"')
     return batch

@@ -97,7 +97,7 @@ class GarbleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
         self.classes_ = np.unique(labels)
         if len(self.classes_) < 2:
-            raise ValueError(f"there is one class only, {self.classes_.tolist()}, and it takes two to learn")
+            raise ValueError(f"y has one class only, {self.classes_.tolist()}; two are required")
         garbled = labels == self._garbled()
         x = _features(sentences, self.model)[:, : len(FITTED)]
         self.card_, _ = fit_scorecard(x, garbled, FITTED, np.median(x[~garbled], axis=0))
@@ -126,7 +126,7 @@ class GarbleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.pos_label is None:
             return self.classes_[1]
         if self.pos_label not in self.classes_.tolist():
-            raise ValueError(f"pos_label {self.pos_label!r} is none of the classes {self.classes_.tolist()}")
+            raise ValueError(f"pos_label {self.pos_label!r} is not one of the classes {self.classes_.tolist()}")
         return self.pos_label
 
     def __sklearn_tags__(self) -> Any:
@@ -150,7 +150,7 @@ def _listed(texts: Iterable[str]) -> list[str]:
     listed = list(texts)
     for number, text in enumerate(listed):
         if not isinstance(text, str):
-            raise TypeError(f"sentence {number} is no string but {type(text).__name__}")
+            raise TypeError(f"sentence {number}: expected a string, got {type(text).__name__}")
     return listed
 
 

@@ -97,9 +97,9 @@ def _texts(df: DataFrame, column: str) -> Column:
     """The column of texts. Raises ValueError as `annotate` does."""
     if (count := df.columns.count(column)) != 1:
         among = ", ".join(df.columns) or "none"
-        raise ValueError(f"{'more than one' if count else 'no'} column {column!r} among {among}")
+        raise ValueError(f"{'more than one' if count else 'no'} column {column!r}; found: {among}")
     kind = df.schema[column].dataType
     if not isinstance(kind, StringType):
-        raise ValueError(f"column {column!r} holds {kind.simpleString()}, not strings")
+        raise ValueError(f"column {column!r} has type {kind.simpleString()}; expected strings")
     # Quoted, since a dot in a name would mean a field of a struct.
     return df[f"`{column.replace('`', '``')}`"]

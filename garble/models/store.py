@@ -30,7 +30,7 @@ def folder_of(name: str | Path) -> Path:
         # Of a name that is too long for a path, or holds a null, os.path says that there is no such file.
         if os.path.isfile(folder / "scorecard.json"):
             return folder
-    raise ModelError(f"no model {quoted(name)}: neither a model of garble nor a folder with a scorecard.json")
+    raise ModelError(f"unknown model {quoted(name)}; expected an included model or a folder with a scorecard.json")
 
 
 class Loaded(NamedTuple):
@@ -64,7 +64,7 @@ def _load(folder: Path, state: tuple[object, ...]) -> Loaded:
     np.empty(_KEPT, np.uint8)
     card = load(folder / "scorecard.json")
     if strange := set(card.features) - set(PLACES):
-        raise ModelError(f"{folder}: needs signals this garble does not have: {', '.join(sorted(strange))}")
+        raise ModelError(f"{folder}: requires signals that this version lacks: {', '.join(sorted(strange))}")
     check_files(folder, card)
     found, base = digest_of(folder), folder
     if card.network is not None and card.network.base:

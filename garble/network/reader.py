@@ -118,7 +118,7 @@ def load(folder: Path, card: Scorecard) -> Reader:
     # onnxruntime has exceptions of its own for each of its ten ways to fail.
     except Exception as error:
         problem = " ".join(str(error).split())[:200]
-        raise ModelError(f"{folder}: network.onnx and network.npz are no network ({problem})") from error
+        raise ModelError(f"{folder}: network.onnx and network.npz are not a valid network ({problem})") from error
     return Reader(found, tokenizer, np.array(card.network.usual))
 
 

@@ -32,7 +32,7 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     pieces, place = [], 0
     for edit in edits:
         if edit.start < place or text[edit.start : edit.end] != edit.before:
-            raise ValueError(f"character {edit.start}: the text does not hold {edit.before!r} to be edited")
+            raise ValueError(f"character {edit.start}: expected {edit.before!r} in the text")
         pieces += [text[place : edit.start], edit.after]
         place = edit.end
     return "".join([*pieces, text[place:]])

@@ -225,7 +225,7 @@ def _documents(reports: list[Shown], names: Sequence[str] | None, texts: Sequenc
     documents = [Document(i, *parts) for i, parts in enumerate(zip(titles, bodies, reports, strict=True), 1)]
     for document in documents:
         if any(document.text[s.start : s.end] != s.text for s in document.report.sentences):
-            raise UsageError(f"{visible(document.name)}: this is not the text that its report is about")
+            raise UsageError(f"{visible(document.name)}: the text does not match its report")
     return documents
 
 

@@ -88,7 +88,7 @@ class Extraction:
 def chosen(names: Collection[str]) -> tuple[Signal, ...]:
     """The signals of these names, and all of the families of these names. Raises UsageError for a name of neither."""
     if strange := set(names).difference(*((signal.name, signal.family) for signal in EVERY)):
-        raise UsageError(f"no signal {', '.join(sorted(strange))}; garble signals lists them all")
+        raise UsageError(f"unknown signal {', '.join(sorted(strange))}; run garble signals for a list")
     return tuple(signal for signal in EVERY if not {signal.name, signal.family}.isdisjoint(names))
 
 

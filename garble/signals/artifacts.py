@@ -1,4 +1,4 @@
-"""What machine translation and the pipelines around it leave behind in a text."""
+"""Artifacts of machine translation and of the pipelines around it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def _tokens_matched(batch: Batch, pattern: re.Pattern[str], places: Ints) -> Mas
     return batch.token_mask(np.searchsorted(batch.starts, edges[:, 0]), np.searchsorted(batch.ends, edges[:, 1]) + 1)
 
 
-@marks("characters", "“{span}” is markup left over")
+@marks("characters", "“{span}” is leftover markup")
 def leftover_markup(batch: Batch) -> Mask:
     """Placeholders of translation systems, HTML entities and tags.
 
-    Why it is garble: `<unk>`, `@@`, `▁` are internal to a decoder; entities and tags to a page.
+    Why it is garble: `<unk>`, `@@`, `▁` are internal tokens of a decoder; entities and tags belong to a web page.
     Known false alarms: texts about HTML.
     Reference: HPLT notes; Sennrich et al. 2016 for `@@`, SentencePiece for `▁`.
     Garbled: The <unk> met the king.
@@ -42,13 +42,13 @@ _MARKUP = re.compile(
 )
 
 
-@marks("tokens", "“{span}” is left in another language", language="en")
+@marks("tokens", "“{span}” is in another language", language="en")
 def untranslated(batch: Batch) -> Mask:
     """Runs of three words or more without English function words, in which langdetect sees another language.
 
     Asked only of runs with two function words of another language, or one and two words that are no English ones.
 
-    Why it is garble: what the system could not translate it copied.
+    Why it is garble: the system copied what it could not translate.
     Known false alarms: titles, quotations, loan phrases (je ne sais quoi).
     Reference: Ott et al. 2018; Khayrallah and Koehn 2018, on copied source.
     Garbled: The mayor said dass die Stadt nicht mehr zahlen kann and left.
@@ -74,11 +74,11 @@ def untranslated(batch: Batch) -> Mask:
     return batch.token_mask(firsts[sure], lasts[sure])
 
 
-@marks("characters", "“{span}” is an abbreviation carried over from the source")
+@marks("characters", "“{span}” is an abbreviation of the source language")
 def carried_abbreviation(batch: Batch) -> Mask:
     """German abbreviations, whole or half translated: "such as: B. a scholarship" from "z. B.".
 
-    Why it is garble: systems that cut the sentence at the stop translate half an abbreviation.
+    Why it is garble: systems that split the sentence at the full stop translate half of the abbreviation.
     Known false alarms: initials after a colon.
     Reference: seen on German-English web pages; see the catalogue of MQM "untranslated" errors, Lommel et al. 2014.
     Garbled: There are ways to pay, such as: B. a scholarship.
@@ -113,12 +113,12 @@ def _usual(numbers: Ints, close: Mask) -> Mask:
     return np.isin(numbers, numbers[close])
 
 
-@marks("characters", "“{span}” has a space where none belongs", survey=Survey(_close, _usual))
+@marks("characters", "“{span}” has an extra space", survey=Survey(_close, _usual))
 def spaced_punctuation(batch: Batch, usual: Mask) -> Mask:
-    """A space before a comma, stop or closing bracket, in a document that elsewhere sets them close.
+    """A space before a comma, full stop or closing bracket, in a document that has no such spaces elsewhere.
 
-    Why it is garble: a piece of decoder output that was never put back together.
-    Known false alarms: " ..." and " .5"; a document tokenised throughout has a style, not a fault, and is let pass.
+    Why it is garble: decoder output that was not detokenised.
+    Known false alarms: " ..." and " .5"; documents that are tokenised throughout are not marked.
     Reference: surface cues of MLQE, Fomicheva et al. 2022.
     Garbled: He paid the bill , then left ( by taxi ), and came back.
     Clean: He paid .5 of the bill ... then left (by taxi), and came back.
@@ -141,10 +141,10 @@ _SPACED = re.compile(r"(?<=\w)[ \t]+[,;:!?](?=\s)|(?<=\w)[ \t]+[,.](?=\s*\u2029)
 
 @marks("characters", "“{span}” doubles a punctuation mark")
 def doubled_punctuation(batch: Batch) -> Mask:
-    """Commas, colons or semicolons side by side.
+    """Two commas, colons or semicolons in a row.
 
-    Why it is garble: two pieces, each with its own mark, stuck together.
-    Known false alarms: code; two full stops are let pass, as they are an ellipsis in chat.
+    Why it is garble: two pieces, each with its own punctuation, were joined.
+    Known false alarms: code; two full stops are not marked; in chat they are an ellipsis.
     Reference: surface cues of MLQE, Fomicheva et al. 2022.
     Garbled: John left,, and he said:: never.
     Clean: John left ... and he said: "Never!!!"
@@ -162,10 +162,10 @@ _DOUBLED = re.compile(r"(?<=\w)(?:, ?,+|::(?!\w)|;;+|,\.|;,|,;)(?=\s|\w)")
 
 @marks("tokens", "“{span}” is two words run together", language="en")
 def glued_words(batch: Batch) -> Mask:
-    """Words in lower case with a capital inside, or in capitals with a tail in lower case.
+    """Lower-case words with a capital inside, or words in capitals with a lower-case ending.
 
-    Why it is garble: a space lost between a name and what follows, or two pieces of words joined.
-    Known false alarms: product names (iPhone and McDonald are let pass), code.
+    Why it is garble: a lost space after or before a name, or subword pieces joined wrongly.
+    Known false alarms: product names (iPhone and McDonald are not marked), code.
     Reference: HPLT notes on glued words.
     Garbled: Then Hans EICHELBundesminister spoke.
     Garbled: He is a poor brodnikStudent from the south.
@@ -178,12 +178,12 @@ def glued_words(batch: Batch) -> Mask:
 _GLUED = re.compile(r"(?<![\w@./#-])(?:[a-z]{3,}[A-Z][a-z]{2,}|[A-Z]{4,}[a-z]{4,})(?![\w@/])")
 
 
-@marks("tokens", "a space is missing in “{span}”")
+@marks("tokens", "missing space in “{span}”")
 def missing_space(batch: Batch) -> Mask:
     """The words on both sides of a full stop with no space after it.
 
-    Why it is garble: two sentences, or a heading and a sentence, run together.
-    Known false alarms: hasty typing, addresses and file names.
+    Why it is garble: two sentences, or a heading and a sentence, were joined.
+    Known false alarms: hasty typing, URLs and file names.
     Reference: HPLT notes on glued words.
     Garbled: It closed yesterday.The next day it rained.
     Clean: It closed yesterday. The site www.example.Com went down, too.
@@ -235,12 +235,12 @@ def _stray(paragraph: Ints, opens: Mask, inches: Mask, fore: Mask, several: Mask
     return np.asarray(stray & ~np.isin(paragraph, paragraph[goes_on]))
 
 
-@marks("characters", "this quotation mark has no partner", survey=Survey(_quotes, _stray))
+@marks("characters", "unmatched quotation mark", survey=Survey(_quotes, _stray))
 def broken_quote(batch: Batch, stray: Mask) -> Mask:
     """Quotation marks without a partner in a paragraph of several sentences, judged over the whole document.
 
-    Why it is garble: quotes migrate when sentences are translated one by one.
-    Known false alarms: speeches that run over several paragraphs (let pass when the next one opens again), inches.
+    Why it is garble: quotation marks get lost when sentences are translated one by one.
+    Known false alarms: speeches over several paragraphs (not marked if the next one opens again), inches.
     Reference: MQM "punctuation", Freitag et al. 2021; an unpaired mark in a lone sentence is common in human news
     and says nothing, so it is not looked at.
     Garbled: “We are ready, she said. The rest is up to them. Nobody else came.
@@ -251,12 +251,12 @@ def broken_quote(batch: Batch, stray: Mask) -> Mask:
     return found
 
 
-@marks("characters", "“{span}” is no well-formed number")
+@marks("characters", "“{span}” is not a valid number")
 def malformed_number(batch: Batch) -> Mask:
     """Numbers whose points and commas follow neither the English nor the continental rule.
 
-    Why it is garble: systems copy digits piece by piece and lose the grammar of the number.
-    Known false alarms: Indian grouping is let pass (1,23,456); version numbers and dates have points alone.
+    Why it is garble: systems copy numbers piece by piece and lose their format.
+    Known false alarms: version numbers and dates; Indian grouping (1,23,456) is not marked.
     Reference: DEMETR, Karpinska et al. 2022, perturbation 10; MQM "locale convention".
     Garbled: The price rose to 103,63.18 dollars.
     Clean: The price rose to 1,103.18 dollars, or 1.103,18 in Berlin, in version 2.0.1 on 24.12.2020.

@@ -1,4 +1,4 @@
-"""Characters that no writer typed: wrong encodings, stray controls, letters of two alphabets in one word."""
+"""Wrong characters: wrong encodings, control characters, letters of two scripts in one word."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def _bytes_of_cp1252() -> Ints:
     return table
 
 
-@marks("characters", "“{span}” is text read in the wrong encoding")
+@marks("characters", "“{span}” is text decoded with the wrong encoding")
 def mojibake(batch: Batch) -> Mask:
     """Characters that are the bytes of one UTF-8 letter or mark, shown in Windows-1252.
 
-    Why it is garble: "é" is two bytes, and a reader that takes each for a character sees "Ã©".
+    Why it is garble: "é" is two bytes in UTF-8; a decoder that takes each byte for a character gives "Ã©".
     Known false alarms: none met; a text that writes about mojibake.
     Reference: Speer, ftfy; HPLT notes on web text.
     Garbled: The cafÃ© is closed.
@@ -53,11 +53,11 @@ def mojibake(batch: Batch) -> Mask:
     return _misread(batch, ((2, 0xC3, 0xDF), (3, 0xE0, 0xEF), (4, 0xF0, 0xF4)))
 
 
-@marks("characters", "“{span}” is a sign read in the wrong encoding")
+@marks("characters", "“{span}” is a sign decoded with the wrong encoding")
 def misread_sign(batch: Batch) -> Mask:
-    """A stray Â before a sign such as £ or °, which is how UTF-8's own signs look in Windows-1252.
+    """A stray Â before a sign such as £ or °: the UTF-8 bytes of the sign, shown in Windows-1252.
 
-    Why it is garble: the same fault as mojibake; but the words stay whole, and much good news text has it.
+    Why it is garble: the same error as mojibake; but words stay readable, and good news text often has it.
     Known false alarms: news archives converted long ago.
     Reference: Speer, ftfy.
     Garbled: The house cost Â£600.
@@ -84,11 +84,11 @@ def _byte(codes: Codes) -> Ints:
     return np.where(codes < 0x10000, _bytes_of_cp1252()[np.minimum(codes, 0xFFFF)], 0)
 
 
-@marks("characters", "a character was lost here")
+@marks("characters", "a character is missing here")
 def replacement(batch: Batch) -> Mask:
     """Replacement characters, lone surrogates, private-use and unassigned code points.
 
-    Why it is garble: a decoder that cannot read a byte puts U+FFFD in its place.
+    Why it is garble: a decoder replaces bytes that it cannot decode by U+FFFD.
     Known false alarms: icon fonts that live in the private-use area.
     Reference: Unicode Standard, chapter 5.22.
     Garbled: The caf\N{REPLACEMENT CHARACTER} is closed.
@@ -106,12 +106,12 @@ _INVISIBLE = [0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x200E, 0x200F]
 _INVISIBLE += [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 
 
-@marks("characters", "an invisible character stands inside the text")
+@marks("characters", "invisible character inside the text")
 def stray_control(batch: Batch) -> Mask:
     """Control characters, and zero-width or direction marks between Latin letters.
 
-    Why it is garble: they are left by broken conversions and cut words in two for every reader but the eye.
-    Known false alarms: a soft hyphen alone is let pass, as web pages use it rightly.
+    Why it is garble: broken conversions leave them; they are invisible, but split words for every program.
+    Known false alarms: single soft hyphens are not marked; web pages use them correctly.
     Reference: Unicode Technical Report 36.
     Garbled: The gov\u200bern\u200bment met on Monday.
     Clean: The government met on Monday, 👩\u200d🌾.
@@ -145,10 +145,10 @@ _LATIN, _GREEK, _FOREIGN = [LATIN], [GREEK], [GREEK, CYRILLIC, OTHER_SCRIPT]
 
 @marks("tokens", "“{span}” mixes two alphabets")
 def mixed_script(batch: Batch) -> Mask:
-    """Words with letters of two scripts, and words of another script that stand unmarked in a Latin sentence.
+    """Words with letters of two scripts, and words of another script in a Latin sentence.
 
-    Why it is garble: residue of the source, or letters swapped for look-alikes.
-    Known false alarms: foreign words; in brackets, before one, or after a quotation mark they are let pass.
+    Why it is garble: remains of the source, or letters replaced by look-alikes.
+    Known false alarms: foreign words; those in or before brackets and after a quotation mark are not marked.
     Reference: Unicode Technical Standard 39, mixed-script detection.
     Garbled: The gоvernment met on Monday.
     Garbled: Water rose in the affected area贏.
@@ -182,11 +182,11 @@ def _marked_off(batch: Batch, foreign: Mask) -> Mask:
     return cover(found.starts[near], found.ends[near], len(foreign))
 
 
-@marks("characters", "“{span}” fuses digits with a word")
+@marks("characters", "“{span}” joins digits and a word")
 def fused_digits(batch: Batch) -> Mask:
-    """A number of two digits or more that runs into a function word without a space.
+    """A number of two or more digits joined to a function word without a space.
 
-    Why it is garble: spaces lost in conversion, or pieces of words joined wrongly.
+    Why it is garble: spaces lost in conversion, or subword pieces joined wrongly.
     Known false alarms: user names, product codes, COVID19.
     Reference: HPLT notes on glued words.
     Garbled: In the2000people who came in2014the mood was good.

@@ -1,4 +1,4 @@
-"""Whether the parts agree: word with word, sentence with its own end, name with name, sentence with document."""
+"""Agreement of words, complete sentences, consistent names, and sentences that fit the document."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def _pairs(batch: Batch, name: str) -> Mask:
 
 @marks("tokens", "“{span}”: subject and verb do not agree", language="en")
 def agreement(batch: Batch) -> Mask:
-    """A pronoun beside a verb of another number: "he don't", "they was", "it have".
+    """A pronoun next to a verb of the wrong number: "he don't", "they was", "it have".
 
-    Why it is garble: systems choose the verb's form before they know its subject.
+    Why it is garble: systems choose the form of the verb without its subject.
     Known false alarms: dialect, song, questions ("Does it have"), subjunctives.
     Reference: BLiMP, Warstadt et al. 2020, subject-verb agreement.
     Garbled: He don't know whether it are true.
@@ -42,12 +42,12 @@ def agreement(batch: Batch) -> Mask:
     return marked & ~batch.token_mask(excused, excused + 2)
 
 
-@marks("tokens", "“{span}”: the wrong article", language="en")
+@marks("tokens", "“{span}”: wrong article", language="en")
 def wrong_article(batch: Batch) -> Mask:
     """The article "a" before a vowel sound, or "an" before a consonant.
 
-    Why it is garble: the article was chosen for another word.
-    Known false alarms: letters and abbreviations read out (an MP), silent h, historic.
+    Why it is garble: the article was chosen for a different word.
+    Known false alarms: letters and spoken abbreviations (an MP), silent h, historic.
     Reference: grammar checkers since Macdonald et al. 1982.
     Garbled: It was a evil thing and an big one.
     Clean: It was an hour before a European MP, an SOS and a one-off.
@@ -69,10 +69,10 @@ def wrong_article(batch: Batch) -> Mask:
 
 @marks("tokens", "the sentence breaks off at “{span}”", language="en")
 def dangling(batch: Batch) -> Mask:
-    """An article, possessive or conjunction before the sentence's end.
+    """An article, possessive or conjunction at the end of a sentence.
 
     Why it is garble: the translation was cut short, or its end was lost.
-    Known false alarms: headings, quotations broken off, "and" before a dash.
+    Known false alarms: headings, interrupted quotations, "and" before a dash.
     Reference: MQM "omission"; Guerreiro et al. 2023.
     Garbled: The minister said that the.
     Clean: The minister said what it was made of.
@@ -85,9 +85,9 @@ def dangling(batch: Batch) -> Mask:
     return batch.token_mask(ends, ends + 2)
 
 
-@measures("the sentence begins or ends where none does", language="en")
+@measures("the sentence is cut off at its beginning or end", language="en")
 def cut_off(batch: Batch) -> Floats:
-    """Bits of the sentence's beginning and end at these words, the larger, beyond what most sentences have.
+    """Surprisal of the beginning or the end of the sentence, the larger, beyond that of most sentences.
 
     Why it is garble: a fragment begins or ends in the middle of a phrase.
     Known false alarms: headings, list items, interrupted speech.
@@ -136,13 +136,13 @@ def _strays(groups: Hashes, words: Hashes, unknown: Mask, spelt: NDArray[np.obje
     return found
 
 
-@marks("tokens", "“{span}” is spelt otherwise in the rest of the text", survey=Survey(_spelt, _strays))
+@marks("tokens", "“{span}” is spelt differently in the rest of the text", survey=Survey(_spelt, _strays))
 def name_drift(batch: Batch, stray: Mask) -> Mask:
-    """A name one or two letters away from one that the document spells otherwise, and more often.
+    """A name that differs in one or two letters from a more frequent name of the document.
 
     Looked for after the same first name, and among long names that the vocabulary lacks and that begin alike.
 
-    Why it is garble: names are put together from pieces, anew each time.
+    Why it is garble: systems compose names from pieces, each time differently.
     Known false alarms: namesakes, families, inflected names.
     Reference: consistency checks as in LIA, Lyu et al. 2021, document-level MT evaluation.
     Garbled: Keir Starmer spoke. Later Keir Starrer left. The press followed Keir Starmer home.
@@ -178,13 +178,13 @@ def _is_near(one: str, other: str) -> bool:
 _MOST_EDITS = 2
 
 
-@weighs("“{span}” has little to do with the words around it", language="en")
+@weighs("“{span}” is unrelated to the words around it", language="en")
 def company(batch: Batch) -> Floats:
-    """How little each content word has to do with the sentence's other words, in deviations from clean text.
+    """How unrelated each content word is to the others of its sentence, in standard deviations from clean text.
 
     By the cosine of word vectors that were learnt from which words are met near each other; 0 for function words.
 
-    Why it is garble: fluent nonsense puts words together that no subject brings together.
+    Why it is garble: fluent nonsense combines words of unrelated topics.
     Known false alarms: figures of speech, lists, first mentions.
     Reference: Levy et al. 2015, on vectors from counts; selectional preference in ACES, Amrhein et al. 2022.
     Garbled: The sonnets were laboratory tractors of the parliamentary breakfast thunderstorm.
@@ -212,11 +212,11 @@ def _times(keys: Hashes) -> NDArray[np.int32]:
 
 @measures("the sentence shares no word with the rest of the text", language="en", survey=Survey(_topics, _times))
 def off_topic(batch: Batch, times: NDArray[np.int32]) -> Floats:
-    """How far the share of content words that stand nowhere else in the document goes beyond three fifths.
+    """How far the share of content words that occur nowhere else in the document is above three fifths.
 
     Looked at in documents of six sentences or more, and sentences of four content words or more.
 
-    Why it is garble: detached hallucinations are fluent and about something else.
+    Why it is garble: detached hallucinations are fluent but about something else.
     Known false alarms: lists, round-ups, first sentences.
     Reference: Guerreiro et al. 2023, detached hallucinations; TextTiling, Hearst 1997.
     Garbled: The port is full of ships. The ships wait for the port. The port has no room. The ships bring grain.

@@ -1,4 +1,4 @@
-"""How likely a careful writer was to put these words in this order, by the language model, and by a network."""
+"""How likely the words and their order are, by the language model and by the reader."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from garble.signals.base import marks, measures, weighs
 _FREQUENT = 3000
 
 
-@weighs("the words of “{span}” do not go together", language="en")
+@weighs("unlikely word order: “{span}”", language="en")
 def word_order(batch: Batch) -> Floats:
-    """How badly each word goes with its neighbours on both sides, in standard deviations from clean text.
+    """How unlikely each word is between its neighbours on both sides, in standard deviations from clean text.
 
     What a word costs given the three before it and the three after it, beyond what it costs alone.
 
-    Why it is garble: a word that fits its place is called for from the left or from the right; salad is not.
+    Why it is garble: a word in its proper place is likely given the words before or after it; in word salad it is not.
     Known false alarms: poetry, titles, telegraphic style.
     Reference: SLOR, Pauls and Klein 2012, Lau et al. 2017; backward models, Duchateau et al. 2002.
     Garbled: Not worrying something spoiled loot younger sala leaf trap.
@@ -28,11 +28,11 @@ def word_order(batch: Batch) -> Floats:
     return batch.reading.words
 
 
-@weighs("the syntax of “{span}” is broken", language="en")
+@weighs("broken syntax: “{span}”", language="en")
 def syntax(batch: Batch) -> Floats:
-    """The same over classes of words: how sound the order is, whatever the words.
+    """The same for word classes: how unlikely the order is, whatever the words.
 
-    Why it is garble: no noun has been met beside every other, but kinds of words have met all their neighbours.
+    Why it is garble: most pairs of words are rare, pairs of word classes are not; rare class pairs are errors.
     Known false alarms: verse, lists, learners' English.
     Reference: Brown et al. 1992, class-based n-gram models; Gamon et al. 2005, MT evaluation without references.
     Garbled: Of the to a is in and that for it was on.
@@ -41,11 +41,11 @@ def syntax(batch: Batch) -> Floats:
     return batch.reading.classes
 
 
-@weighs("“{span}” heaps up rare words", language="en")
+@weighs("“{span}” has many rare words", language="en")
 def rarity(batch: Batch) -> Floats:
     """How rare each word is, in standard deviations from clean text.
 
-    Why it is garble: mangled names and words from the wrong register pile up in bad translations.
+    Why it is garble: bad translations have many damaged names and words of the wrong register.
     Known false alarms: specialist texts, names.
     Reference: unigram surprisal; frequency features of Specia et al. 2009.
     Garbled: Plostering hyderlated sentaavograms mucous liability.
@@ -54,11 +54,11 @@ def rarity(batch: Batch) -> Floats:
     return batch.reading.rarity
 
 
-@marks("tokens", "“{span}” puts common words side by side that never stand so", language="en")
+@marks("tokens", "“{span}” combines common words that do not occur together", language="en")
 def unseen_bigram(batch: Batch) -> Mask:
-    """Pairs of frequent words that never stand side by side in ten million words.
+    """Pairs of frequent words that never occur side by side in ten million words.
 
-    Why it is garble: phrase salad glues good phrases together at seams no text has.
+    Why it is garble: phrase salad joins correct phrases in places where no text joins them.
     Known false alarms: question tags, quoted words, learners' English.
     Reference: Arase and Zhou 2013, Machine Translation Detection from Monolingual Web-Text.
     Garbled: The plan of the into was they agreed because been it.
@@ -73,11 +73,11 @@ def unseen_bigram(batch: Batch) -> Mask:
     return found
 
 
-@weighs("“{span}” is spelt like no English word", language="en")
+@weighs("“{span}” is not spelt like an English word", language="en")
 def strange_spelling(batch: Batch) -> Floats:
-    """Bits a letter, beyond three, of words in lower case that the vocabulary lacks; 0 for all others.
+    """Bits per letter, beyond three, of lower-case words that are not in the vocabulary; 0 for all others.
 
-    Why it is garble: invented words, and pieces of words glued together.
+    Why it is garble: invented words, and subword pieces joined wrongly.
     Known false alarms: loan words, dialect spelling, usernames.
     Reference: Speer, wordfreq; character models as in monocleaner, Prompsit 2021.
     Garbled: The xqvzt rgyk bwlmp of the house.
@@ -90,11 +90,11 @@ def strange_spelling(batch: Batch) -> Floats:
     return bits
 
 
-@marks("tokens", "“{span}” is no known word", language="en")
+@marks("tokens", "“{span}” is not a known word", language="en")
 def unknown_word(batch: Batch) -> Mask:
-    """Words in lower case that the vocabulary lacks.
+    """Lower-case words that are not in the vocabulary.
 
-    Why it is garble: mangled and untranslated words are in no vocabulary.
+    Why it is garble: damaged and untranslated words are not in the vocabulary.
     Known false alarms: specialist terms, dialect, slips of the pen.
     Reference: out-of-vocabulary rate, Specia et al. 2009.
     Garbled: The sentaavogram was hyderlated in the plostering.
@@ -103,11 +103,11 @@ def unknown_word(batch: Batch) -> Mask:
     return np.asarray(batch.ids == UNKNOWN)
 
 
-@measures("too few of the small words that hold an English sentence together", language="en")
+@measures("the sentence has too few function words", language="en")
 def few_function_words(batch: Batch) -> Floats:
-    """How far the share of function words falls short of a third.
+    """How far the share of function words is below one third.
 
-    Why it is garble: word lists and salad lack the words that English sentences are held together with.
+    Why it is garble: word lists and word salad have few function words.
     Known false alarms: headlines, lists, telegraphic notes.
     Reference: stop-word filter of Gopher, Rae et al. 2021.
     Garbled: Mountain summer bread running colour table window.
@@ -116,11 +116,11 @@ def few_function_words(batch: Batch) -> Floats:
     return np.clip(1 / 3 - _function_share(batch), 0, None)
 
 
-@measures("too many small words for what they hold together", language="en")
+@measures("the sentence has too many function words", language="en")
 def many_function_words(batch: Batch) -> Floats:
-    """How far the share of function words goes beyond three fifths.
+    """How far the share of function words is above three fifths.
 
-    Why it is garble: decoders that lose the content go on with articles and prepositions.
+    Why it is garble: decoders that lose the content continue with articles and prepositions.
     Known false alarms: short answers, "What is it that you do?".
     Reference: function-word density as in Arase and Zhou 2013.
     Garbled: It is the of which that it is to be in that of the.
@@ -137,8 +137,8 @@ def many_function_words(batch: Batch) -> Floats:
 def unlikely_word(batch: Batch) -> Floats:
     """How likely each word is wrong in its sentence, in standard deviations from clean text.
 
-    Why it is garble: translators choose words that go with their neighbours and yet make no sense in the sentence.
-    Known false alarms: poetry, dialect, tasting notes, names and terms never met.
+    Why it is garble: translation systems choose words that fit their neighbours but not the sentence.
+    Known false alarms: poetry, dialect, tasting notes, rare names and terms.
     Reference: Clark et al. 2020, ELECTRA; the damage is that of dictionaries and round trips.
     Garbled: The of to a market in is and bread for it was on sold people.
     Garbled: The plan was devoured by legal problems and beaten rebound by the choir.
@@ -149,10 +149,10 @@ def unlikely_word(batch: Batch) -> Floats:
 
 @weighs("reads like a wrong translation: “{span}”", language="en", peaks=True)
 def mistranslated(batch: Batch) -> Floats:
-    """How likely a human corrector would touch each word of a translation, in standard deviations from clean text.
+    """How likely a post-editor is to change each word, in standard deviations from clean text.
 
-    Why it is garble: what correctors change most is what does not make sense to them.
-    Known false alarms: names, figures, stiff official prose.
+    Why it is garble: post-editors change words that make no sense.
+    Known false alarms: names, numbers, stiff official prose.
     Reference: word-level quality estimation, Specia et al. 2020 (WMT), without the source.
     Garbled: The horse was eaten by the minister in the knee of the law of the breads.
     Clean: The people of the village sold their bread at the market.
@@ -162,9 +162,9 @@ def mistranslated(batch: Batch) -> Floats:
 
 @measures("the sentence as a whole reads unnaturally", language="en")
 def unnatural(batch: Batch) -> Floats:
-    """How bad the sentence is as a whole, in standard deviations from clean text.
+    """How unnatural the whole sentence is, in standard deviations from clean text.
 
-    Why it is garble: many small oddities add up to a sentence that nobody would write.
+    Why it is garble: many small errors add up to a sentence that nobody would write.
     Known false alarms: learners' English, lists, headlines, poetry.
     Reference: naturalness graded without the source, Lau et al. 2020.
     Garbled: The horse was eaten by the minister in the knee of the law of the breads.

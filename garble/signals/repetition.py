@@ -1,4 +1,4 @@
-"""Decoders that get stuck: the same words, clauses, names or letters again and again."""
+"""Repetition by decoders that get stuck: words, clauses, names or letters."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def _is_exclamation(words: Hashes) -> Mask:
     return lists.isin(words, lists.hashes("exclamations"))
 
 
-@marks("characters", "“{span}” comes round again")
+@marks("characters", "“{span}” is part of a loop")
 def looped(batch: Batch) -> Mask:
-    """Characters that stand in a loop of the document beyond its first turn, as `garble.loops` finds them.
+    """Characters in a loop of the document beyond its first copy, as found by `garble.loops`.
 
-    Why it is garble: decoders get stuck on a word, a sentence or a paragraph, whatever the layout.
-    Known false alarms: pasted text, slogans said many times over.
+    Why it is garble: decoders repeat a word, a sentence or a paragraph, in any layout.
+    Known false alarms: pasted text, slogans repeated many times.
     Reference: Raunak et al. 2021, oscillatory hallucinations; Kolpakov and Kucherov 1999, maximal repetitions.
     Garbled: Thank you. Thank you. Thank you. Thank you. Thank you. Thank you. Thank you. Thank you. Thank you.
     Clean: Thank you. Thank you very much.
@@ -76,11 +76,11 @@ def looped(batch: Batch) -> Mask:
     return batch.looped
 
 
-@marks("tokens", "“{span}” goes round in circles")
+@marks("tokens", "“{span}” repeats in a loop")
 def loop(batch: Batch) -> Mask:
-    """Tokens inside a phrase that follows itself three times or more.
+    """Tokens of a phrase repeated three or more times in a row.
 
-    Why it is garble: a decoder that has just said a phrase finds it likeliest to say it again; people do not write so.
+    Why it is garble: after a phrase, a decoder often finds the same phrase most likely; people do not write that way.
     Known false alarms: refrains, laughter, chants.
     Reference: Raunak et al. 2021, The Curious Case of Hallucinations in Neural Machine Translation.
     Garbled: I want to to to to go home.
@@ -94,11 +94,11 @@ def loop(batch: Batch) -> Mask:
     return batch.token_mask(firsts[~laughs], lasts[~laughs])
 
 
-@marks("tokens", "“{span}” says the same phrase twice running")
+@marks("tokens", "“{span}” repeats a phrase")
 def phrase_twice(batch: Batch) -> Mask:
-    """Tokens of a phrase of two words or more that follows itself once.
+    """Tokens of a phrase of two or more words that occurs twice in a row.
 
-    Why it is garble: the shortest loop, and what is left where a longer one was cut.
+    Why it is garble: the shortest loop, or the remainder of a longer one.
     Known false alarms: "on and on and on", counting out, poems.
     Reference: Guerreiro et al. 2023, Looking for a Needle in a Haystack.
     Garbled: She went to the market to the market on Monday.
@@ -118,7 +118,7 @@ def phrase_twice(batch: Batch) -> Mask:
 def doubled_word(batch: Batch) -> Mask:
     """A word followed by itself, once.
 
-    Why it is garble: 26 times as frequent in very bad machine translation as in good.
+    Why it is garble: 26 times as frequent in very bad machine translation as in good machine translation.
     Known false alarms: had had, that that, very very, place names (Walla Walla), slips of the pen.
     Reference: DEMETR, Karpinska et al. 2022, perturbations 1 and 2.
     Garbled: The current liability liability layer is thin.
@@ -133,12 +133,12 @@ def doubled_word(batch: Batch) -> Mask:
     return batch.token_mask(firsts[~fine], lasts[~fine])
 
 
-@marks("tokens", "“{span}” circles round the same words")
+@marks("tokens", "“{span}” repeats the same words")
 def varied_loop(batch: Batch) -> Mask:
-    """Tokens where most words within reach stood in the sentence shortly before.
+    """Tokens where most nearby words occurred shortly before in the sentence.
 
     Why it is garble: loops drift; two fifths of real ones never repeat four words exactly.
-    Known false alarms: lists built in parallel, definitions, legal enumerations.
+    Known false alarms: parallel lists, definitions, legal enumerations.
     Reference: Guerreiro et al. 2023.
     Garbled: The term is one month after the adoption of the term, which is one month after adoption of the term.
     Clean: The term ends one month after the court has heard both sides.
@@ -164,11 +164,11 @@ _REACH = 16
 _STRETCH = 10
 
 
-@marks("tokens", "“{span}” is said more than once in the sentence")
+@marks("tokens", "“{span}” occurs more than once in the sentence")
 def repeated_bigram(batch: Batch) -> Mask:
     """Words of a pair that comes twice in the sentence, neither of them a function word.
 
-    Why it is garble: a sentence has no reason to name the same thing in full twice.
+    Why it is garble: writers do not name the same thing in full twice in a sentence.
     Known false alarms: definitions, sport results, long sentences.
     Reference: rep-n, Welleck et al. 2020, Neural Text Generation with Unlikelihood Training.
     Garbled: The white gold mine sells the white gold to other mines.
@@ -181,7 +181,7 @@ def repeated_bigram(batch: Batch) -> Mask:
     return batch.token_mask(firsts, firsts + 2)
 
 
-@marks("tokens", "“{span}” is said more than once in the sentence")
+@marks("tokens", "“{span}” occurs more than once in the sentence")
 def repeated_fourgram(batch: Batch) -> Mask:
     """Tokens of four, words all but one, that come twice in the sentence.
 
@@ -199,11 +199,11 @@ def repeated_fourgram(batch: Batch) -> Mask:
     return batch.token_mask(firsts, firsts + 4)
 
 
-@marks("tokens", "“{span}” begins its clause over again")
+@marks("tokens", "“{span}” repeats the start of its clause")
 def clause_echo(batch: Batch) -> Mask:
     """Tokens of two clauses of a sentence that begin with the same four words, two of them content words.
 
-    Why it is garble: a decoder that loses its place starts the clause again after the comma.
+    Why it is garble: a decoder that loses its position starts the clause again after the comma.
     Known false alarms: anaphora in speeches, prices and results.
     Reference: Lee et al. 2018, Hallucinations in Neural Machine Translation.
     Garbled: Mr Moyo said last week that in the north, Mr Moyo said last week that he would go.
@@ -223,7 +223,7 @@ def clause_echo(batch: Batch) -> Mask:
 def joined_to_itself(batch: Batch) -> Mask:
     """The same content word on both sides of "and" or "or", with or without an article.
 
-    Why it is garble: two words of the source became one of the translation.
+    Why it is garble: two words of the source were translated by the same word.
     Known false alarms: more and more, hours and hours, better and better, face to face.
     Reference: the catalogue of Guerreiro et al. 2023.
     Garbled: Everything is flexible in design and design.
@@ -258,11 +258,11 @@ def _is_content(batch: Batch) -> Mask:
     return batch.is_word & (batch.length > 1) & ~batch.is_small
 
 
-@marks("tokens", "“{span}” comes again and again in the sentence")
+@marks("tokens", "“{span}” occurs many times in the sentence")
 def repeated_word(batch: Batch) -> Mask:
-    """Content words that stood in the sentence before.
+    """Content words that occurred before in the sentence.
 
-    Why it is garble: a writer puts a pronoun or nothing where a broken decoder says the word again.
+    Why it is garble: writers use a pronoun or nothing; a broken decoder repeats the word.
     Known false alarms: definitions, lists of results, long sentences.
     Reference: rep-n with n = 1, Welleck et al. 2020.
     Garbled: The function is then applied to the function of the function.
@@ -274,9 +274,9 @@ def repeated_word(batch: Batch) -> Mask:
     return found
 
 
-@marks("tokens", "“{span}” stands on both sides of the clause")
+@marks("tokens", "“{span}” occurs on both sides of the clause")
 def name_echo(batch: Batch) -> Mask:
-    """A full name that comes twice in one clause, with no mark or conjunction between.
+    """A full name that occurs twice in one clause, without punctuation or a conjunction between.
 
     Why it is garble: who did it and to whom it was done are told apart by name; broken decoders put one name in both
     places.
@@ -289,11 +289,11 @@ def name_echo(batch: Batch) -> Mask:
     return _echoed_names(batch, 2, 99)
 
 
-@marks("tokens", "“{span}” stands on both sides of the clause")
+@marks("tokens", "“{span}” occurs on both sides of the clause")
 def short_name_echo(batch: Batch) -> Mask:
-    """The same of a name of one word.
+    """The same for names of one word.
 
-    Why it is garble: as for full names; but people do write so at times.
+    Why it is garble: as for full names, but people sometimes do this, too.
     Known false alarms: a place and its people, possessives, namesakes.
     Reference: Guerreiro et al. 2023.
     Garbled: Then Rossi told state radio Rossi that all was well.
@@ -348,9 +348,9 @@ def _breaks(batch: Batch) -> Mask:
 
 @marks("characters", "“{span}” repeats inside a word")
 def loop_in_word(batch: Batch) -> Mask:
-    """Letters of a word in which a piece of two letters or more follows itself twice.
+    """Letters of a word in which a piece of two or more letters occurs three times in a row.
 
-    Why it is garble: decoders that work on pieces of words get stuck on a piece.
+    Why it is garble: decoders that work on subword pieces get stuck on a piece.
     Known false alarms: laughter (hahaha), sound words, chemical names. Codes are let pass: words with a digit, hashes
     and sequences of bases.
     Reference: Guerreiro et al. 2023.
@@ -390,11 +390,11 @@ def _is_stuck(piece: str) -> bool:
     return len(set(piece.lower())) > 1 and not any(sound in doubled for sound in sounds)
 
 
-@measures("the sentence says little for its length")
+@measures("the sentence is repetitive")
 def compressibility(batch: Batch) -> Floats:
-    """How much better the sentence compresses than clean ones of its length: 0 for those, 1 for nothing new at all.
+    """How much better the sentence compresses than clean ones of its length: 0 for those, 1 for no new content.
 
-    Why it is garble: whatever repeats compresses, however the repetition is hidden.
+    Why it is garble: all repetition compresses well, whatever its form.
     Known false alarms: tables, lists of similar items, very long sentences.
     Reference: Whisper's compression-ratio rule, Radford et al. 2022; corrected for length here.
     Garbled: The BIP is the BIP of the BIP, which is the BIP that the BIP is after the BIP of the BIP.
@@ -440,12 +440,12 @@ def _again(keys: Hashes, sizes: Floats, documents: Ints) -> Mask:
     return found
 
 
-@marks("tokens", "this sentence stands in the text already", survey=Survey(_said, _again))
+@marks("tokens", "this sentence already occurs in the text", survey=Survey(_said, _again))
 def sentence_again(batch: Batch, again: Mask) -> Mask:
-    """A sentence of eight words or more said at most four sentences before; a shorter one three times running.
+    """A sentence of eight or more words that occurred up to four sentences before; a shorter one three times in a row.
 
-    Why it is garble: decoders lose their place between sentences too, and pages are glued together twice.
-    Known false alarms: refrains, liturgies, forms, quotations repeated on purpose.
+    Why it is garble: decoders repeat sentences, and pages are extracted twice.
+    Known false alarms: refrains, liturgies, forms, intended repetition of quotations.
     Reference: Gopher's duplicate-line rules, Rae et al. 2021.
     Garbled: The ferry left at dawn with nine men. It was cold. The ferry left at dawn with nine men.
     Garbled: He was not there. He was not there. He was not there.

@@ -28,7 +28,7 @@ def read_records(path: Path) -> Iterator[Record]:
             except json.JSONDecodeError as error:
                 raise ValueError(f"{path}:{number}: not JSON ({error.msg})") from error
             if not isinstance(record, dict) or not isinstance(record.get("text"), str):
-                raise ValueError(f"{path}:{number}: not an object with a text")
+                raise ValueError(f'{path}:{number}: not an object with a string "text"')
             yield record
 
 

@@ -44,14 +44,14 @@ def train_own(data: Path, out: Path, seed: int, log: Log) -> None:
     log(f"{len(y)} sentences of prose in {len(np.unique(docs))} documents, {y.mean():.0%} of the sentences garbled")
     scores = out_of_fold(x, y, docs, seed)
     known = [PLACES[name] for name in shipped.card.features]
-    log(f"these labels, {_FOLDS}-fold cross-validation: {told(scores, y)}")
-    log(f"the shipped {shipped.card.name} on the same sentences: {told(shipped.card.predict(x[:, known]), y)}")
+    log(f"your labels, {_FOLDS}-fold cross-validation: {told(scores, y)}")
+    log(f"model {shipped.card.name} on the same sentences: {told(shipped.card.predict(x[:, known]), y)}")
     thresholds = thresholds_of({"clean": scores[~y]})
-    log(f"thresholds {thresholds}, read off the cross-validated scores of the {(~y).sum()} clean sentences")
+    log(f"thresholds {thresholds}, from the cross-validated scores of the {(~y).sum()} clean sentences")
     for name, share in COSTS.items():
         if share * (~y).sum() < 1:
-            few = f"{name} cannot be read off fewer than {1 / share:.0f} clean sentences"
-            log(f"{few}: it stands just above the highest of their scores, and what it costs is unknown")
+            few = f"{name} requires at least {1 / share:.0f} clean sentences"
+            log(f"{few}: it is set just above their highest score, and its false alarm rate is unknown")
     # Two models trained on different data must not sign their reports alike.
     name = f"own-{zlib.crc32(data.read_bytes()):08x}"
     card = replace(own_card(x, y), name=name, thresholds=thresholds)
@@ -83,12 +83,12 @@ def own_rows(data: Path, lm: LanguageModel) -> tuple[Floats, Mask, Ints]:
     docs = np.repeat([numbers[name] for name in names], [len(garbled) for garbled in labels])[prose]
     y = np.concatenate(labels)[prose]
     if len(y) < _FEWEST_SENTENCES:
-        raise ValueError(f"{data}: {len(y)} sentences of prose, of {_FEWEST_SENTENCES} needed at the least")
+        raise ValueError(f"{data}: {len(y)} sentences of prose; at least {_FEWEST_SENTENCES} are required")
     for kind, mask in (("garbled", y), ("clean", ~y)):
         if not mask.any():
-            raise ValueError(f"{data}: no {kind} sentences, and both kinds are needed")
+            raise ValueError(f"{data}: no {kind} sentences; both clean and garbled ones are required")
         if (count := len(np.unique(docs[mask]))) < _FOLDS:
-            raise ValueError(f"{data}: {kind} sentences in too few documents, {count} of {_FOLDS} needed at the least")
+            raise ValueError(f"{data}: {kind} sentences in only {count} documents; at least {_FOLDS} are required")
     return x[prose], y, docs
 
 
@@ -105,7 +105,7 @@ def own_documents(data: Path) -> Iterator[tuple[str, Document, Mask]]:
             except ValueError as error:
                 raise ValueError(f"{data}:{number}: {error}") from error
     except (UnicodeDecodeError, lzma.LZMAError, EOFError) as error:
-        raise ValueError(f"{data}: neither JSON Lines in UTF-8 nor an .xz of it ({error})") from error
+        raise ValueError(f"{data}: not JSON Lines in UTF-8, plain or .xz ({error})") from error
 
 
 def own_document(record: Record) -> tuple[Document, Mask]:
@@ -115,13 +115,13 @@ def own_document(record: Record) -> tuple[Document, Mask]:
     """
     text, label, spans = record["text"], record.get("label"), record.get("spans") or []
     if not text.strip():
-        raise ValueError("an empty text")
+        raise ValueError("empty text")
     if label not in (0, 1):
-        raise ValueError(f"the label is {json.dumps(label)}, neither 0 nor 1")
+        raise ValueError(f"label must be 0 or 1, not {json.dumps(label)}")
     if not isinstance(spans, list) or not all(_is_span(span, len(text)) for span in spans):
-        raise ValueError("spans are [start, end] in characters, within the text")
+        raise ValueError("spans must be [start, end] in characters, within the text")
     if spans and not label:
-        raise ValueError("label 0 and garbled spans")
+        raise ValueError("label 0 with garbled spans")
     segmented = segment(text)
     document = segmented if len(segmented.sentences) > 1 else whole(text)
     if not spans:

@@ -89,14 +89,14 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         if own:
             (part / "lm.npz").write_bytes((out / "lm.npz").read_bytes())
         texts = thinned(clean_texts(data, held_out=True), CHARACTERS_READ // 4)
-        log("reading clean text")
+        log("scoring clean text")
         card = replace(card, network=replace(header, usual=usual_opinion(load_reader(part, card), texts)))
         reader = load_reader(part, card)
         x, y, pairs = deep_rows(data, plain.lm, reader, Random(seed))
         log(f"fitting {len(FEATURES_READ)} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
         card = extended(card, x, y, FEATURES_READ, pairs).sealed(part)
         card.save(part / "scorecard.json")
-        log("reading the panels")
+        log("scoring the panels")
         panel = panel_of(data)
         # With a threshold that nothing reaches the scorecard alone counts for nothing.
         replace(card, thresholds={"balanced": 1 - 1e-6}).save(part / "scorecard.json")

@@ -20,9 +20,9 @@ def format_of(path: str, layout: Layout) -> Format:
     """
     suffix, compression = (".jsonl", "") if path == STDIN else name_parts(path)
     if suffix not in SUFFIXES:
-        raise InputError(name_of(path), f"no format goes by that name; there are {', '.join(SUFFIXES)}")
+        raise InputError(name_of(path), f"unknown extension; supported: {', '.join(SUFFIXES)}")
     if suffix == ".parquet" and compression:
-        raise InputError(name_of(path), "Parquet is compressed within the file; leave that ending away")
+        raise InputError(name_of(path), "Parquet is compressed internally; remove the extension")
     return SUFFIXES[suffix](layout)
 
 
@@ -30,7 +30,7 @@ def _parquet(layout: Layout) -> Format:
     try:
         from garble.filtering.formats.parquet import Parquet
     except ImportError as error:
-        raise InputError("Parquet", "needs pip install 'garble-text[parquet]'") from error
+        raise InputError("Parquet", "requires pip install 'garble-text[parquet]'") from error
     return Parquet(layout)
 
 

@@ -183,7 +183,7 @@ def lines_of(stream: Stream, more: bool) -> Iterator[bytes]:
                 while not line.endswith(b"\n") and (rest := stream.bytes.readline(1 << 20)):
                     size += len(rest)
                     line = line[:SHOWN] + rest[-1:]
-                yield Unfit.of(line[:SHOWN], size, "too long", f"too long: {size:,} bytes and at most {LONGEST:,}")
+                yield Unfit.of(line[:SHOWN], size, "too long", f"too long: {size:,} bytes; limit {LONGEST:,}")
             else:
                 yield line if line.endswith(b"\n") or not more else line + b"\n"
     except Exception as error:
@@ -201,7 +201,7 @@ def in_utf8(lines: Iterator[bytes], path: str) -> Iterator[bytes]:
 def other_mark(raw: bytes) -> str:
     """The problem with bytes that begin with the mark of an encoding other than UTF-8; "" where they do not."""
     name = next((name for mark, name in _OTHER_MARKS if raw.startswith(mark)), "")
-    return name and f"{name}, and records are read in UTF-8; convert it first, with iconv -f {name} -t UTF-8"
+    return name and f"{name}; records must be UTF-8. Convert with iconv -f {name} -t UTF-8"
 
 
 def blocks_of(
@@ -229,7 +229,7 @@ def is_note(value: object) -> bool:
 
 def own_field(*names: str) -> str:
     own = ", ".join(map(repr, names))
-    return f"the records have {own} of their own, which a note would replace; rename it first"
+    return f"the records already have {own}, which the decision would replace; rename it first"
 
 
 def rows_of_block(block: Block, read: Callable[[bytes, bool], tuple[str, str, Any] | tuple[str, str] | None]) -> Rows:

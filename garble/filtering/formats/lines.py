@@ -160,7 +160,7 @@ class JsonLines(Lines):
         found = list(self._first_objects(path))
         if found and not any(self.layout.text in record for record in found):
             names = dict.fromkeys(name for record in found for name in record)
-            return f"no field {self.layout.text!r} in the first {len(found)} records, which have {_among(names)}"
+            return f"no field {self.layout.text!r} in the first {len(found)} records; found: {_among(names)}"
         if noted and any(NOTE in record and not is_note(record[NOTE]) for record in found):
             return own_field(NOTE)
         return ""
@@ -181,19 +181,19 @@ class JsonLines(Lines):
         if not line.strip(_SPACE):
             return None
         if _depth_exceeds(line, _DEEPEST):
-            return "broken JSON", f"nested deeper than {_DEEPEST} levels"
+            return "invalid JSON", f"nested deeper than {_DEEPEST} levels"
         try:
             record = json.loads(line)
         except json.JSONDecodeError as error:
-            return "broken JSON", f"broken JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}"
+            return "invalid JSON", f"invalid JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}"
         except (ValueError, RecursionError) as error:
-            return "broken JSON", f"broken JSON: {error}"
+            return "invalid JSON", f"invalid JSON: {error}"
         if not isinstance(record, dict):
-            return "no object", f"{_kind_of(record)}, not an object"
+            return "not an object", f"{_kind_of(record)}, not an object"
         if self.layout.text not in record:
             return "missing field", f"no field {self.layout.text!r}"
         if not isinstance(text := record[self.layout.text], str):
-            return "no string", f"field {self.layout.text!r} is {_kind_of(text)}, not a string"
+            return "not a string", f"field {self.layout.text!r} is {_kind_of(text)}, not a string"
         name = record.get(self.layout.id)
         return text, str(name) if isinstance(name, str | int) else "", raw
 
@@ -254,7 +254,7 @@ def _with_note(raw: bytes, note: Note) -> bytes:
     body = raw.rstrip()
     if f'"{NOTE}"'.encode() in body and NOTE in (record := json.loads(body.removeprefix(MARK))):
         if not is_note(record[NOTE]):
-            raise InputError(f"field {NOTE!r}", "the record's own, which a note would replace")
+            raise InputError(f"field {NOTE!r}", "already in the record, and the decision would replace it")
         return _with_value(raw, NOTE, note)
     return body[:-1] + f', "{NOTE}": '.encode() + dumped(note) + b"}" + raw[len(body) :]
 

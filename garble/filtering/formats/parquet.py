@@ -83,9 +83,9 @@ class Parquet:
         rows = Rows([], [], [], None, [])
         for line, (raw, name) in enumerate(zip(_values(table.column(self.layout.text)), ids, strict=True), block.line):
             if raw is None:
-                problem = "no string", f"field {self.layout.text!r} is null, not a string"
+                problem = "not a string", f"field {self.layout.text!r} is null, not a string"
             elif len(raw) > LONGEST:
-                problem = "too long", f"too long: {len(raw):,} bytes and at most {LONGEST:,}"
+                problem = "too long", f"too long: {len(raw):,} bytes; limit {LONGEST:,}"
             else:
                 try:
                     rows.texts.append(raw.decode())
@@ -102,7 +102,7 @@ class Parquet:
         with self._opened(path) as file:
             schema = file.schema_arrow
         taken = noted and NOTE in schema.names and not _holds_notes(schema.field(NOTE).type)
-        return f"the column {NOTE!r} is its own, which notes would replace; rename it first" if taken else ""
+        return f"column {NOTE!r} already exists, and the decision would replace it; rename it first" if taken else ""
 
     def some(self, rows: Rows, first: int, last: int) -> Rows:
         """The rows from the first to the last, that left out."""
@@ -122,12 +122,12 @@ class Parquet:
                 texts_of(file.schema_arrow.empty_table(), self.layout.text)
                 yield file
         except pa.ArrowException as error:
-            raise InputError(name_of(path), f"damaged or no Parquet file: {str(error).splitlines()[0]}") from error
+            raise InputError(name_of(path), f"damaged or not Parquet: {str(error).splitlines()[0]}") from error
         except ValueError as error:
             raise InputError(name_of(path), str(error)) from error
         except OSError as error:
             # Arrow's own have no number.
-            problem = problem_of(error) if error.errno else f"damaged or no Parquet file: {str(error).splitlines()[0]}"
+            problem = problem_of(error) if error.errno else f"damaged or not Parquet: {str(error).splitlines()[0]}"
             raise InputError(name_of(path), problem) from error
 
     def begin(self, head: bytes, noted: bool) -> bytes:

@@ -86,7 +86,7 @@ class Csv:
             if not values:
                 return None
             if len(values) != len(columns):
-                return "broken CSV", f"broken CSV: {len(values)} fields, and the header has {len(columns)}"
+                return "invalid CSV", f"invalid CSV: {len(values)} fields, but the header has {len(columns)}"
             return values[text_at], "" if id_at is None else values[id_at], (raw, values, text_at)
 
         return rows_of_block(block, record)
@@ -133,13 +133,13 @@ class Csv:
         if other := other_mark(head):
             raise InputError(name_of(path), other)
         if isinstance(head, Unfit) and b"\r" in head.rstrip(b"\r\n"):
-            raise InputError(name_of(path), "no header: lines end in CR alone; convert them to LF or CRLF first")
+            raise InputError(name_of(path), "no header: line endings are CR only; convert them to LF or CRLF")
         if isinstance(head, Unfit):
             raise InputError(name_of(path), f"no header: {head.problem[1]}")
         columns = self._columns(head)
         if (count := columns.count(self.layout.text)) != 1:
             few = "more than one" if count else "no"
-            raise InputError(name_of(path), f"{few} column {self.layout.text!r} among {', '.join(columns) or 'none'}")
+            raise InputError(name_of(path), f"{few} column {self.layout.text!r}; found: {', '.join(columns) or 'none'}")
         return head
 
     def _columns(self, head: bytes) -> list[str]:
@@ -211,7 +211,7 @@ class _Ahead:
         return None if stays else ""
 
 
-_UNCLOSED = "a quote is never closed"
+_UNCLOSED = "unclosed quote"
 
 
 def _joined(lines: Iterator[bytes], reader: Callable[[Any], Iterator[list[str]]]) -> Iterator[bytes]:
@@ -241,7 +241,7 @@ def _joined(lines: Iterator[bytes], reader: Callable[[Any], Iterator[list[str]]]
         if is_open and not problem:
             count, problem = ahead.closed(base.LONGEST - len(line))
         if problem:
-            yield Unfit.of(line, len(line), "broken CSV", problem)
+            yield Unfit.of(line, len(line), "invalid CSV", problem)
         else:
             yield b"".join([line, *(ahead.next() for _ in range(count))]) if count else line
 

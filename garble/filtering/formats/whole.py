@@ -25,7 +25,7 @@ class Whole(Lines):
             raw = stream.bytes.read(LONGEST + 1)
         if len(raw) > LONGEST:
             size = Path(path).stat().st_size
-            raw = Unfit.of(raw[:SHOWN], size, "too long", f"too long: {size:,} bytes and at most {LONGEST:,}")
+            raw = Unfit.of(raw[:SHOWN], size, "too long", f"too long: {size:,} bytes; limit {LONGEST:,}")
         yield Block(1, [raw], b"", 1, 1, len(raw))
 
     def parse(self, block: Block) -> Rows:
