@@ -35,7 +35,7 @@ def test_cases(case: dict[str, Any], scorer: Scorer) -> None:
     check(case, scorer)
 
 
-@pytest.mark.xfail(strict=True, reason="known")
+@pytest.mark.xfail(raises=AssertionError, strict=True, reason="known")
 @cases("known_failures")
 def test_known_failures(case: dict[str, Any], scorer: Scorer) -> None:
     check(case, scorer)

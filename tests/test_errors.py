@@ -71,7 +71,7 @@ def test_a_wrong_argument_is_one_line(call: Callable[[], Any], kind: type[Except
 def test_texts_before_a_wrong_one_are_scored() -> None:
     # More than a packet comes before it.
     texts: list[Any] = ["A quiet day. " * 20_000, None]
-    found = Scorer().score_many(texts)
+    found = Scorer(reader="off").score_many(texts)
     assert next(found).sentences
     with pytest.raises(InputError, match=r"texts\[1\]"):
         next(found)

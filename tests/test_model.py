@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import FrozenInstanceError
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,9 @@ from conftest import MODEL
 from hypothesis import given
 from hypothesis import strategies as st
 
+from garble.errors import ModelError
 from garble.models import scorecard as model
-from garble.models.scorecard import Scorecard, logit, sigmoid
+from garble.models.scorecard import Network, Pooling, Scorecard, logit, sigmoid
 from garble.signals import FEATURES, FEATURES_READ
 from garble.training.fitting import fit_scorecard
 
@@ -139,3 +142,236 @@ def test_the_english_model_knows_its_signals_and_its_thresholds_rise() -> None:
     assert (np.diff(card.knots, axis=1) > 0).all()
     assert sorted(card.thresholds, key=card.thresholds.__getitem__) == ["loose", "balanced", "strict"]
     assert 0 < card.thresholds["loose"] < card.thresholds["balanced"] < card.thresholds["strict"] < 1
+
+
+# What a scorecard may hold, field by field.
+
+KNOWN = {"mean": -2.0, "deviation": 0.7, "style": 0.4, "slope": 0.9, "offset": -3.0}
+READ = {"base": "en", "usual": [[0.0, 1.0]] * 3, "scale": 1.0, "intercept": 0.0, "unsure": 0.5, "pooling": KNOWN}
+RECORD = {
+    "format": "garble-scorecard/1",
+    "name": "x",
+    "language": "en",
+    "intercept": -1.0,
+    "thresholds": {"balanced": 0.5},
+    "pooling": KNOWN,
+    "network": READ,
+    "files": {"lm.npz": "0" * 64},
+    "features": [
+        {"name": "a.one", "knots": [0, 1, 2], "weights": [0, 1, 2]},
+        {"name": "a.two.level", "knots": [0, 1, 2], "weights": [0, 1, 2]},
+    ],
+}
+HIGHEST = 1e9
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """RECORD with another value at a path ("features.0.name"), or without it for the value `KeyError`."""
+    record = json.loads(json.dumps(RECORD))
+    *parents, last = path.split("/")
+    place = record
+    for key in parents:
+        place = place[int(key) if isinstance(place, list) else key]
+    if value is KeyError:
+        del place[last]
+    else:
+        place[int(last) if isinstance(place, list) else last] = value
+    return record
+
+
+def loaded(record: Any, folder: Path) -> Scorecard:
+    (folder / "scorecard.json").write_text(record if isinstance(record, str) else json.dumps(record))
+    return model.load(folder / "scorecard.json")
+
+
+ALLOWED = [
+    ("name", ""),
+    ("name", "Az09._+-"),
+    ("name", "x" * 100),
+    ("language", "en"),
+    ("language", "abcdefgh"),
+    ("intercept", HIGHEST),
+    ("intercept", -HIGHEST),
+    ("intercept", 3),
+    ("thresholds", {}),
+    ("thresholds/balanced", 0),
+    ("thresholds/balanced", 1),
+    ("pooling", None),
+    ("pooling", KeyError),
+    ("pooling/deviation", 1e-9),
+    ("pooling/style", 0),
+    ("pooling/slope", -HIGHEST),
+    ("pooling/offset", HIGHEST),
+    ("network", KeyError),
+    ("network/base", ""),
+    ("network/usual/2", [-3.0, 1e-6]),
+    ("network/scale", 0),
+    ("network/intercept", -5.0),
+    ("network/unsure", -5.0),
+    ("network/pooling", None),
+    ("network/pooling", KeyError),
+    ("files", KeyError),
+    ("files", {}),
+    ("files/a-B_9.x", "0123456789abcdef" * 4),
+    ("features/0/name", "a"),
+    ("features/0/name", "a.b.c.d_9"),
+    ("features/0/knots", [-1e9, 0, 1e9]),
+    ("features", [{"name": "a.one", "knots": [0], "weights": [5]}]),
+    ("features", [{"name": "a.one", "knots": list(range(1000)), "weights": [0] * 1000}]),
+    ("features", [{"name": f"a.x{i}", "knots": [0], "weights": [5]} for i in range(1000)]),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), ALLOWED, ids=lambda value: str(value)[:30])
+def test_fields_that_a_scorecard_may_have_come_back_as_they_were_written(path: str, value: Any, tmp_path: Path) -> None:
+    record = changed(path, value)
+    card = loaded(record, tmp_path)
+    card.save(tmp_path / "again.json")
+    # The numbers of a file become floats, and what is not there becomes null or nothing.
+    again = json.loads((tmp_path / "again.json").read_text())
+    expected = {"pooling": None, **record}
+    if not expected.get("files", True):
+        del expected["files"]
+    if "network" in expected:
+        expected["network"] = {"pooling": None, **expected["network"]}
+    assert again == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("format", "garble-scorecard/2", 'format "garble-scorecard/2", not garble-scorecard/1'),
+        ("format", KeyError, "no field 'format'"),
+        ("name", "x" * 101, f'name: "{"x" * 39}… is not of the form [A-Za-z0-9._+-]{{0,100}}'),
+        ("name", "a b", 'name: "a b" is not of the form'),
+        ("name", KeyError, "no field 'name'"),
+        ("name", 3, "name: 3 is not of the form"),
+        ("language", "e", 'language: "e" is not of the form'),
+        ("language", "abcdefghi", 'language: "abcdefghi" is not of the form'),
+        ("language", KeyError, "no field 'language'"),
+        ("intercept", HIGHEST + 1, "intercept: 1000000001.0 is not between -1e+09 and 1e+09"),
+        ("intercept", -HIGHEST - 1, "intercept: -1000000001.0 is not between -1e+09 and 1e+09"),
+        ("intercept", "1", 'intercept: "1" is no number'),
+        ("intercept", True, "intercept: true is no number"),
+        ("intercept", [[1] * 40], f"intercept: [[{'1, ' * 12}1,… is no number"),
+        ("intercept", 1 << 199, f"intercept: {str(1 << 199)[:40]}… is not between"),
+        ("intercept", 1 << 201, "intercept: a huge number is not between"),
+        ("intercept", KeyError, "no field 'intercept'"),
+        ("thresholds", KeyError, "no field 'thresholds'"),
+        ("thresholds/balanced", 1.01, "thresholds.balanced: 1.01 is not between 0 and 1"),
+        ("thresholds/balanced", -0.01, "thresholds.balanced: -0.01 is not between 0 and 1"),
+        ("thresholds/a|b", 0.5, 'thresholds: "a|b" is not of the form'),
+        ("pooling/deviation", 0, "pooling.deviation: 0 is not between 1e-09 and 1e+09"),
+        ("pooling/style", -0.1, "pooling.style: -0.1 is not between 0 and 1e+09"),
+        ("pooling/slope", None, "pooling.slope: null is no number"),
+        ("pooling/slope", KeyError, "missing 1 required positional argument: 'slope'"),
+        ("pooling/more", 1, "unexpected keyword argument 'more'"),
+        ("network", None, "not a scorecard"),
+        ("network/base", KeyError, "no field 'base'"),
+        ("network/base", "../en", 'network.base: "../en" is not of the form'),
+        ("network/usual", [[0, 1]] * 2, "network.usual: not three pairs of a mean and a deviation above 0"),
+        ("network/usual", [[0, 1]] * 4, "network.usual: not a list of 1 to 3 items"),
+        ("network/usual", [], "network.usual: not a list of 1 to 3 items"),
+        ("network/usual/1", [0, 0], "network.usual: not three pairs"),
+        ("network/usual/1", [0, -1], "network.usual: not three pairs"),
+        ("network/usual/1", [0, 1, 2], "network.usual: not three pairs"),
+        ("network/usual/1", [0, "1"], 'network.usual: "1" is no number'),
+        ("network/scale", -0.1, "network.scale: -0.1 is not between 0 and 1e+09"),
+        ("network/scale", KeyError, "no field 'scale'"),
+        ("network/intercept", "", 'network.intercept: "" is no number'),
+        ("network/unsure", None, "network.unsure: null is no number"),
+        ("network/pooling/deviation", 0, "pooling.deviation: 0 is not between"),
+        ("files/lm.npz", "0" * 63, 'files.lm.npz: "000'),
+        ("files/lm.npz", "g" * 64, 'files.lm.npz: "ggg'),
+        ("files/.hidden", "0" * 64, 'files: ".hidden" is not of the form'),
+        ("files/" + "x" * 101, "0" * 64, 'files: "xxx'),
+        ("features", {}, "features: not a list of 1 to 1000 items"),
+        ("features", [], "features: not a list of 1 to 1000 items"),
+        ("features", [RECORD["features"][0]] * 1001, "features: not a list of 1 to 1000 items"),  # type: ignore[index]
+        ("features/1", "a.two", "features: each needs a name, knots and weights"),
+        ("features/1/name", "a.one", "features: a name comes twice"),
+        ("features/1/name", "A.two", 'features[1].name: "A.two" is not of the form'),
+        ("features/0/name", "a.b.c.d.e", 'features[0].name: "a.b.c.d.e" is not of the form'),
+        ("features/1/name", KeyError, "no field 'name'"),
+        ("features/1/knots", KeyError, "no field 'knots'"),
+        ("features/1/weights", KeyError, "no field 'weights'"),
+        ("features/1/knots", [], "a.two.level: knots: not a list of 1 to 1000 items"),
+        ("features/0/weights", list(range(1001)), "a.one: weights: not a list of 1 to 1000 items"),
+        ("features/1/weights/2", "x", 'a.two.level: weights: "x" is no number'),
+        ("features/1/knots/0", -1e10, "a.two.level: knots: -10000000000.0 is not between"),
+        (
+            "features/1/knots",
+            [0, 1, 1],
+            "a.two.level: each feature needs the same number of rising knots, and a weight",
+        ),
+        ("features/1/knots", [0, 2, 1], "a.two.level: each feature needs the same number of rising knots"),
+        ("features/1/knots", [0, 1], "a.two.level: each feature needs the same number of rising knots"),
+        ("features/1/weights", [0, 1], "a.two.level: each feature needs the same number of rising knots"),
+        ("features/1/weights", [0, 1, 2, 3], "a.two.level: each feature needs the same number of rising knots"),
+        (
+            "features/1",
+            {"name": "a.two", "knots": [0, 1], "weights": [0, 1]},
+            "a.two: each feature needs the same number of rising knots",
+        ),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_field_that_a_scorecard_may_not_have_is_named(path: str, value: Any, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        loaded(changed(path, value), tmp_path)
+    line = str(caught.value)
+    assert line.startswith(f"{tmp_path / 'scorecard.json'}: not a scorecard (")
+    assert said in line
+    assert len(line.splitlines()) == 1
+
+
+def test_a_scorecard_larger_than_four_mebibytes_is_refused(tmp_path: Path) -> None:
+    text = json.dumps(RECORD)
+    assert loaded(text + " " * ((4 << 20) - len(text)), tmp_path).name == "x"
+    with pytest.raises(ModelError, match=r"\(larger than 4,194,304 bytes\)"):
+        loaded(text + " " * ((4 << 20) - len(text) + 1), tmp_path)
+
+
+def test_the_files_of_a_model_are_compared_with_their_digests(tmp_path: Path) -> None:
+    # The SHA-256 of "abc" from the standard.
+    abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    (tmp_path / "lm.npz").write_bytes(b"abc")
+    (tmp_path / "notes.txt").write_bytes(b"abc")
+    card = loaded(RECORD, tmp_path).sealed(tmp_path)
+    assert card.files == {"lm.npz": abc}
+    model.check_files(tmp_path, card)
+    before = model.digest_of(tmp_path)
+    (tmp_path / "notes.txt").write_bytes(b"abd")
+    assert model.digest_of(tmp_path) == before
+    # A file of more than the mebibyte that is read at a time.
+    (tmp_path / "tokenizer.json").write_bytes(b"a" * ((1 << 20) + 1))
+    assert model.digest_of(tmp_path) != before
+    assert model.digest(tmp_path / "tokenizer.json") == sha256(b"a" * ((1 << 20) + 1)).hexdigest()
+    (tmp_path / "lm.npz").write_bytes(b"abd")
+    said = rf"lm\.npz: SHA-256 is a52d159f262b…, and {abc[:12]}… in scorecard\.json under files"
+    with pytest.raises(ModelError, match=said):
+        model.check_files(tmp_path, card)
+    (tmp_path / "lm.npz").unlink()
+    with pytest.raises(ModelError, match=r"lm\.npz: no such file or directory"):
+        model.check_files(tmp_path, card)
+
+
+def test_a_feature_is_interpolated_between_its_knots_and_is_flat_beyond(tmp_path: Path) -> None:
+    features = [
+        {"name": "a.one", "knots": [0, 1, 3], "weights": [0, 2, 3]},
+        {"name": "a.two", "knots": [-1, 0, 1], "weights": [5, 0, -5]},
+    ]
+    card = loaded({**RECORD, "features": features, "intercept": 1}, tmp_path)
+    x = np.array([[-1.0, 0], [0, -0.5], [0.5, 0], [1, 1], [2, 2], [3, 0], [9, 0]])
+    added = np.array([[0.0, 0], [0, 2.5], [1, 0], [2, -5], [2.5, -5], [3, 0], [3, 0]])
+    assert card.contributions(x) == pytest.approx(added)
+    assert card.predict(x) == pytest.approx(1 / (1 + np.exp(-1 - added.sum(axis=1))))
+    less = card.without(["a.one", "a.none"])
+    assert less.features == ("a.two",)
+    assert less.contributions(x[:, 1:]) == pytest.approx(added[:, 1:])
+
+
+def test_scorecards_cannot_be_changed(card: Scorecard) -> None:
+    for value, name in ((card, "intercept"), (Pooling(0, 1, 0, 1, 0), "mean"), (Network("", ()), "scale")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(value, name, 2.0)

@@ -19,7 +19,7 @@ MARKS = re.compile(r"(?:[-*+•‣▪◦·–—>#;%/]|\(?\d{1,3}[.)]|\(?[a-z][.
 
 
 def fails(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, reason=reason)
+    return pytest.mark.xfail(raises=AssertionError, strict=True, reason=reason)
 
 
 LONG = {

@@ -1,0 +1,180 @@
+"""The project's own training, on data of the same layout and a thousandth of the size."""
+
+from __future__ import annotations
+
+import json
+import lzma
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import documents
+
+from garble.models import scorecard
+from garble.models.scorecard import logit, sigmoid
+from garble.scorer import Scorer
+from garble.signals import FEATURES
+from garble.text.segmentation import segment
+from garble.training import examples, language_model, panels, pooling, train
+from garble.training.corrupt import corrupt
+
+
+def write(path: Path, records: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(exist_ok=True, parents=True)
+    with lzma.open(path, "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps(record) + "\n" for record in records)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Texts of the seeds in the files that training reads; every other sentence of mlqe is damaged."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = Random(0)
+    texts = documents(140)
+    for name in ("press", "fiction"):
+        write(folder / "lm" / f"{name}.jsonl.xz", [{"text": text, "doc": f"{name}{i}"} for i, text in enumerate(texts)])
+    write(folder / "fit" / "human.jsonl.xz", [{"text": t, "kind": "news", "doc": f"n{i}"} for i, t in enumerate(texts)])
+    for name in ("human", "panel2"):
+        kind = {"human": "news", "panel2": "poetry"}[name]
+        rows = [{"text": t, "kind": kind, "doc": f"{kind}{i}", "lang": "en"} for i, t in enumerate(texts[:70])]
+        write(folder / "dev" / f"{name}.jsonl.xz", rows)
+    sentences = [s for text in texts[:40] for s in segment(text).slices()]
+    pairs = []
+    for i, sentence in enumerate(sentences):
+        bad = corrupt(sentence, rng, sentences[i - 1 : i]) if i % 2 else sentence
+        pairs.append(
+            {
+                "text": bad,
+                "tokenised": bad,
+                "post_edit": sentence,
+                "da": 10 if i % 2 else 90,
+                "hter": 0.5 if i % 2 else 0.0,
+                "lp": ("ro-en", "et-en")[i % 4 < 2],
+                "doc": f"d{i}",
+            }
+        )
+    write(folder / "fit" / "mlqe.jsonl.xz", pairs)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A model learnt from that, and what was logged."""
+    log: list[str] = []
+    out = tmp_path_factory.mktemp("trained") / "model"
+    with pytest.MonkeyPatch.context() as patched:
+        # To part words into more classes takes longer.
+        patched.setattr(language_model, "_CLASSES", 32)
+        train.train_en(data, out, 0, log.append)
+    return out, log
+
+
+def test_the_model_is_whole_and_sealed(trained: tuple[Path, list[str]]) -> None:
+    out, log = trained
+    assert sorted(path.name for path in out.iterdir()) == ["lm.npz", "scorecard.json"]
+    card = scorecard.load(out / "scorecard.json")
+    scorecard.check_files(out, card)
+    assert card.files.keys() == {"lm.npz"}
+    assert (card.name, card.features) == ("en-2", FEATURES)
+    assert set(card.thresholds) == set(panels.COSTS)
+    assert [line.split()[0] for line in log] == [
+        "counting",
+        log[1].split()[0],
+        "fitting",
+        "thresholds",
+        "news,",
+        "poetry,",
+    ]
+
+
+def test_the_model_tells_loops_from_the_same_sentences_without(trained: tuple[Path, list[str]]) -> None:
+    clean = segment(documents(1)[0]).slices()
+    looped = [f"{sentence[:-1]} to to to to to to." for sentence in clean]
+    scorer = Scorer(trained[0])
+    assert (scorer.score_sentences(looped) > scorer.score_sentences(clean) + 0.2).all()
+
+
+def test_thresholds_flag_the_shares_of_the_panel_that_they_may(data: Path, trained: tuple[Path, list[str]]) -> None:
+    scorer = Scorer(trained[0])
+    scores = panels.panel_scores(scorer, panels.panel_of(data))
+    thresholds = scorer.card.thresholds
+    assert thresholds["loose"] < thresholds["balanced"] <= thresholds["strict"]
+    for name, cost in panels.COSTS.items():
+        assert (scores["news"] >= thresholds[name]).mean() <= cost
+
+
+def test_pooling_is_fitted_on_documents_of_people_and_on_bad_translations(
+    data: Path, trained: tuple[Path, list[str]]
+) -> None:
+    card = scorecard.load(trained[0] / "scorecard.json")
+    found = card.pooling
+    assert found is not None
+    assert found == pooling.fit_pooling(Scorer(trained[0], 1.0), data, Random(0), examples.CHARACTERS_A_KIND)
+    human = pooling.prose_scores(Scorer(trained[0]), examples.human_texts(data, Random(0)))
+    odds = logit(np.concatenate([scores for scores in human if len(scores) >= 4]))
+    assert (found.mean, found.deviation) == pytest.approx((odds.mean(), odds.std()))
+    assert found.slope > 0
+    assert found.score(sigmoid(np.full(10, 2.0))) > 0.5 > found.score(sigmoid(np.full(10, found.mean)))
+
+
+def test_only_documents_of_four_sentences_and_bad_translations_are_pooled(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Human documents of log-odds -3 and -1; what is translated badly has 1.
+    human = [sigmoid(np.full(n, odds)) for n, odds in ((3, 9.0), (4, -3.0), (4, -1.0))]
+    monkeypatch.setattr(pooling, "prose_scores", lambda scorer, texts: human)
+
+    class Constant:
+        def score_sentences(self, texts: list[str]) -> np.ndarray:
+            return sigmoid(np.full(len(texts), 1.0))
+
+    found = pooling.fit_pooling(Constant(), data, Random(0), 1000)  # type: ignore[arg-type]
+    assert (found.mean, found.deviation) == pytest.approx((-2.0, 1.0))
+    # The variance of the means, 1, less what chance gives means of four.
+    assert found.style == pytest.approx(np.sqrt(1 - 1 / 4))
+
+
+@pytest.mark.parametrize(
+    ("scores", "share", "expected"),
+    [
+        (np.arange(100) / 100, 0.0, 0.9901),
+        (np.arange(100) / 100, 0.01, 0.9801),
+        (np.arange(100) / 100, 0.05, 0.9401),
+        (np.arange(1000) / 1000, 0.001, 0.9981),
+    ],
+)
+def test_a_threshold_lies_just_above_the_scores_that_may_not_reach_it(
+    scores: np.ndarray, share: float, expected: float
+) -> None:
+    found = panels._reached_by(scores, share)
+    assert found == pytest.approx(expected)
+    assert (scores >= found).mean() <= share
+
+
+def test_shares_are_measured_at_thresholds_read_off_the_other_half() -> None:
+    low, high = {"news": np.arange(100) / 200}, {"news": 0.5 + np.arange(100) / 200}
+    found = panels.cross_fitted([low, high], "news")
+    # All of the higher half reach the thresholds of the lower, and none of the lower those of the higher.
+    assert found == dict.fromkeys(panels.COSTS, 0.5)
+
+
+def test_texts_are_thinned_by_kind() -> None:
+    texts = [("b", "xxxx"), ("a", "yy"), ("b", "zzz"), ("a", "w" * 9), ("b", "v"), ("c", "u" * 20)]
+    assert examples.thinned(texts, 6) == ["yy", "xxxx", "v", "u" * 20]
+
+
+def test_a_folder_is_replaced_when_all_is_written(tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    out.mkdir()
+    (out / "a").write_text("old")
+    with suppress(OSError), train.written_whole(out) as part:
+        (part / "a").write_text("new")
+        raise OSError("disk full")
+    assert [path.read_text() for path in out.iterdir()] == ["old"]
+    with train.written_whole(out) as part:
+        (part / "a").write_text("new")
+        assert (out / "a").read_text() == "old"
+    assert [path.read_text() for path in out.iterdir()] == ["new"]

@@ -1,0 +1,183 @@
+"""What a document comes to: its score from those of its sentences, at every edge of the rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from garble.models.scorecard import Network, Pooling, Scorecard, logit, sigmoid
+from garble.report.findings import ScoredSentence
+from garble.verdict import document_score
+
+BAD, SOUND = 0.9, 0.2
+UNREAD = float("nan")
+# The excess of n sentences of log-odds m is m * sqrt(n / 4), and the score of a document of excess 0 is sigmoid(-2).
+POOLING = Pooling(mean=0.0, deviation=2.0, style=0.0, slope=1.0, offset=-2.0)
+NETWORK = Network("en", ((0.0, 1.0),) * 3, pooling=POOLING)
+
+
+def card(pooling: Pooling | None = None, network: Network | None = None) -> Scorecard:
+    """A scorecard that has nothing but thresholds and ways to pool."""
+    none = np.zeros((0, 2))
+    return Scorecard("x", "en", (), 0.0, none, none, {"loose": 0.4, "balanced": 0.5}, pooling, network)
+
+
+def sentences(rows: Sequence[tuple[int, float] | tuple[int, float, str]]) -> list[ScoredSentence]:
+    """Sentences of so many characters, with these scores and kinds."""
+    return [ScoredSentence(0, size, "x" * size, score, False, *(kind or ["prose"])) for size, score, *kind in rows]
+
+
+def score(rows: Sequence[tuple[int, float] | tuple[int, float, str]], looped: float = 0.0) -> float:
+    return document_score(sentences(rows), card(), [UNREAD] * len(rows), looped)
+
+
+@pytest.mark.parametrize(
+    ("bad", "sound", "expected"),
+    [
+        # A tenth of the prose.
+        (2, 18, BAD),
+        (2, 19, SOUND),
+        (3, 27, BAD),
+        (2, 28, SOUND),
+        (3, 28, SOUND),
+        (10, 90, BAD),
+        (9, 91, SOUND),
+        # Two sentences where there are more than three.
+        (1, 0, BAD),
+        (1, 1, BAD),
+        (1, 2, BAD),
+        (1, 3, SOUND),
+        (2, 2, BAD),
+        (1, 9, SOUND),
+        (2, 8, BAD),
+        (0, 4, SOUND),
+    ],
+)
+def test_a_document_is_as_garbled_as_the_worst_tenth_of_its_prose(bad: int, sound: int, expected: float) -> None:
+    assert score([(10, SOUND)] * sound + [(10, BAD)] * bad) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        # Characters count, not sentences.
+        ([(50, BAD), (50, 0.8), (900, SOUND), (10, SOUND)], SOUND),
+        ([(51, BAD), (51, 0.8), (900, SOUND), (10, SOUND)], 0.8),
+        ([(500, BAD), (10, 0.8), (10, 0.7), (10, 0.6)], 0.8),
+        ([(10, BAD), (10, 0.8), (10, 0.7), (210, SOUND)], 0.7),
+        # Of three sentences or fewer a tenth may be more than one.
+        ([(9, BAD), (91, SOUND)], SOUND),
+        ([(10, BAD), (90, SOUND)], BAD),
+        # What is no prose neither counts nor makes a document longer.
+        ([(10, BAD, "heading"), (10, SOUND)], SOUND),
+        ([(10, BAD), *[(100, 0.0, "heading")] * 9], BAD),
+        ([(10, BAD, "heading")], 0.0),
+        ([(10, BAD, "boilerplate"), (10, BAD, "table")], 0.0),
+        ([], 0.0),
+    ],
+)
+def test_the_worst_tenth_is_counted_in_characters_of_prose(
+    rows: list[tuple[int, float] | tuple[int, float, str]], expected: float
+) -> None:
+    assert score(rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("looped", "expected"), [(0.05, 0.0), (0.1, 0.0), (0.15, 0.4995), (0.19, 0.8991), (0.2, 0.999), (1.0, 0.999)]
+)
+def test_a_document_of_which_a_fifth_is_loops_is_garbled(looped: float, expected: float) -> None:
+    assert score([(10, 0.3, "heading")], looped) == pytest.approx(expected)
+    assert score([(10, 0.3)], looped) == pytest.approx(max(expected, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        # Log-odds of 1 in all of n sentences: an excess of sqrt(n / 4).
+        ([1.0] * 4, 1 - 2),
+        ([1.0] * 16, 2 - 2),
+        ([1.0] * 64, 4 - 2),
+        ([2.0, 2.0, 0.0, 0.0], 1 - 2),
+        # Fewer than four are not pooled: the worst decides.
+        ([1.0] * 3, 1.0),
+        ([-1.0] * 3, -1.0),
+    ],
+)
+def test_sentences_are_pooled_from_four_on(rows: list[float], expected: float) -> None:
+    said = sentences([(10, float(sigmoid(np.array(odds)))) for odds in rows])
+    # A threshold that nothing reaches leaves the worst sentences out.
+    strict = Scorecard("x", "en", (), 0.0, np.zeros((0, 2)), np.zeros((0, 2)), {"loose": 1.0}, POOLING)
+    assert logit(np.array(document_score(said, strict, [UNREAD] * len(rows)))) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("worst", "expected"), [(0.39, None), (0.4, 0.4), (0.41, 0.41), (0.9, 0.9)])
+def test_worst_sentences_below_the_loose_threshold_say_nothing_of_a_pooled_document(
+    worst: float, expected: float | None
+) -> None:
+    said = sentences([(10, worst), (10, worst), (10, 0.01), (10, 0.01)])
+    pooled = POOLING.score(np.array([s.score for s in said]))
+    assert pooled < 0.1
+    assert document_score(said, card(POOLING), [UNREAD] * 4) == pytest.approx(pooled if expected is None else expected)
+
+
+def test_loops_and_pooled_sentences_count_whichever_says_more() -> None:
+    said = sentences([(10, 0.6)] * 100)
+    pooled = POOLING.score(np.full(100, 0.6))
+    assert 0.5 < pooled < 0.6
+    assert document_score(said, card(POOLING), [UNREAD] * 100, 0.0) == 0.6
+    assert document_score(said, card(POOLING), [UNREAD] * 100, 0.2) == 0.999
+    many = sentences([(10, 0.6)] * 1000)
+    assert document_score(many, card(POOLING), [UNREAD] * 1000) == pytest.approx(POOLING.score(np.full(1000, 0.6)))
+
+
+def test_of_a_document_that_was_read_those_sentences_are_pooled_without_what_the_document_added() -> None:
+    # Above the balanced threshold scores are shown as they are.
+    raw = np.array([1.0, 1.0, 2.0, 2.0])
+    said = sentences([(10, s) for s in sigmoid(raw + 1.0).tolist()] + [(10, 0.45)] * 4)
+    got = document_score(said, card(POOLING, NETWORK), [1.0] * 4 + [UNREAD] * 4)
+    # An excess of 1.5, of four sentences; the worst tenth is the second worst, with nothing added.
+    assert POOLING.score(sigmoid(raw)) == pytest.approx(sigmoid(np.array(-0.5)))
+    assert got == pytest.approx(sigmoid(np.array(2.0)))
+    calm = sigmoid(np.array([-2.2] * 4))
+    said = sentences([(10, s) for s in calm.tolist()])
+    # Below it they are flatter by .55: log-odds of -4.
+    got = document_score(said, card(POOLING, NETWORK), [0.0] * 4)
+    assert logit(np.array(got)) == pytest.approx(-4 - 2)
+
+
+def test_a_network_pools_in_its_own_way() -> None:
+    own = Network("en", ((0.0, 1.0),) * 3, pooling=Pooling(0.0, 2.0, 0.0, 1.0, 3.0))
+    said = sentences([(10, 0.5)] * 4)
+    assert document_score(said, card(POOLING, own), [0.0] * 4) == pytest.approx(sigmoid(np.array(3.0)))
+    assert document_score(said, card(POOLING, own), [UNREAD] * 4) == 0.5
+    assert document_score(said, card(None, own), [UNREAD] * 4) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("pooling", "odds", "excess"),
+    [
+        (Pooling(0.0, 2.0, 0.0, 1.0, 0.0), [1.0] * 4, 1.0),
+        (Pooling(-1.0, 2.0, 0.0, 1.0, 0.0), [1.0] * 4, 2.0),
+        (Pooling(0.0, 3.0, 4.0, 1.0, 0.0), [5.0], 1.0),
+        (Pooling(0.0, 3.0, 4.0, 1.0, 0.0), [5.0] * 4, 5 / np.hypot(1.5, 4)),
+        (Pooling(0.0, 1.0, 0.0, 1.0, 0.0), [30.0], np.log(1e6 - 1)),
+        (Pooling(0.0, 1.0, 0.0, 1.0, 0.0), [-30.0], -np.log(1e6 - 1)),
+    ],
+)
+def test_the_excess_of_a_document_is_in_deviations_of_human_ones(
+    pooling: Pooling, odds: list[float], excess: float
+) -> None:
+    assert pooling.excess(sigmoid(np.array(odds))) == pytest.approx(excess, abs=1e-6)
+    # The mean at which documents of so many sentences have the score that this excess gives.
+    score = pooling.score(sigmoid(np.array(odds)))
+    if abs(odds[0]) < 10:
+        assert pooling.mean_at(score, np.array([len(odds)])) == pytest.approx(np.mean(odds))
+
+
+def test_pooling_multiplies_and_adds() -> None:
+    pooling = Pooling(0.0, 2.0, 0.0, 3.0, -1.0)
+    assert pooling.score(sigmoid(np.array([1.0] * 4))) == pytest.approx(sigmoid(np.array(2.0)))
+    assert pooling.mean_at(float(sigmoid(np.array(2.0))), np.array([4, 16])) == pytest.approx([1.0, 0.5])
+    assert pooling.excess_of(np.array([1.0]), np.array([0])) == pytest.approx([0.5])

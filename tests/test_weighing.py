@@ -1,0 +1,365 @@
+"""How a scorecard, a network and a document are weighed together, in numbers; and what a finding says of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pytest
+
+from garble import scorer
+from garble.columns.batch import Batch, Opinion
+from garble.columns.lm import LanguageModel
+from garble.errors import InputError
+from garble.models.scorecard import Network, Pooling, Scorecard, logit, sigmoid
+from garble.scorer import _Mind, _Scored, _Weighed
+from garble.signals import FEATURES, PLACES, Extraction, repetition
+from garble.text.layout import HEADING, PROSE
+from garble.text.segmentation import segment, whole
+
+# The balanced threshold lies at log-odds of 0, and both features weigh what they measure.
+LOOP, DOUBT = "repetition.loop", "fluency.unnatural"
+RAMP = np.array([[-20.0, 20.0]] * 2)
+POOLING = Pooling(mean=0.0, deviation=2.0, style=0.0, slope=1.0, offset=0.0)
+
+
+def card(
+    scale: float = 1.0, intercept: float = 0.0, unsure: float = 0.0, pooling: Pooling | None = POOLING
+) -> Scorecard:
+    network = Network("", ((0.0, 1.0),) * 3, scale, intercept, unsure, pooling)
+    return Scorecard("x", "en", (LOOP, DOUBT), 0.0, RAMP, RAMP, {"balanced": 0.5}, POOLING, network)
+
+
+class Script:
+    """Stands in for a network that finds sentences as bad as it is told."""
+
+    def __init__(self, doubts: list[float]) -> None:
+        self.doubts, self.asked = np.array(doubts), []
+
+    def read(self, batch: Batch, asked: np.ndarray) -> Opinion:
+        self.asked.append(np.flatnonzero(asked).tolist())
+        none = np.zeros(len(batch.starts))
+        return Opinion(none, none, np.where(asked, self.doubts, 0.0))
+
+
+def batch_of(*sizes: int) -> Batch:
+    """Documents of so many sentences, all different."""
+    numbers = iter(range(10_000))
+    return Batch.of([segment(" ".join(f"It was day {next(numbers)}." for _ in range(size))) for size in sizes])
+
+
+def extraction_of(plain: list[float]) -> Extraction:
+    features = np.zeros((len(plain), len(FEATURES)))
+    features[:, PLACES[LOOP]] = plain
+    return Extraction(features, {})
+
+
+def weigh(
+    plain: list[float],
+    doubts: list[float],
+    reader: str = "all",
+    by: Scorecard | None = None,
+    threshold: float = 0.5,
+    **more: Any,
+) -> tuple[_Weighed, Script]:
+    batch = more.get("batch") or batch_of(len(plain))
+    silent = more.get("silent", np.zeros((len(plain), 2), bool))
+    script = Script(doubts)
+    mind = _Mind(by or card(), (), None, script, reader, threshold)  # type: ignore[arg-type]
+    return scorer._weigh(batch, extraction_of(plain), silent, mind), script
+
+
+@pytest.mark.parametrize(
+    ("plain", "doubt", "scale", "intercept", "odds", "parts"),
+    [
+        # Both together, where that says more than the scorecard alone.
+        (2.0, 1.0, 1.0, 0.0, 3.0, (2.0, 1.0)),
+        (2.0, 0.0, 1.0, 0.0, 2.0, (2.0, 0.0)),
+        (-1.0, 2.0, 1.0, 0.0, 1.0, (-1.0, 2.0)),
+        (1.0, 1.0, 2.0, -0.5, 2.5, (2.0, 1.0)),
+        # Else the scorecard alone, of which the network takes back 1 at most.
+        (2.0, -0.5, 1.0, -1.0, 1.5, (2.0, -0.5)),
+        (2.0, -1.0, 1.0, -1.0, 1.0, (2.0, -1.0)),
+        (2.0, -3.0, 1.0, 0.0, 1.0, (2.0, -1.0)),
+        (5.0, -20.0, 1.0, 0.0, 4.0, (5.0, -1.0)),
+        (2.0, 1.0, 1.0, -5.0, 2.0, (2.0, 0.0)),
+        # Below the threshold the scorecard alone falls three times as fast ...
+        (-1.0, -3.0, 1.0, -9.0, -6.0 * 0.55, (-1.0, -1.0)),
+        (-1.0, 1.0, 1.0, -9.0, -3.0 * 0.55, (-1.0, 0.0)),
+        (0.5, -1.0, 1.0, -9.0, -1.5 * 0.55, (0.5, -1.0)),
+        # ... and what comes out is shown flatter.
+        (-1.0, -3.0, 1.0, 0.0, -4.0 * 0.55, (-1.0, -3.0)),
+        (-1.0, 0.0, 1.0, 0.0, -1.0 * 0.55, (-1.0, 0.0)),
+        (1.0, -1.0, 1.0, 0.0, 0.0, (1.0, -1.0)),
+    ],
+)
+def test_what_a_sentence_comes_to_that_a_network_has_read(
+    plain: float, doubt: float, scale: float, intercept: float, odds: float, parts: tuple[float, float]
+) -> None:
+    found, _ = weigh([plain], [doubt], by=card(scale, intercept))
+    assert logit(found.scores) == pytest.approx([odds])
+    assert found.contributions[0] == pytest.approx(parts)
+    assert found.read.tolist() == [True]
+
+
+def test_what_is_silent_is_not_read_and_adds_nothing() -> None:
+    silent = np.array([[False, True], [True, False], [True, True], [False, False]])
+    found, script = weigh([-1.0] * 4, [9.0] * 4, silent=silent)
+    assert script.asked == [[1, 3]]
+    assert found.read.tolist() == [False, True, False, True]
+    assert found.contributions == pytest.approx(np.array([[-1.0, 0], [0, 9], [0, 0], [-1, 9]]))
+    assert logit(found.scores) == pytest.approx([-1.0, 9.0, 0.0, 8.0])
+
+
+def test_without_a_network_the_scorecard_scores_alone() -> None:
+    plain = extraction_of([-1.0, 2.0])
+    alone = card().without([DOUBT])
+    for mind in (
+        _Mind(alone, (), None, None, "off", 0.5),
+        _Mind(replace(alone, network=None), (), None, None, "all", 0.5),
+    ):  # type: ignore[arg-type]
+        found = scorer._weigh(batch_of(2), plain, np.zeros((2, 1), bool), mind)
+        assert logit(found.scores) == pytest.approx([-1.0, 2.0])
+        assert not found.read.any()
+
+
+# Which sentences are read.
+
+
+def test_a_document_is_read_in_growing_samples_what_is_flagged_first() -> None:
+    flagged = {30, 7, 19}
+    plain = [1.0 if i in flagged else -1.0 for i in range(40)]
+    # Garbled throughout, so that all of it is read: 8 sentences, then 8 more, 16, and the rest.
+    found, script = weigh(plain, [5.0] * 40, "unsure")
+    assert [len(some) for some in script.asked] == [8, 8, 16, 8]
+    assert flagged < set(script.asked[0])
+    assert sorted(chain.from_iterable(script.asked)) == list(range(40))
+    assert found.read.all()
+    # The others by chance, but always the same.
+    assert script.asked[0] != sorted(flagged | set(range(5)))
+    assert weigh(plain, [5.0] * 40, "unsure")[1].asked == script.asked
+
+
+def test_reading_stops_when_a_document_is_surely_clean() -> None:
+    found, script = weigh([1.0] + [-1.0] * 39, [-9.0] * 40, "unsure")
+    assert [len(some) for some in script.asked] == [8]
+    assert found.read.sum() == 8
+    # With no way to pool nothing is sure.
+    _, script = weigh([1.0] + [-1.0] * 39, [-9.0] * 40, "unsure", card(pooling=None))
+    assert sum(map(len, script.asked)) == 40
+
+
+@pytest.mark.parametrize(
+    ("plain", "unsure", "is_read"),
+    [
+        # A flagged sentence.
+        ([-9.0, -9.0, 0.0, -9.0], 9.0, True),
+        ([-9.0, -9.0, -0.1, -9.0], 9.0, False),
+        # The mean of four, in deviations of 1.
+        ([-1.0] * 4, -1.0, True),
+        ([-1.0] * 4, -0.99, False),
+        ([-3.0, -1.0, -1.0, -1.0], -1.5, True),
+        # The mean of sixteen, in deviations of a half.
+        ([-1.0] * 16, -2.0, True),
+        ([-1.0] * 16, -1.99, False),
+    ],
+)
+def test_a_document_is_worth_reading_where_the_scorecard_is_unsure_of_it(
+    plain: list[float], unsure: float, is_read: bool
+) -> None:
+    _, script = weigh(plain, [0.0] * len(plain), "unsure", card(unsure=unsure))
+    assert bool(script.asked) == is_read
+
+
+def test_one_document_in_fifty_is_read_whatever_the_scorecard_says() -> None:
+    batch = batch_of(*[1] * 2000)
+    _, script = weigh([-9.0] * 2000, [0.0] * 2000, "unsure", card(unsure=99.0), batch=batch)
+    assert 20 <= sum(map(len, script.asked)) <= 60
+
+
+def test_sentences_that_are_silent_do_not_make_a_document_worth_reading() -> None:
+    silent = np.array([[False, True]] * 2 + [[False, False]] * 4)
+    _, script = weigh([5.0] * 2 + [-1.0] * 4, [0.0] * 6, "unsure", card(unsure=-1.0), silent=silent)
+    assert script.asked == [[2, 3, 4, 5]]
+    _, script = weigh([5.0] * 2 + [-1.0] * 4, [0.0] * 6, "unsure", card(unsure=-0.9), silent=silent)
+    assert script.asked == []
+
+
+@pytest.mark.parametrize(
+    ("odds", "read", "size", "threshold", "is_clean"),
+    [
+        # 2.6 standard errors of four out of eight, of a deviation of 2: 1.8385 below 0.
+        (-1.84, 4, 8, 0.5, True),
+        (-1.83, 4, 8, 0.5, False),
+        # Of four out of four there is no error.
+        (-0.01, 4, 4, 0.5, True),
+        (0.01, 4, 4, 0.5, False),
+        # Of one out of sixteen: 5.035 below.
+        (-5.04, 1, 16, 0.5, True),
+        (-5.03, 1, 16, 0.5, False),
+        # A document of sixteen has a score of .8808, which is an excess of 2, at a mean of 1.
+        (0.99, 16, 16, float(sigmoid(np.array(2.0))), True),
+        (1.01, 16, 16, float(sigmoid(np.array(2.0))), False),
+        (-9.0, 0, 4, 0.5, False),
+    ],
+)
+def test_a_document_is_surely_clean_when_its_sample_lies_so_far_below(
+    odds: float, read: int, size: int, threshold: float, is_clean: bool
+) -> None:
+    mask = np.arange(size) < read
+    shown = odds * 0.55 if odds < 0 else odds
+    scores = sigmoid(np.where(mask, shown, 5.0))
+    weighed = _Weighed(extraction_of([0.0] * size), np.zeros((size, 2)), scores, mask)
+    mind = _Mind(card(), (), None, None, "unsure", threshold)  # type: ignore[arg-type]
+    assert scorer._surely_clean(batch_of(size), weighed, np.ones(size, bool), mind).tolist() == [is_clean]
+
+
+# What a document adds to its sentences.
+
+
+@pytest.mark.parametrize(
+    ("odds", "offset", "added"),
+    [
+        ([0.0] * 4, 2.0, 2.0),
+        ([0.0] * 4, 9.0, 4.0),
+        ([0.0] * 4, -1.0, 0.0),
+        # Fewer than four sentences make no such document.
+        ([0.0] * 3, 2.0, 0.0),
+        # Means of sentences that are sound, as 0 counts what is garbled.
+        ([5.0, 5.0, -2.0, -2.0], 2.0, 1.0),
+        ([-1.0] * 4, 2.0, 1.0),
+        ([-2.0] * 4, 2.0, 0.0),
+    ],
+)
+def test_a_document_raises_its_sentences(odds: list[float], offset: float, added: float) -> None:
+    size = len(odds)
+    shown = np.where(np.array(odds) < 0, 0.55 * np.array(odds), odds)
+    weighed = _Weighed(extraction_of(odds), np.zeros((size, 2)), sigmoid(shown), np.ones(size, bool))
+    pooled = card(pooling=replace(POOLING, offset=offset))
+    scores, raised = scorer._in_context(batch_of(size), weighed, np.full(size, PROSE), pooled)
+    assert raised == pytest.approx(np.full(size, added))
+    expected = np.array(odds) + added
+    assert logit(scores) == pytest.approx(np.where(expected < 0, 0.55 * expected, expected))
+
+
+def test_a_document_raises_what_was_read_of_its_prose_alone() -> None:
+    read = np.array([True] * 5 + [False])
+    kinds = np.array([HEADING] + [PROSE] * 5)
+    weighed = _Weighed(extraction_of([0.0] * 6), np.zeros((6, 2)), sigmoid(np.zeros(6)), read)
+    pooled = card(pooling=replace(POOLING, offset=2.0))
+    scores, raised = scorer._in_context(batch_of(6), weighed, kinds, pooled)
+    assert raised[:5].tolist() == [0.0, 2.0, 2.0, 2.0, 2.0]
+    assert np.isnan(raised[5])
+    assert logit(scores) == pytest.approx([0, 2, 2, 2, 2, 0])
+    for other in (card(pooling=None), replace(pooled, network=None)):
+        scores, raised = scorer._in_context(batch_of(6), weighed, kinds, other)
+        assert scores is weighed.scores
+        assert raised[:5].tolist() == [0.0] * 5
+
+
+def test_documents_raise_their_own_sentences() -> None:
+    odds = [0.0] * 4 + [-5.0] * 4
+    shown = np.where(np.array(odds) < 0, 0.55 * np.array(odds), odds)
+    weighed = _Weighed(extraction_of(odds), np.zeros((8, 2)), sigmoid(shown), np.ones(8, bool))
+    pooled = card(pooling=replace(POOLING, offset=1.0))
+    _, raised = scorer._in_context(batch_of(4, 4), weighed, np.full(8, PROSE), pooled)
+    assert raised.tolist() == [1.0] * 4 + [0.0] * 4
+
+
+# What is said of a sentence.
+
+
+def found_in(text: str, contributions: list[float], marks: str) -> list[tuple[str, str, float, float]]:
+    """Signal, place, value and contribution of what is found in a sentence. marks: an x for each token marked."""
+    document = whole(text)
+    batch = Batch.of([document])
+    values = {LOOP: np.array([mark == "x" for mark in marks]), DOUBT: np.zeros(1)}
+    features = np.zeros((1, len(PLACES)))
+    features[0, PLACES[LOOP]], features[0, PLACES[DOUBT]] = 0.25, 7.0
+    scored = _Scored(
+        [document], batch, Extraction(features, values), np.array([contributions]), np.ones(1), np.zeros(1)
+    )
+    (findings,) = scorer._findings(scored, card(), np.array([0])).values()
+    return [(f.signal, text[f.start : f.end], f.value, f.contribution) for f in findings]
+
+
+@pytest.mark.parametrize(
+    ("contributions", "marks", "expected"),
+    [
+        ([1.0, 0.0], "xx..", [(LOOP, "aa bb", 0.25, 1.0)]),
+        # Shared out over the runs by their characters.
+        ([1.6, 0.0], "x.x.", [(LOOP, "aa", 0.25, 0.8), (LOOP, "cc", 0.25, 0.8)]),
+        ([1.6, 0.0], "xx.x", [(LOOP, "aa bb", 0.25, 1.0), (LOOP, "ddd", 0.25, 0.6)]),
+        # The strongest signal first.
+        ([1.0, 2.0], "x...", [(DOUBT, "aa bb cc ddd", 7.0, 2.0), (LOOP, "aa", 0.25, 1.0)]),
+        ([2.0, 2.0], "x...", [(LOOP, "aa", 0.25, 2.0), (DOUBT, "aa bb cc ddd", 7.0, 2.0)]),
+        # A quarter of a unit is worth telling.
+        ([0.25, 0.25], "x...", [(LOOP, "aa", 0.25, 0.25), (DOUBT, "aa bb cc ddd", 7.0, 0.25)]),
+        ([0.24, -3.0], "x...", []),
+    ],
+)
+def test_findings_share_out_what_a_signal_added(
+    contributions: list[float], marks: str, expected: list[tuple[str, str, float, float]]
+) -> None:
+    found = found_in("aa bb cc ddd", contributions, marks)
+    assert [row[:3] for row in found] == [row[:3] for row in expected]
+    assert [row[3] for row in found] == pytest.approx([row[3] for row in expected])
+
+
+@pytest.mark.parametrize(
+    ("span", "quoted"),
+    [
+        ("to to  to\nto", "to to to to"),
+        ("x" * 60, "x" * 60),
+        ("x" * 61, f"{'x' * 30} … {'x' * 30}"),
+        (f"{'x' * 29} {'y' * 40} {'z' * 29}", f"{'x' * 29} … {'z' * 29}"),
+    ],
+)
+def test_a_reason_quotes_sixty_characters(span: str, quoted: str) -> None:
+    assert scorer._reason(repetition.loop, span) == repetition.loop.reason.replace("{span}", quoted)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((0, 0, 0), "und"),
+        # Few words pass for the model's language.
+        ((1, 0, 0), "en"),
+        ((7, 0, 0), "en"),
+        ((8, 0, 0), "xx"),
+        # Three in five are known, or one in four is a function word.
+        ((10, 6, 0), "en"),
+        ((10, 5, 0), "xx"),
+        ((100, 60, 0), "en"),
+        ((100, 59, 24), "xx"),
+        ((100, 0, 25), "en"),
+        ((100, 0, 24), "xx"),
+    ],
+)
+def test_a_text_is_in_the_language_whose_words_it_has(
+    words: tuple[int, int, int], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scorer.language, "detect", lambda text: "xx")
+    assert scorer._language("a", words, "en") == expected
+
+
+def test_words_are_counted_by_document(english: LanguageModel) -> None:
+    batch = Batch.of([segment("The xqzt, of rain. It fell."), segment(""), segment("Snow 12!")], english)
+    assert scorer._words(batch).tolist() == [[6, 5, 3], [0, 0, 0], [1, 1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentences", "said"), [(4, 9, "more than 3 lines"), (3, 2, "3 sentences, and at most 2")]
+)
+def test_a_text_of_more_lines_or_sentences_than_memory_is_promised_for_is_refused(
+    lines: int, sentences: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scorer, "_MOST_LINES", 3)
+    monkeypatch.setattr(scorer, "MOST_SENTENCES", sentences)
+    text = "\n\n".join(f"He went {i}." for i in range(lines))
+    with pytest.raises(InputError, match=said):
+        scorer._segmented(text, "text")
+    # Blank lines are no lines, and as many as are promised pass.
+    assert len(scorer._segmented("\n\n\n\n\nHe went.\n\nShe went.\n\n\n\n", "text").sentences) == 2
