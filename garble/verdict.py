@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import numpy as np
 
 from garble.columns.arrays import Floats, Ints, Mask
 from garble.columns.batch import Batch
 from garble.models.scorecard import Scorecard, logit, sigmoid
-from garble.report.findings import Passage, ScoredSentence
+from garble.report.findings import ScoredSentence
 from garble.signals import EVERY
 from garble.signals.base import Signal
 from garble.text.layout import CUE, HEADING, LIST, PROSE, SPOKEN, UNREAD, VERSE, counts
@@ -126,19 +125,6 @@ def of_signals(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
     """Which of the card's features belong to the chosen signals."""
     names = {name for signal in EVERY if chosen(signal) for name in signal.features}
     return np.array([name in names for name in card.features], bool)
-
-
-def passages(text: str, sentences: Sequence[ScoredSentence]) -> tuple[Passage, ...]:
-    """Garbled sentences with no sound one between them."""
-    runs: list[list[ScoredSentence]] = []
-    for before, sentence in pairwise([None, *sentences]):
-        if sentence is not None and sentence.garbled:
-            if before is None or not before.garbled:
-                runs.append([])
-            runs[-1].append(sentence)
-    return tuple(
-        Passage(run[0].start, run[-1].end, text[run[0].start : run[-1].end], max(s.score for s in run)) for run in runs
-    )
 
 
 def silent(card: Scorecard, kinds: Ints, foreign: Mask) -> Mask:

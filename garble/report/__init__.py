@@ -6,12 +6,16 @@ garbled. `docs/wire-schema.md` describes `Report.to_dict()` field by field.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from garble.report.findings import Passage, ScoredSentence
+from garble.errors import UsageError
+from garble.report.findings import Passage, ScoredSentence, passages_of
 
 SCHEMA = 1
+_THRESHOLD = re.compile(r"(?<=\|t:)[^|]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class Report:
     notes: what the reader of the report must know, such as signals that did not speak.
     signature: what made this report, for comparison: `garble|v:0.1.0|d:0058ce8d|m:en-2|t:balanced`.
     looped: the share of the text's characters that stand in loops beyond their first turn (`garble.loops`).
+    thresholds: the named thresholds of the model. text: the text that was scored; not part of `to_dict`.
     """
 
     score: float
@@ -35,11 +40,37 @@ class Report:
     notes: tuple[str, ...]
     signature: str
     looped: float = 0.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    text: str = ""
 
     @property
     def verdict(self) -> str:
         """What it comes to, in words: "garbled", "passages garbled" or "clean"."""
         return "garbled" if self.garbled else "passages garbled" if self.passages else "clean"
+
+    def rethreshold(self, threshold: str | float) -> Report:
+        """The report at another threshold, without scoring the text again.
+
+        threshold: one of the names in `thresholds`, or a score between 0 and 1. Sentences have findings where the first
+        threshold, or a lower one that was asked for before, flagged them; at a lower threshold others are flagged
+        without. With `reader="unsure"` the sentences that were read stay those of the first threshold.
+        Raises UsageError for a threshold that does not exist.
+        """
+        at = named_threshold(threshold, self.thresholds)
+        sentences = tuple(replace(sentence, garbled=sentence.score >= at) for sentence in self.sentences)
+        return replace(
+            self,
+            garbled=self.score >= at,
+            threshold=at,
+            sentences=sentences,
+            passages=passages_of(self.text, sentences),
+            signature=_THRESHOLD.sub(str(threshold), self.signature, count=1),
+        )
+
+    def __repr__(self) -> str:
+        flagged = sum(sentence.garbled for sentence in self.sentences)
+        counts = f"{flagged} of {len(self.sentences)} sentences flagged"
+        return f"<Report {self.verdict!r} score={self.score:.2f} threshold={self.threshold:.2f}, {counts}>"
 
     def _repr_html_(self) -> str:
         # What shows a report stands above it, and only a notebook asks.
@@ -50,8 +81,24 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, strings and numbers, as docs/wire-schema.md has them."""
         plain = asdict(self)
+        del plain["text"]
+        plain["thresholds"] = dict(self.thresholds)
         # asdict keeps tuples; JSON readers and equality after a round trip want lists.
         plain["sentences"] = [{**s, "findings": list(s["findings"])} for s in plain["sentences"]]
         plain["passages"] = list(plain["passages"])
         plain["notes"] = list(plain["notes"])
         return {"schema": SCHEMA, **plain}
+
+
+def named_threshold(threshold: str | float, named: Mapping[str, float]) -> float:
+    """The score that a threshold stands for. Raises UsageError for one that is neither a name nor a score in 0..1."""
+    if isinstance(threshold, str) and threshold in named:
+        return named[threshold]
+    try:
+        value = float(threshold)
+    except (TypeError, ValueError, OverflowError):
+        value = -1.0
+    if not 0 <= value <= 1:
+        said = shortened(threshold)
+        raise UsageError(f"no threshold {said}: {', '.join(named)}, or a score between 0 and 1")
+    return value

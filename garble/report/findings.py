@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +49,16 @@ class Passage:
 def signals_of(sentence: ScoredSentence) -> list[str]:
     """The names of the signals that found something in a sentence, each once."""
     return list(dict.fromkeys(finding.signal for finding in sentence.findings))
+
+
+def passages_of(text: str, sentences: Sequence[ScoredSentence]) -> tuple[Passage, ...]:
+    """Garbled sentences with no sound one between them."""
+    runs: list[list[ScoredSentence]] = []
+    for before, sentence in pairwise([None, *sentences]):
+        if sentence is not None and sentence.garbled:
+            if before is None or not before.garbled:
+                runs.append([])
+            runs[-1].append(sentence)
+    return tuple(
+        Passage(run[0].start, run[-1].end, text[run[0].start : run[-1].end], max(s.score for s in run)) for run in runs
+    )
