@@ -132,7 +132,7 @@ def scorer() -> Scorer:
 def mended_loop(case: tuple[str, str, str, str]) -> Made:
     """What becomes of (kind, owner, clean sentence, loop made of it)."""
     kind, owner, clean, made = case
-    mended = repair(made, scorer()).text
+    mended = repair(made, scorer=scorer()).text
     after = distance(mended, clean)
     return Made(kind, owner, mended == clean, mended != made, distance(made, clean), after, len(clean))
 
@@ -158,7 +158,7 @@ def mended_translation(record: Record) -> Real | None:
 def mended_document(record: Record) -> Human:
     """What becomes of a human text."""
     text = record["text"]
-    edits = repair(text, scorer()).edits
+    edits = repair(text, scorer=scorer()).edits
     document = segment(text)
     prose = document.kind == PROSE
     # What is put in between two characters touches the sentence that holds both.

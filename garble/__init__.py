@@ -8,23 +8,28 @@ True
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Unpack
 
 from garble.errors import GarbleError, InputError, ModelError, UsageError
 
 if TYPE_CHECKING:
+    from garble.filtering import Prefilter
     from garble.repairs import Repair
     from garble.report import Report
-    from garble.scorer import Scorer
+    from garble.report.findings import Finding
+    from garble.scorer import Scorer, Settings
     from garble.text.periodic import Loop, LoopGuard
 
 __version__ = "0.1.0"
 __all__ = [
+    "Finding",
     "GarbleError",
     "InputError",
     "Loop",
     "LoopGuard",
     "ModelError",
+    "Prefilter",
     "Repair",
     "Report",
     "Scorer",
@@ -35,18 +40,29 @@ __all__ = [
 ]
 
 
-def score(text: str, markup: str = "auto") -> Report:
-    """What is garbled in `text`, by the model `en-large` at the balanced threshold; `markup` as in `Scorer`."""
-    from garble.scorer import Scorer
+def score(text: str, *, scorer: Scorer | None = None, **settings: Unpack[Settings]) -> Report:
+    """Score one text.
 
-    return Scorer("en-large", markup=markup).score(text)
+    scorer: the Scorer to use; else the settings are those of `Scorer`, with the model "en-large" by default. To score
+    many texts, make a `Scorer` once and call its `score_many`.
+    """
+    from garble.scorer import scorer_of
+
+    return scorer_of(scorer, settings, model="en-large").score(text)
 
 
-def repair(text: str) -> Repair:
-    """The text with what is garbled mended as far as it can be, the edits, and what could not be mended."""
-    from garble.repairs import repair as mend
+def repair(
+    text: str, *, drop_unresolved: bool = False, scorer: Scorer | None = None, **settings: Unpack[Settings]
+) -> Repair:
+    """Repair one text: the repaired text, the edits, and the sentences that are still garbled.
 
-    return mend(text)
+    drop_unresolved: remove the sentences that cannot be repaired. scorer: the Scorer to use; else the settings are
+    those of `Scorer`, with `reader` "off" by default.
+    """
+    from garble.repairs import repair as apply_repair
+    from garble.scorer import scorer_of
+
+    return apply_repair(text, scorer=scorer_of(scorer, settings, reader="off"), drop_unresolved=drop_unresolved)
 
 
 def loops(text: str) -> tuple[Loop, ...]:
@@ -56,16 +72,23 @@ def loops(text: str) -> tuple[Loop, ...]:
     return find(text)
 
 
+# Where the names live that are imported on first use, so that `garble --help` need not wait for numpy.
+_LAZY = {
+    "Finding": "garble.report.findings",
+    "Loop": "garble.text.periodic",
+    "LoopGuard": "garble.text.periodic",
+    "Prefilter": "garble.filtering",
+    "Repair": "garble.repairs",
+    "Report": "garble.report",
+    "Scorer": "garble.scorer",
+}
+
+
 def __getattr__(name: str) -> Any:
-    # Imported when asked for, so that `garble --help` need not wait for numpy.
-    if name in ("Loop", "LoopGuard"):
-        from garble.text import periodic
-
-        return getattr(periodic, name)
-    if name in ("Repair", "Report", "Scorer"):
-        from garble.repairs import Repair
-        from garble.report import Report
-        from garble.scorer import Scorer
-
-        return {"Repair": Repair, "Report": Report, "Scorer": Scorer}[name]
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'garble' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

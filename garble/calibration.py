@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from garble.errors import InputError, UsageError
 from garble.models import fields
 from garble.report import Report
+from garble.report.findings import score_of
 from garble.text.layout import KINDS, UNREAD
 
 Floats = NDArray[np.float64]
@@ -391,11 +392,6 @@ def resolved(threshold: object, named: Mapping[str, float]) -> float | Calibrati
         return threshold
     if isinstance(threshold, Path):
         return load(threshold)
-    if isinstance(threshold, str) and threshold in named:
-        return named[threshold]
-    try:
-        value = float(threshold)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        is_path = isinstance(threshold, str) and (threshold.lower().endswith(".json") or os.path.isfile(threshold))
-        return load(Path(str(threshold))) if is_path else None
-    return value if 0 <= value <= 1 else None
+    value = score_of(threshold, named)
+    is_path = isinstance(threshold, str) and (threshold.lower().endswith(".json") or os.path.isfile(threshold))
+    return load(Path(str(threshold))) if value is None and is_path else value

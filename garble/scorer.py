@@ -6,9 +6,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise, repeat, starmap
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from garble.errors import InputError, UsageError, checked_text, checked_texts, q
 from garble.models import store
 from garble.models.scorecard import Scorecard, logit, sigmoid
 from garble.report import Report
-from garble.report.findings import Finding, ScoredSentence
+from garble.report.findings import Finding, ScoredSentence, passages_of
 from garble.signals import (
     EVERY,
     FEATURES_READ,
@@ -53,7 +54,6 @@ from garble.verdict import (
     document_score,
     looped_prose,
     of_signals,
-    passages,
     shown,
     silent,
     voices,
@@ -96,6 +96,28 @@ _SURE = 2.6
 _QUOTED = 60
 
 
+class Settings(TypedDict, total=False):
+    """The arguments of `Scorer`, for functions that make one."""
+
+    model: str | Path
+    threshold: Threshold
+    without: Collection[str]
+    reader: str
+    markup: str
+
+
+def scorer_of(scorer: Scorer | None, settings: Settings, **defaults: Unpack[Settings]) -> Scorer:
+    """The scorer that was given, else one of these settings, or of the defaults where they do not say.
+
+    Raises UsageError where both are given, and as `Scorer` does.
+    """
+    if scorer is None:
+        return Scorer(**defaults | settings)
+    if settings:
+        raise UsageError(f"scorer: given together with {', '.join(settings)}")
+    return scorer
+
+
 class Scorer:
     """Scores texts with one model and one threshold.
 
@@ -116,6 +138,7 @@ class Scorer:
     def __init__(
         self,
         model: str | Path = "en",
+        *,
         threshold: Threshold = "balanced",
         without: Collection[str] = (),
         reader: str = "all",
@@ -148,12 +171,17 @@ class Scorer:
                 *([f"r:{self.reader}"] if loaded.card.network else []),
             ]
         )
-        self._arguments = model, self.calibration or threshold, self.without, reader, markup
+        self._settings = Settings(
+            model=model, threshold=self.calibration or threshold, without=self.without, reader=reader, markup=markup
+        )
 
-    def __reduce__(self) -> tuple[type[Scorer], tuple[object, ...], dict[str, object]]:
+    def __reduce__(self) -> tuple[partial[Scorer], tuple[()], dict[str, object]]:
         # A scorer that travels to another process finds its model there, loaded once a process; a calibration goes
         # with it.
-        return Scorer, self._arguments, {"threshold": self.threshold, "signature": self.signature}
+        return partial(Scorer, **self._settings), (), {"threshold": self.threshold, "signature": self.signature}
+
+    def __repr__(self) -> str:
+        return f"<Scorer {self.signature}>"
 
     def flagging_from(self, threshold: float) -> Scorer:
         """A scorer of the same scores, the network reading the same, that flags from another threshold on, 0..1."""
@@ -247,10 +275,12 @@ class Scorer:
             language=code,
             threshold=self.threshold,
             sentences=sentences,
-            passages=passages(text, sentences),
+            passages=passages_of(text, sentences),
             notes=self.notes if code == self.card.language else (note, *self.notes),
             signature=self.signature,
             looped=looped,
+            thresholds=self.card.thresholds,
+            text=text,
         )
 
     def _sentences(self, scored: _Scored) -> list[tuple[list[ScoredSentence], list[float]]]:

@@ -51,7 +51,7 @@ def test_a_thousand_documents_are_scored_as_the_library_scores_them(corpus: list
 @pytest.mark.parametrize("shape", COLUMNS)
 def test_any_column_of_strings_will_do(shape: str, scorer: Scorer) -> None:
     table = pa.table({"n": range(len(TEXTS)), "body": COLUMNS[shape]()})
-    clean, missing, looped, empty, again = score_batch(table, "body", scorer).to_pylist()
+    clean, missing, looped, empty, again = score_batch(table, "body", scorer=scorer).to_pylist()
     assert missing == dict.fromkeys(SCHEMA.names)
     assert (looped["garbled"], looped["reason"]) == (True, "repetition.loop")
     assert (empty["score"], empty["garbled"]) == (0, False)

@@ -358,10 +358,10 @@ def test_a_threshold_of_another_version_is_noted_in_the_report(here: Conditions)
 def test_a_prefilter_refuses_a_threshold_of_another_unit(unit: Any, calibrated: Any, here: Conditions) -> None:
     threshold = made(unit=calibrated, conditions=here)
     if (unit == "document") == (calibrated == "document"):
-        assert Prefilter(threshold, unit, reader="off").scorer.threshold == 0.75
+        assert Prefilter(threshold=threshold, unit=unit, reader="off").scorer.threshold == 0.75
     else:
         with pytest.raises(UsageError, match=f"threshold: calibrated for the unit {calibrated}, not {unit}"):
-            Prefilter(threshold, unit, reader="off")
+            Prefilter(threshold=threshold, unit=unit, reader="off")
 
 
 def test_what_is_flagged_from_elsewhere_scores_alike() -> None:

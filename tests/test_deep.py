@@ -301,7 +301,7 @@ def made(tmp_path: Path, scripted: reading.Reader, monkeypatch: pytest.MonkeyPat
     def make(reader: str, unsure: float = 0.0, pooling: Pooling | None = POOLING, threshold: float = 0.65) -> Scorer:
         network = Network("en", ((0.0, 1.0),) * 3, unsure=unsure, pooling=pooling)
         replace(more, network=network, pooling=POOLING).save(tmp_path / "scorecard.json")
-        return Scorer(tmp_path, threshold, reader=reader)
+        return Scorer(tmp_path, threshold=threshold, reader=reader)
 
     return make
 

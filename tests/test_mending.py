@@ -501,7 +501,7 @@ def test_clean_seeds_that_score_clean_come_back_as_they_are(scorer: Scorer) -> N
     lines = (SEEDS / "clean.jsonl").read_text("utf-8").splitlines()
     for text in (json.loads(line)["text"] for line in lines):
         if not any(sentence.garbled for sentence in scorer.score(text).sentences):
-            mended = repair(text, scorer)
+            mended = repair(text, scorer=scorer)
             assert mended.text is text
             assert mended.edits == ()
 
@@ -531,7 +531,7 @@ def test_to_repair_twice_changes_nothing_more(text: str) -> None:
 @given(ANY)
 def test_what_is_garbled_never_becomes_more(text: str) -> None:
     scorer = Scorer(reader="off")
-    before, after = scorer.score(text), scorer.score(repair(text, scorer).text)
+    before, after = scorer.score(text), scorer.score(repair(text, scorer=scorer).text)
     assert sum(s.score for s in after.sentences if s.garbled) <= sum(s.score for s in before.sentences if s.garbled)
 
 

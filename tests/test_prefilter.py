@@ -80,7 +80,7 @@ def test_reasons_are_signals_or_overall(unsure: Scorer) -> None:
 
 @given(st.lists(ANY_TEXT, max_size=3).map("".join), st.sampled_from(UNITS), st.sampled_from([0.0, 0.01, 0.3, 0.9]))
 def test_nothing_but_cuts_and_white_space_is_lost(text: str, unit: Unit, threshold: float) -> None:
-    found = Prefilter(threshold, unit).decide([text])[0]
+    found = Prefilter(threshold=threshold, unit=unit).decide([text])[0]
     edges = [0, *(edge for cut in found.cuts for edge in (cut.start, cut.end)), len(text)]
     outside = [text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
     assert "".join(found.kept(text).split()) == "".join("".join(outside).split())

@@ -177,7 +177,7 @@ def test_what_is_wrong_is_said_before_anything_runs(small: DataFrame) -> None:
     with pytest.raises(ValueError, match=r"^no unit 'page'"):
         keep(small, unit="page")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^no threshold 'lax'"):
-        score_udf("lax")
+        score_udf(threshold="lax")
     with pytest.raises(ValueError, match=r"^no model 'xx'"):
         annotate(small, model="xx")
 

@@ -212,10 +212,10 @@ def test_many_documents_stand_worst_first_with_their_reasons(scorer: Scorer) -> 
     assert given == [reason(reports[number].sentences) if reports[number].garbled else "" for number in order]
 
 
-def test_the_thresholds_are_those_of_the_model_unless_given(scorer: Scorer) -> None:
+def test_the_thresholds_are_those_of_the_model(scorer: Scorer) -> None:
     shown = [f"{name} {at:.2f}" for name, at in scorer.card.thresholds.items()]
-    assert sorted(Page(render([])).all("text")) == sorted(shown)
-    assert Page(render([], thresholds={"mine": 0.5})).all("text") == ["mine 0.50"]
+    assert sorted(Page(render(list(scorer.score_many(["One.", "Two."])))).all("text")) == sorted(shown)
+    assert Page(render([])).all("text") == []
 
 
 def test_of_many_texts_the_worst_are_whole_and_the_page_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:

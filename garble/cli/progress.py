@@ -65,7 +65,7 @@ def record(plan: Plan, progress: Progress) -> dict[str, Any]:
 
 
 def _scorer(plan: Plan) -> Scorer:
-    return Scorer(plan.model, plan.threshold, plan.without, plan.reader, plan.markup)
+    return Scorer(**plan.settings)
 
 
 def summary(plan: Plan, progress: Progress) -> str:

@@ -75,7 +75,7 @@ def repair(
     try:
         check_encoding(encoding)
         # A repair mends what the scorecard sees, and is weighed many times over.
-        scorer = Scorer(model, threshold, without, "off", markup)
+        scorer = Scorer(model, threshold=threshold, without=without, reader="off", markup=markup)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     unread = touched = 0
@@ -93,7 +93,9 @@ def repair(
                 unread += 1
                 complain(error)
                 continue
-            mended = mend(text, scorer, drop_unresolved, markup_for(scorer, name_of(path)))
+            mended = mend(
+                text, scorer=scorer, drop_unresolved=drop_unresolved, markup=markup_for(scorer, name_of(path))
+            )
             touched += bool(mended.edits or mended.unresolved)
             if in_place:
                 if mended.edits:

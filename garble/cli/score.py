@@ -76,7 +76,7 @@ def score(
 
     try:
         check_encoding(encoding)
-        scorer = Scorer(model, threshold, without, reader, markup)
+        scorer = Scorer(model, threshold=threshold, without=without, reader=reader, markup=markup)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     inputs = list(find_texts(files))

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, Unpack, get_args
 
-from garble.calibration import Calibration, Threshold
 from garble.errors import UsageError
 from garble.report import Report
 from garble.report.findings import ScoredSentence
 from garble.report.reasons import BINS, reason
-from garble.scorer import Scorer
+from garble.scorer import Scorer, Settings, scorer_of
 from garble.text.layout import KINDS, PROSE
 
 Unit = Literal["document", "passage", "sentence"]
@@ -103,32 +101,27 @@ class Statistics:
 class Prefilter:
     """Decides what of each document stays.
 
-    threshold, model, without, reader, markup: as in `garble.Scorer`. unit: what goes when it is garbled. "document"
-    drops whole documents, those whose score reaches the threshold; "passage" and "sentence" cut the garbled ones out
-    and keep the rest, or drop the document when no sentence of prose would be left. The two cut alike, but count and
-    list differently: a passage is a run of garbled sentences.
-    scorer: the Scorer that it asks.
-    Raises ValueError, in one line, for a unit, threshold, model or signal that does not exist, and for a threshold that
-    was calibrated for whole documents where parts are cut, or the other way round.
+    unit: what is removed when it is garbled. "document" drops whole documents, those whose score reaches the threshold;
+    "passage" and "sentence" cut the garbled ones out and keep the rest, or drop the document when no sentence of prose
+    would be left. The two cut alike, but count and list differently: a passage is a run of garbled sentences. scorer:
+    the Scorer to use; else the settings are those of `garble.Scorer`, with `reader` "unsure" by default. Raises
+    ValueError, in one line, for a unit, threshold, model or signal that does not exist, and for a threshold that was
+    calibrated for whole documents where parts are cut, or the other way round.
     """
 
     def __init__(
-        self,
-        threshold: Threshold = "balanced",
-        unit: Unit = "document",
-        model: str | Path = "en",
-        without: Collection[str] = (),
-        reader: str = "unsure",
-        markup: str = "auto",
+        self, *, unit: Unit = "document", scorer: Scorer | None = None, **settings: Unpack[Settings]
     ) -> None:
         if unit not in UNITS:
             raise UsageError(f"unknown unit {unit!r}; supported: {', '.join(UNITS)}")
-        self.scorer = Scorer(model, threshold, without, reader, markup)
+        self.scorer = scorer_of(scorer, settings, reader="unsure")
         calibrated = self.scorer.calibration
         if calibrated and (calibrated.unit == "document") != (unit == "document"):
-            where = "threshold" if isinstance(threshold, Calibration) else threshold
-            raise UsageError(f"{where}: calibrated for the unit {calibrated.unit}, not {unit}")
+            raise UsageError(f"threshold: calibrated for the unit {calibrated.unit}, not {unit}")
         self.unit = unit
+
+    def __repr__(self) -> str:
+        return f"<Prefilter unit={self.unit!r} {self.scorer.signature}>"
 
     def decide(self, texts: Iterable[str], markups: Iterable[str | None] | None = None) -> list[Decision]:
         """One decision a text, in order. markups: as in `garble.Scorer.score_many`."""

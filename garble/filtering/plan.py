@@ -21,6 +21,7 @@ from garble.filtering.formats.lines import JsonLines
 from garble.filtering.formats.whole import Whole
 from garble.filtering.streams import is_stream
 from garble.io import STDIN, files_inside, is_text, name_of
+from garble.scorer import Settings
 
 
 class Source(NamedTuple):
@@ -60,6 +61,17 @@ class Plan:
     markup: str = "auto"
     strict: bool = False
     whole: bool = False
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the scorer."""
+        return {
+            "model": self.model,
+            "threshold": self.threshold,
+            "without": self.without,
+            "reader": self.reader,
+            "markup": self.markup,
+        }
 
     @property
     def is_folder(self) -> bool:

@@ -215,7 +215,7 @@ def _attributes(rows: Rows, i: int, name: str, model: str, decision: Decision) -
 
 def _prefilter(plan: Plan, signature: str) -> Prefilter:
     """What decides. Raises ModelError where it would not score as the run began."""
-    prefilter = Prefilter(plan.threshold, plan.unit, plan.model, plan.without, plan.reader, plan.markup)
+    prefilter = Prefilter(unit=plan.unit, **plan.settings)
     if prefilter.scorer.signature != signature:
         raise ModelError(f"model {plan.model}: changed during the run")
     return prefilter

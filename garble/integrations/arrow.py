@@ -6,25 +6,32 @@ Needs the extra `arrow`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
 import pyarrow as pa
 
 from garble.filtering import annotation
 from garble.filtering.arrow import SCHEMA, texts_of
-from garble.scorer import Scorer
+from garble.scorer import Scorer, Settings, scorer_of
 
 
-def score_batch(batch: pa.RecordBatch | pa.Table, column: str = "text", scorer: Scorer | None = None) -> pa.RecordBatch:
+def score_batch(
+    batch: pa.RecordBatch | pa.Table,
+    column: str = "text",
+    *,
+    scorer: Scorer | None = None,
+    **settings: Unpack[Settings],
+) -> pa.RecordBatch:
     """What garble says of each text, in columns of `SCHEMA`, row for row.
 
     column: the name of the column of strings that holds the texts, be they of any of Arrow's string types, as they
-    are or dictionary-encoded. scorer: by default `Scorer(reader="unsure")`. Offsets are characters, as in
+    are or dictionary-encoded. scorer: the Scorer to use; else the settings are those of
+    `garble.Scorer`, with `reader` "unsure" by default. Offsets are characters, as in
     `garble.Report`.
     Raises ValueError, in one line, when there is not one such column, or it holds no strings or strings that are not
     UTF-8.
     """
-    rows = rows_of(texts_of(batch, column), scorer or Scorer(reader="unsure"))
+    rows = rows_of(texts_of(batch, column), scorer_of(scorer, settings, reader="unsure"))
     return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
 
 

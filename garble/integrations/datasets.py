@@ -6,48 +6,44 @@
     data.map(Cut(), batched=True, num_proc=8)  # the documents without their garbled passages
     data.map(Annotate(), batched=True, num_proc=8)  # all documents, with scores in new columns
 
-Needs the extra `datasets`. Each takes the name of the column with the texts, and threshold and model as in
-`garble.Scorer`; each works on a Dataset, a DatasetDict, and one that is streamed; each lets a missing text, None, pass.
-They are data alone, so they pickle, and datasets finds its cached results again until garble, the threshold or the
-model changes. Raise ValueError, in one line, for a threshold or model that does not exist, and when called for a column
-that is not there or holds no strings, or without `batched=True`.
+Needs the extra `datasets`. Each takes the name of the column with the texts, and the settings of `garble.Scorer`; each
+works on a Dataset, a DatasetDict, and one that is streamed; each lets a missing text, None, pass. They are data alone,
+so they pickle, and datasets finds its cached results again until garble, the threshold or the model changes. Raise
+ValueError, in one line, for a threshold or model that does not exist, and when called for a column that is not there or
+holds no strings, or without `batched=True`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from garble.calibration import Threshold
 from garble.filtering import Decision, Prefilter, Unit, annotation
-from garble.scorer import Scorer
+from garble.scorer import Scorer, Settings, scorer_of
 
 # One batch: a list of values for each column.
 Batch = Mapping[str, list[Any]]
 
 
-@dataclass(frozen=True)
 class _OnTexts:
-    """What is to be done to the texts in a column.
+    """What is done to the texts in a column.
 
-    signature: version, model and threshold, so that they are part of what datasets names a cached result by.
+    scorer: the Scorer to use; else the settings are those of `garble.Scorer`, with `reader` "unsure" by default.
+    signature: the scorer's, so that it is part of what datasets names a cached result by.
     """
 
-    column: str = "text"
-    threshold: Threshold = "balanced"
-    model: str | Path = "en"
-    signature: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "signature", Scorer(self.model, self.threshold, reader="unsure").signature)
+    def __init__(
+        self, column: str = "text", *, scorer: Scorer | None = None, **settings: Unpack[Settings]
+    ) -> None:
+        self.column = column
+        self.scorer = scorer_of(scorer, settings, reader="unsure")
+        self.signature = self.scorer.signature
 
     def _decisions(self, batch: Batch, unit: Unit = "document") -> list[Decision | None]:
         """What becomes of each text; None where there is none."""
         texts = self._texts(batch)
-        decisions = Prefilter(self.threshold, unit, self.model).decisions(text for text in texts if text is not None)
+        decisions = Prefilter(unit=unit, scorer=self.scorer).decisions(text for text in texts if text is not None)
         return [None if text is None else next(decisions) for text in texts]
 
     def _texts(self, batch: Batch) -> list[str | None]:

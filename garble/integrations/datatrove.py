@@ -4,13 +4,13 @@
 
     LocalPipelineExecutor([JsonlReader("texts"), GarbleFilter(), JsonlWriter("kept")], tasks=8).run()
 
-Needs the extra `datatrove`. What travels to a worker is the name of the model; it is loaded there, once a
-process, with the first batch.
+Needs the extra `datatrove`. A scorer is pickled as its settings; a worker loads the model once a process, with the
+first batch.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Unpack
 
 from datatrove.data import Document, DocumentsPipeline
 from datatrove.pipeline.base import PipelineStep
@@ -19,9 +19,8 @@ from datatrove.pipeline.writers.disk_base import DiskWriter
 from datatrove.utils.batching import batched
 from datatrove.utils.typeshelper import StatHints
 
-from garble.calibration import Threshold
 from garble.filtering import Prefilter, Unit, annotation
-from garble.scorer import Scorer
+from garble.scorer import Scorer, Settings, scorer_of
 
 # Documents scored together; with fewer than thirty or so the arithmetic is slower, and each is held in memory.
 BATCH = 100
@@ -30,7 +29,7 @@ BATCH = 100
 class GarbleFilter(BaseFilter):  # type: ignore[misc]
     """Drops garbled documents or, by unit, cuts the garbled passages or sentences out of them.
 
-    threshold, unit, model: as in `garble.filtering.Prefilter`. exclusion_writer: a datatrove writer that gets the
+    unit, scorer and settings: as in `garble.filtering.Prefilter`. exclusion_writer: a datatrove writer that gets the
     dropped documents, whole. batch_size: documents scored together.
 
     Every document gets its score, 0..1, as `garble_score` in its metadata, and a dropped one that is written the
@@ -43,17 +42,15 @@ class GarbleFilter(BaseFilter):  # type: ignore[misc]
 
     def __init__(
         self,
-        threshold: Threshold = "balanced",
+        *,
         unit: Unit = "document",
-        model: str | Path = "en",
         exclusion_writer: DiskWriter | None = None,
         batch_size: int = BATCH,
+        scorer: Scorer | None = None,
+        **settings: Unpack[Settings],
     ) -> None:
         super().__init__(exclusion_writer, batch_size)
-        Prefilter(threshold, unit, model)  # before there are workers to fail
-        self.threshold = threshold
-        self.unit: Unit = unit
-        self.model = model
+        self.prefilter = Prefilter(unit=unit, scorer=scorer, **settings)
 
     def filter(self, doc: Document) -> bool | tuple[bool, str]:
         """As `filter_batch`, for one document."""
@@ -61,43 +58,43 @@ class GarbleFilter(BaseFilter):  # type: ignore[misc]
 
     def filter_batch(self, batch: list[Document]) -> list[bool | tuple[bool, str]]:
         """For each document True, or False and the reason. What is cut from a document is gone from its text."""
-        decisions = Prefilter(self.threshold, self.unit, self.model).decide(doc.text for doc in batch)
+        decisions = self.prefilter.decide(doc.text for doc in batch)
         for doc, decision in zip(batch, decisions, strict=True):
             doc.metadata["garble_score"] = decision.score
             if decision.keep and decision.cuts:
                 doc.text = decision.kept(doc.text)
                 self.stat_update("cut")
                 for cut in decision.cuts:
-                    self.stat_update(f"cut_{cut.reason}", unit=self.unit)
+                    self.stat_update(f"cut_{cut.reason}", unit=self.prefilter.unit)
         return [decision.keep or (False, decision.reason) for decision in decisions]
 
 
 class GarbleAnnotator(PipelineStep):  # type: ignore[misc]
     """Keeps every document, and puts what garble says of it into its metadata, as `garble`.
 
-    That is a dictionary of score, garbled, reason and passages, see `garble.filtering.annotation`. threshold, model:
-    as in `garble.Scorer`. batch_size: documents scored together. The statistics count `garbled_<reason>`: what
-    `GarbleFilter` would drop. A ParquetWriter takes its schema from the first document, which may have no passages, so
-    give it one in which `garble` is `pa.struct(list(garble.filtering.arrow.SCHEMA))`.
-    Raises ValueError, in one line, for a threshold or model that does not exist.
+    That is a dictionary of score, garbled, reason and passages, see `garble.filtering.annotation`. scorer: the Scorer
+    to use; else the settings are those of `garble.Scorer`, with `reader` "unsure" by default. batch_size: documents
+    scored together. The statistics count `garbled_<reason>`: what `GarbleFilter` would drop. A ParquetWriter takes its
+    schema from the first document, which may have no passages, so give it one in which `garble` is
+    `pa.struct(list(garble.filtering.arrow.SCHEMA))`. Raises ValueError, in one line, for a threshold or model that does
+    not exist.
     """
 
     type = "ANNOTATOR"
     name = "Garble"
 
-    def __init__(self, threshold: Threshold = "balanced", model: str | Path = "en", batch_size: int = BATCH) -> None:
+    def __init__(
+        self, *, batch_size: int = BATCH, scorer: Scorer | None = None, **settings: Unpack[Settings]
+    ) -> None:
         super().__init__()
-        Scorer(model, threshold, reader="unsure")  # before there are workers to fail
-        self.threshold = threshold
-        self.model = model
+        self.scorer = scorer_of(scorer, settings, reader="unsure")
         self.batch_size = batch_size
 
     def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
         """The documents as they come, annotated."""
         for batch in batched(data, self.batch_size):
             with self.track_time("batch"):
-                scorer = Scorer(self.model, self.threshold, reader="unsure")
-                reports = list(scorer.score_many(doc.text for doc in batch))
+                reports = list(self.scorer.score_many(doc.text for doc in batch))
             for doc, report in zip(batch, reports, strict=True):
                 found = doc.metadata["garble"] = annotation(report)
                 self.stat_update(StatHints.total)

@@ -13,34 +13,32 @@ actors hold all of them Ray waits forever for one to read with; so let the pool 
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Unpack
 
 import pyarrow as pa
 
-from garble.calibration import Threshold
 from garble.filtering import Prefilter, Unit
 from garble.filtering.arrow import SCHEMA, texts_of
 from garble.integrations.arrow import score_batch
-from garble.scorer import Scorer
+from garble.scorer import Scorer, Settings, scorer_of
 
 
 class GarbleScorer:
     """Adds the column "garble": structs of score, garbled, reason and passages; null where the text is.
 
-    column: the name of the column of strings that holds the texts. threshold, model: as in `garble.Scorer`; a model's
-    path must hold on the workers too. The fields are those of `garble.filtering.arrow.SCHEMA`; offsets are
-    characters.
-    Raises ValueError, in one line, for a threshold or model that does not exist, and when called for what is no table,
-    or without one such column of strings.
+    column: the name of the column of strings that holds the texts. scorer: the Scorer to use; else the settings are
+    those of `garble.Scorer`, with `reader` "unsure" by default. A model's path must hold on the workers too. The fields
+    are those of `garble.filtering.arrow.SCHEMA`; offsets are characters. Raises ValueError, in one line, for a
+    threshold or model that does not exist, and when called for what is no table, or without one such column of strings.
     """
 
-    def __init__(self, column: str = "text", threshold: Threshold = "balanced", model: str | Path = "en") -> None:
+    def __init__(self, column: str = "text", *, scorer: Scorer | None = None, **settings: Unpack[Settings]) -> None:
         self.column = column
-        self.scorer = Scorer(model, threshold, reader="unsure")
+        self.scorer = scorer_of(scorer, settings, reader="unsure")
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """A batch with the new column; an older one of that name goes."""
-        scored = score_batch(_table(batch), self.column, self.scorer)
+        scored = score_batch(_table(batch), self.column, scorer=self.scorer)
         missing = scored.column("score").is_null()
         found = pa.StructArray.from_arrays(scored.columns, fields=list(SCHEMA), mask=missing)
         others = [name for name in batch.column_names if name != "garble"]
@@ -50,7 +48,7 @@ class GarbleScorer:
 class GarbleFilter:
     """Drops garbled documents or, by unit, cuts the garbled passages or sentences out of them.
 
-    column: as in `GarbleScorer`. threshold, unit, model: as in `garble.filtering.Prefilter`. A row without a text
+    column: as in `GarbleScorer`. unit, scorer, settings: as in `garble.filtering.Prefilter`. A row without a text
     stays, and so do all other columns.
     Raises ValueError, in one line, as `GarbleScorer` does, and for a unit that does not exist.
     """
@@ -58,12 +56,13 @@ class GarbleFilter:
     def __init__(
         self,
         column: str = "text",
-        threshold: Threshold = "balanced",
+        *,
         unit: Unit = "document",
-        model: str | Path = "en",
+        scorer: Scorer | None = None,
+        **settings: Unpack[Settings],
     ) -> None:
         self.column = column
-        self.prefilter = Prefilter(threshold, unit, model)
+        self.prefilter = Prefilter(unit=unit, scorer=scorer, **settings)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """The rows of a batch that stay, and of their texts what stays."""

@@ -12,8 +12,7 @@ Needs the extra `spark`, on the workers too, and Java. Only the texts travel to 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pandas as pd
 import pyarrow as pa
@@ -23,57 +22,58 @@ from pyspark.sql.pandas.functions import pandas_udf
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StringType
 
-from garble.calibration import Threshold
 from garble.filtering import Prefilter, Unit
 from garble.filtering.arrow import SCHEMA
 from garble.integrations.arrow import rows_of
-from garble.scorer import Scorer
+from garble.scorer import Scorer, Settings, scorer_of
 
 _DECISION = "__garble_decision"
 
 
-def score_udf(threshold: Threshold = "balanced", model: str | Path = "en") -> Callable[..., Column]:
+def score_udf(*, scorer: Scorer | None = None, **settings: Unpack[Settings]) -> Callable[..., Column]:
     """A pandas UDF from a column of strings to structs of score, garbled, reason and passages.
 
-    threshold, model: as in `garble.Scorer`; a model's path must hold on the workers too. The fields are those of
+    scorer: the Scorer to use; else the settings are those of `garble.Scorer`, with `reader` "unsure" by default. A
+    model's path must hold on the workers too. The fields are those of
     `garble.filtering.arrow.SCHEMA`, all null where the text is null; offsets are characters. For SQL:
     `spark.udf.register("garble", score_udf())`.
     Raises ValueError, in one line, for a threshold or model that does not exist.
     """
-    scorer = Scorer(model, threshold, reader="unsure")
+    chosen = scorer_of(scorer, settings, reader="unsure")
 
     def score(texts: pd.Series) -> pd.DataFrame:
         listed = pa.array(texts, pa.string(), from_pandas=True).to_pylist()
-        return pd.DataFrame(rows_of(listed, scorer), columns=SCHEMA.names)
+        return pd.DataFrame(rows_of(listed, chosen), columns=SCHEMA.names)
 
     return _once(score, from_arrow_schema(SCHEMA))
 
 
 def annotate(
-    df: DataFrame, column: str = "text", threshold: Threshold = "balanced", model: str | Path = "en"
+    df: DataFrame, column: str = "text", *, scorer: Scorer | None = None, **settings: Unpack[Settings]
 ) -> DataFrame:
     """All rows, with what `score_udf` gives in the column "garble"; that is null where the text is.
 
-    column: the name of the column of strings that holds the texts. threshold, model: as in `score_udf`.
+    column: the name of the column of strings that holds the texts. scorer, settings: as in `score_udf`.
     Raises ValueError, in one line, when there is not one such column or it holds no strings, and as `score_udf` does.
     """
     texts = _texts(df, column)
-    return df.withColumn("garble", when(texts.isNotNull(), score_udf(threshold, model)(texts)))
+    return df.withColumn("garble", when(texts.isNotNull(), score_udf(scorer=scorer, **settings)(texts)))
 
 
 def keep(
     df: DataFrame,
     column: str = "text",
-    threshold: Threshold = "balanced",
+    *,
     unit: Unit = "document",
-    model: str | Path = "en",
+    scorer: Scorer | None = None,
+    **settings: Unpack[Settings],
 ) -> DataFrame:
     """The rows that stay, and of their texts what stays; all other columns as they were.
 
-    column: as in `annotate`. threshold, unit, model: as in `garble.filtering.Prefilter`. A row without a text stays.
+    column: as in `annotate`. unit, scorer, settings: as in `garble.filtering.Prefilter`. A row without a text stays.
     Raises ValueError, in one line, as `annotate` does, and for a unit that does not exist.
     """
-    prefilter = Prefilter(threshold, unit, model)
+    prefilter = Prefilter(unit=unit, scorer=scorer, **settings)
 
     def decide(texts: pd.Series) -> pd.DataFrame:
         decided = zip(texts, prefilter.decisions(texts), strict=True)

@@ -93,6 +93,9 @@ class Repair:
     edits: tuple[Edit, ...]
     unresolved: tuple[ScoredSentence, ...]
 
+    def __repr__(self) -> str:
+        return f"<Repair {len(self.edits)} edits, {len(self.unresolved)} sentences unresolved>"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, strings and numbers, as docs/wire-schema.md has them."""
         plain = asdict(self)
@@ -101,7 +104,9 @@ class Repair:
         return {"schema": SCHEMA, **plain}
 
 
-def repair(text: str, scorer: Scorer | None = None, drop_unresolved: bool = False, markup: str | None = None) -> Repair:
+def repair(
+    text: str, *, scorer: Scorer | None = None, drop_unresolved: bool = False, markup: str | None = None
+) -> Repair:
     """Mend the garbled sentences of a text; a text with none comes back as it is, for the price of one scoring.
 
     scorer: what says what is garbled, by default the English model at the balanced threshold. drop_unresolved: leave

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from garble.errors import UsageError
-from garble.report.findings import Passage, ScoredSentence, passages_of
+from garble.errors import UsageError, quoted
+from garble.report.findings import Passage, ScoredSentence, passages_of, score_of
 
 SCHEMA = 1
 _THRESHOLD = re.compile(r"(?<=\|t:)[^|]*")
@@ -56,7 +56,10 @@ class Report:
         without. With `reader="unsure"` the sentences that were read stay those of the first threshold.
         Raises UsageError for a threshold that does not exist.
         """
-        at = named_threshold(threshold, self.thresholds)
+        at = score_of(threshold, self.thresholds)
+        if at is None:
+            names = ", ".join(self.thresholds)
+            raise UsageError(f"no threshold {quoted(threshold)}: {names}, or a score between 0 and 1")
         sentences = tuple(replace(sentence, garbled=sentence.score >= at) for sentence in self.sentences)
         return replace(
             self,
@@ -88,17 +91,3 @@ class Report:
         plain["passages"] = list(plain["passages"])
         plain["notes"] = list(plain["notes"])
         return {"schema": SCHEMA, **plain}
-
-
-def named_threshold(threshold: str | float, named: Mapping[str, float]) -> float:
-    """The score that a threshold stands for. Raises UsageError for one that is neither a name nor a score in 0..1."""
-    if isinstance(threshold, str) and threshold in named:
-        return named[threshold]
-    try:
-        value = float(threshold)
-    except (TypeError, ValueError, OverflowError):
-        value = -1.0
-    if not 0 <= value <= 1:
-        said = shortened(threshold)
-        raise UsageError(f"no threshold {said}: {', '.join(named)}, or a score between 0 and 1")
-    return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -62,3 +62,14 @@ def passages_of(text: str, sentences: Sequence[ScoredSentence]) -> tuple[Passage
     return tuple(
         Passage(run[0].start, run[-1].end, text[run[0].start : run[-1].end], max(s.score for s in run)) for run in runs
     )
+
+
+def score_of(threshold: object, named: Mapping[str, float]) -> float | None:
+    """The score that a threshold stands for, a name or a number in 0..1; None where it is neither."""
+    if isinstance(threshold, str) and threshold in named:
+        return named[threshold]
+    try:
+        value = float(threshold)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return value if 0 <= value <= 1 else None

@@ -23,7 +23,6 @@ from itertools import accumulate, groupby, pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 from garble.errors import UsageError
-from garble.models.store import folder_of, loaded
 from garble.report.findings import Finding, ScoredSentence
 from garble.report.reasons import BINS, reason
 from garble.signals import SIGNALS
@@ -62,6 +61,10 @@ class Shown(Protocol):
     @property
     def threshold(self) -> float:
         """The score from which a sentence, or the document, is called garbled."""
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """The named thresholds of the model."""
 
     @property
     def sentences(self) -> tuple[ScoredSentence, ...]:
@@ -170,13 +173,11 @@ def render(
     reports: Iterable[Shown],
     names: Sequence[str] | None = None,
     texts: Sequence[str] | None = None,
-    thresholds: Mapping[str, float] | None = None,
 ) -> str:
     """The reports as one HTML page: a single text with its evidence; of any other number figures and a list.
 
     names: what to call the texts; "Text 1" and so on when left out. texts: those that the reports are about, for what
     stands between their sentences; when left out, paragraphs are guessed from the offsets.
-    thresholds: by name, those that the histogram shows; the English model's when left out.
     Raises ValueError, in one line, where names or texts do not fit the reports.
     """
     documents = _documents(list(reports), names, texts)
@@ -192,7 +193,7 @@ def render(
         listed=listed,
         whole=sum(size < CHARACTERS for size in before) if listed else 0,
         histogram=[histogram[step] for step in range(BINS)],
-        thresholds=thresholds or loaded(folder_of("en")).card.thresholds,
+        thresholds=documents[0].report.thresholds if documents else {},
         verdicts=Counter(document.report.verdict for document in documents),
         reasons=Counter(document.reason for document in documents if document.reason).most_common(),
     )
@@ -201,7 +202,7 @@ def render(
 def fragment(report: Shown) -> str:
     """The report as a piece of HTML within somebody else's page, such as a notebook's."""
     # Its anchors must not be those of another report on that page.
-    key = int.from_bytes(sha256(repr(report).encode(errors="replace")).digest()[:6])
+    key = int.from_bytes(sha256(repr((report.signature, report.sentences)).encode(errors="replace")).digest()[:6])
     document = Document(key, "Report", _rebuilt(report), report)
     return _templates().get_template("fragment.html").render(document=document)
 

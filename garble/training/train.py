@@ -100,12 +100,12 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         panel = panel_of(data)
         # With a threshold that nothing reaches the scorecard alone counts for nothing.
         replace(card, thresholds={"balanced": 1 - 1e-6}).save(part / "scorecard.json")
-        together = panel_scores(Scorer(part, 1.0), panel)
+        together = panel_scores(Scorer(part, threshold=1.0), panel)
         card = aligned(card, panel_scores(plain, panel), together)
         card.save(part / "scorecard.json")
         log("pooling documents")
-        pooling = fit_pooling(Scorer(part, 1.0), data, Random(seed), CHARACTERS_READ)
-        unsure = excess_quantile(Scorer(part, 1.0, reader="off"), data, Random(seed))
+        pooling = fit_pooling(Scorer(part, threshold=1.0), data, Random(seed), CHARACTERS_READ)
+        unsure = excess_quantile(Scorer(part, threshold=1.0, reader="off"), data, Random(seed))
         assert card.network is not None
         card = replace(card, network=replace(card.network, pooling=pooling, unsure=unsure))
         card.save(part / "scorecard.json")
@@ -128,8 +128,8 @@ def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> No
     Logs shares of human sentences that are flagged, cross-fitted.
     """
     card.save(folder / "scorecard.json")
-    card = replace(card, pooling=fit_pooling(Scorer(folder, 1.0), data, Random(seed), CHARACTERS_A_KIND))
-    scorer = Scorer(folder, 1.0)
+    card = replace(card, pooling=fit_pooling(Scorer(folder, threshold=1.0), data, Random(seed), CHARACTERS_A_KIND))
+    scorer = Scorer(folder, threshold=1.0)
     panels = [panel_scores(scorer, half) for half in by_document(panel_of(data), 0.5)]
     names = sorted({*panels[0], *panels[1]})
     kinds = {kind: np.concatenate([panel[kind] for panel in panels if kind in panel]) for kind in names}
