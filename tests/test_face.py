@@ -68,7 +68,7 @@ def test_a_report_at_another_threshold_is_as_if_scored_there(scorer: Scorer, thr
 
 @pytest.mark.parametrize("threshold", ["lax", -0.1, 2, float("nan"), None])
 def test_a_report_has_no_threshold_of_another_name(scorer: Scorer, threshold: object) -> None:
-    with pytest.raises(UsageError, match="no threshold"):
+    with pytest.raises(UsageError, match="unknown threshold"):
         scorer.score(LOOP).rethreshold(threshold)  # type: ignore[arg-type]
 
 

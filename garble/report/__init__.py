@@ -59,7 +59,7 @@ class Report:
         at = score_of(threshold, self.thresholds)
         if at is None:
             names = ", ".join(self.thresholds)
-            raise UsageError(f"no threshold {quoted(threshold)}: {names}, or a score between 0 and 1")
+            raise UsageError(f"unknown threshold {quoted(threshold)}; supported: {names}, or a score between 0 and 1")
         sentences = tuple(replace(sentence, garbled=sentence.score >= at) for sentence in self.sentences)
         return replace(
             self,
