@@ -296,7 +296,7 @@ def made(tmp_path: Path, scripted: reading.Reader, monkeypatch: pytest.MonkeyPat
         weights=np.concatenate([card.weights, np.tile(np.linspace(-0.2, 1.8, knots), (size, 1))]),
         files={},
     )
-    monkeypatch.setattr(scorer, "_network", lambda folder, state: scripted)
+    monkeypatch.setattr(scorer, "_network", lambda loaded: scripted)
 
     def make(reader: str, unsure: float = 0.0, pooling: Pooling | None = POOLING, threshold: float = 0.65) -> Scorer:
         network = Network("en", ((0.0, 1.0),) * 3, unsure=unsure, pooling=pooling)
