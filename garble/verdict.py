@@ -8,7 +8,7 @@ import numpy as np
 
 from garble.columns.arrays import Floats, Ints, Mask
 from garble.columns.batch import Batch
-from garble.models.scorecard import Scorecard, logit, sigmoid
+from garble.models.scorecard import Pairs, Scorecard, logit, sigmoid
 from garble.report.findings import ScoredSentence
 from garble.signals import EVERY
 from garble.signals.base import Signal
@@ -36,10 +36,11 @@ def document_score(
     The worst: the score that a tenth of the document's prose reaches, counted in characters, and two of its sentences
     where there are more than three. So a single loop in a long article makes a garbled passage only. Together: see
     `model.Pooling`; a text that is translated badly throughout is garbled though few of its sentences cross the
-    threshold. Of a document that was read, those that were read are pooled. Worst sentences below the loose threshold
-    say nothing of a document that can be pooled. What `layout.counts` says no to (headings, verse, tables, ...) does
-    not count; a document without prose scores 0. raised: (sentences,) what the document added to each sentence's
-    log-odds, which does not count here; NaN where the network has not read it.
+    threshold. Both are then scaled by `Scorecard.documents`. Of a document that was read, those that were read are
+    pooled. Worst sentences below the loose threshold say nothing of a document that can be pooled. What `layout.counts`
+    says no to (headings, verse, tables, ...) does not count; a document without prose scores 0. raised: (sentences,)
+    what the document added to each sentence's log-odds, which does not count here; NaN where the network has not read
+    it.
     """
     is_prose = np.array([counts(sentence.kind, sentence.text) for sentence in sentences], bool)
     by_loops = float(np.interp(looped, _LOOPED, _LOOPED_SCORE))
@@ -47,19 +48,30 @@ def document_score(
         return by_loops
     sizes = np.array([s.end - s.start for s in sentences])[is_prose]
     scores, added = np.array([s.score for s in sentences])[is_prose], np.array(raised)[is_prose]
-    pooled, pooling = scores, card.pooling
+    pooled, pooling, scale = scores, card.pooling, card.documents
     if card.network is not None and (read := ~np.isnan(added)).any():
         odds = before_shown(scores[read], read[read], card) - added[read]
         pooled, pooling = sigmoid(odds), card.network.pooling
         scores[read] = sigmoid(shown(odds, read[read], card))
+        scale = card.network.documents
     several = len(scores) >= SEVERAL
     worse_first = np.argsort(-scores, kind="stable")
     scores, reached = scores[worse_first], np.cumsum(sizes[worse_first])
     place = max(int(np.searchsorted(reached, _WORST_SHARE * reached[-1])), int(several))
     worst = float(scores[place])
     if pooling is None or not several:
-        return max(by_loops, worst)
-    return max(by_loops, pooling.score(pooled), worst if worst >= card.thresholds.get("loose", 0.0) else 0.0)
+        return max(by_loops, _scaled(worst, scale))
+    together = max(pooling.score(pooled), worst if worst >= card.thresholds.get("loose", 0.0) else 0.0)
+    return max(by_loops, _scaled(together, scale))
+
+
+def _scaled(score: float, scale: Pairs) -> float:
+    """A document's score as `Scorecard.documents` has it; beyond the ends of the scale its log-odds change alike."""
+    if not scale:
+        return score
+    raw, shown = np.array(scale).T
+    odds = float(logit(np.clip(score, 1e-6, 1 - 1e-6)))
+    return float(sigmoid(np.interp(odds, raw, shown) + min(odds - raw[0], 0) + max(odds - raw[-1], 0)))
 
 
 def looped_prose(document: Document) -> float:

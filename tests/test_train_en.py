@@ -112,7 +112,7 @@ def test_pooling_is_fitted_on_documents_of_people_and_on_bad_translations(
     card = scorecard.load(trained[0] / "scorecard.json")
     found = card.pooling
     assert found is not None
-    assert found == pooling.fit_pooling(Scorer(trained[0], 1.0), data, Random(0), examples.CHARACTERS_A_KIND)
+    assert found == pooling.fit_pooling(Scorer(trained[0], threshold=1.0), data, Random(0), examples.CHARACTERS_A_KIND)
     human = pooling.prose_scores(Scorer(trained[0]), examples.human_texts(data, Random(0)))
     odds = logit(np.concatenate([scores for scores in human if len(scores) >= 4]))
     assert (found.mean, found.deviation) == pytest.approx((odds.mean(), odds.std()))

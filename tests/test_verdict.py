@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from garble.models.scorecard import Network, Pooling, Scorecard, logit, sigmoid
 from garble.report.findings import ScoredSentence
+from garble.training.panels import COSTS_OF_DOCUMENTS, document_scale
 from garble.verdict import document_score
 
 BAD, SOUND = 0.9, 0.2
@@ -181,3 +183,41 @@ def test_pooling_multiplies_and_adds() -> None:
     assert pooling.score(sigmoid(np.array([1.0] * 4))) == pytest.approx(sigmoid(np.array(2.0)))
     assert pooling.mean_at(float(sigmoid(np.array(2.0))), np.array([4, 16])) == pytest.approx([1.0, 0.5])
     assert pooling.excess_of(np.array([1.0]), np.array([0])) == pytest.approx([0.5])
+
+
+@pytest.mark.parametrize(
+    ("odds", "expected"),
+    [(1.0, 0.0), (2.0, 1.5), (3.0, 3.0), (1.5, 0.75), (0.0, -1.0), (4.0, 4.0)],
+)
+def test_the_scale_of_documents_applies_to_their_sentences_and_not_to_loops(odds: float, expected: float) -> None:
+    scaled = replace(card(), documents=((1.0, 0.0), (3.0, 3.0)))
+    said = sentences([(10, float(sigmoid(np.array(odds))))] * 2)
+    got = document_score(said, scaled, [UNREAD] * 2)
+    assert logit(np.array(got)) == pytest.approx(expected, abs=1e-6)
+    assert document_score(said, scaled, [UNREAD] * 2, 0.2) == pytest.approx(max(0.999, got))
+
+
+def test_documents_that_a_network_has_read_have_a_scale_of_their_own() -> None:
+    scaled = replace(card(network=replace(NETWORK, pooling=None, documents=((1.0, 3.0),))), documents=((1.0, 0.0),))
+    said = sentences([(10, float(sigmoid(np.array(1.0))))] * 2)
+    assert logit(np.array(document_score(said, scaled, [0.0] * 2))) == pytest.approx(3.0)
+    assert logit(np.array(document_score(said, scaled, [UNREAD] * 2))) == pytest.approx(0.0)
+
+
+def test_the_scale_of_documents_keeps_what_each_threshold_may_cost() -> None:
+    rng = np.random.default_rng(0)
+    panel = {"news": rng.uniform(0, 0.9, 4000), "law": rng.uniform(0, 0.99, 1000), "few": np.full(20, 0.2)}
+    thresholds = {"strict": 0.95, "balanced": 0.7, "loose": 0.3}
+    scale = document_scale(panel, thresholds)
+    assert [round(float(sigmoid(np.array(shown))), 3) for _, shown in scale] == [0.3, 0.7, 0.95]
+    for (raw, _), name in zip(scale, ("loose", "balanced", "strict"), strict=True):
+        reached = sigmoid(np.array(raw))
+        every = np.concatenate(list(panel.values()))
+        assert reached >= thresholds[name]
+        assert (every >= reached).mean() <= COSTS_OF_DOCUMENTS[name]
+        assert (panel["law"] >= reached).mean() <= max(COSTS_OF_DOCUMENTS[name], 1 / 1000)
+
+
+def test_where_no_document_is_near_a_threshold_the_scale_changes_nothing() -> None:
+    scale = document_scale({"news": np.full(4000, 0.1)}, {"strict": 0.95, "balanced": 0.7, "loose": 0.3})
+    assert all(raw == shown for raw, shown in scale)

@@ -73,6 +73,10 @@ class Pooling:
         return float(sigmoid(np.array(self.slope * self.excess(scores) + self.offset)))
 
 
+# Points of a rising function, each a number and its value.
+Pairs = tuple[tuple[float, float], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """The network that a scorecard's reading signals come from.
@@ -80,7 +84,7 @@ class Network:
     base: the model whose language model is used; empty for the model's own. usual: mean and deviation of the network's
     three verdicts on clean text. scale, intercept: of a sentence that is read, what the log-odds of all other signals
     are multiplied by, and what is added. unsure: see `Pooling.excess`; from there on a document is worth reading.
-    pooling: of documents that are read.
+    pooling, documents: as in `Scorecard`, of documents that are read.
     """
 
     base: str
@@ -89,6 +93,7 @@ class Network:
     intercept: float = 0.0
     unsure: float = 0.0
     pooling: Pooling | None = None
+    documents: Pairs = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +102,8 @@ class Scorecard:
 
     A weight is what a feature adds to the log-odds beyond what it gives on a typical clean sentence, or, where it comes
     from a network, beyond what the score is without that; so a signal that does not speak adds nothing.
+    documents: from the log-odds that a document's sentences come to, to those of its score; so each threshold flags few
+    documents too. Empty where they are the same.
     files: by name, the SHA-256 of the model's other files; `check_files` compares them.
     """
 
@@ -109,6 +116,7 @@ class Scorecard:
     thresholds: dict[str, float]
     pooling: Pooling | None = None
     network: Network | None = None
+    documents: Pairs = ()
     files: Mapping[str, str] = field(default_factory=dict)
 
     def contributions(self, x: Floats) -> Floats:
@@ -147,6 +155,8 @@ class Scorecard:
                 for name, knots, weights in zip(self.features, self.knots.tolist(), self.weights.tolist(), strict=True)
             ],
         }
+        if self.documents:
+            record["documents"] = self.documents
         if self.network:
             record["network"] = asdict(self.network)
         if self.files:
@@ -220,6 +230,7 @@ def _scorecard(record: dict[str, Any]) -> Scorecard:
         thresholds={matching(n, _NAME, "thresholds"): number(x, f"thresholds.{n}", 0, 1) for n, x in thresholds},
         pooling=_pooling(record["pooling"]) if record.get("pooling") is not None else None,
         network=_network(record["network"]) if "network" in record else None,
+        documents=_pairs(record.get("documents", []), "documents"),
         files={matching(n, _FILE, "files"): matching(x, _SHA256, f"files.{n}") for n, x in files},
     )
 
@@ -244,7 +255,15 @@ def _network(record: dict[str, Any]) -> Network:
         intercept=number(record["intercept"], "network.intercept"),
         unsure=number(record["unsure"], "network.unsure"),
         pooling=_pooling(record["pooling"]) if record.get("pooling") is not None else None,
+        documents=_pairs(record.get("documents", []), "network.documents"),
     )
+
+
+def _pairs(value: Any, what: str) -> Pairs:
+    pairs = [numbers(pair, what, 2) for pair in listed(value, what, _MOST_KNOTS, least=0)]
+    if any(len(pair) != 2 for pair in pairs) or any(c <= a or d <= b for (a, b), (c, d) in pairwise(pairs)):
+        raise ValueError(f"{what}: not pairs of numbers that both rise")
+    return tuple((x, y) for x, y in pairs)
 
 
 def sigmoid(x: Floats) -> Floats:

@@ -9,33 +9,39 @@ from pathlib import Path
 import numpy as np
 
 from garble.columns.arrays import Floats
-from garble.models.scorecard import Scorecard, logit
+from garble.models.scorecard import Pairs, Scorecard, logit
 from garble.scorer import Scorer
 from garble.training.data import Record, read_records
 from garble.training.examples import CHARACTERS_OF_PANEL
 
-# Share of the sentences of each kind of human text that a network may flag beyond the scorecard.
-_COST_OF_READING = 0.005
+# Share of the sentences of each kind of human text that a network may flag beyond the scorecard, at the least.
+_COST_OF_READING = 0.002
 
 # Kinds that may cost twice as much: they break the rules of English on purpose, or for want of practice.
 LICENSED = ("poetry", "dialect fiction", "learner sentence")
 
-# Shares of human sentences that each threshold may flag.
+# Shares of human sentences, and of human documents, that each threshold may flag.
 COSTS = {"strict": 0.001, "balanced": 0.01, "loose": 0.05}
+COSTS_OF_DOCUMENTS = {"strict": 0.0005, "balanced": 0.003, "loose": 0.015}
+# A document with a larger share in loops is garbled by rule.
+_LOOPED = 0.1
+# Least distance of two points on the scale of documents, in log-odds.
+_APART = 0.01
 
 
 def aligned(card: Scorecard, alone: Mapping[str, Floats], together: Mapping[str, Floats]) -> Scorecard:
     """The card with the intercept of sentences that are read set so that the network costs what it may.
 
-    In every kind of human text it flags no more than `_COST_OF_READING` of the sentences beyond those that the
-    scorecard flags at the balanced threshold. alone, together: by kind the scores of the panel's sentences, by the
-    scorecard and by both.
+    In every kind of human text it flags, with the scorecard, what the balanced threshold may flag; and where the
+    scorecard leaves less, `_COST_OF_READING` of the sentences beyond those that the scorecard flags. alone, together:
+    by kind the scores of the panel's sentences, by the scorecard and by both.
     """
     assert card.network is not None
     balanced = card.thresholds["balanced"]
     highest = -np.inf
     for kind, scores in together.items():
-        share = _COST_OF_READING * (2 if kind in LICENSED else 1)
+        flagged = float((alone[kind] >= balanced).mean())
+        share = max(COSTS["balanced"] * _allowance(kind) - flagged, _COST_OF_READING * _allowance(kind))
         more = np.where(alone[kind] < balanced, logit(np.clip(scores, 1e-9, 1 - 1e-9)), -np.inf)
         highest = max(highest, float(np.sort(more)[::-1][int(share * len(more))]))
     shift = float(logit(np.array(balanced))) - highest - 1e-4
@@ -48,9 +54,28 @@ def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
     panel: for each kind the scores of its sentences. Those of `LICENSED` may cost twice as much as the others.
     """
     return {
-        name: max(_reached_by(scores, share * (2 if kind in LICENSED else 1)) for kind, scores in panel.items())
+        name: max(_reached_by(scores, share * _allowance(kind)) for kind, scores in panel.items())
         for name, share in COSTS.items()
     }
+
+
+def _allowance(kind: str) -> int:
+    return 2 if kind in LICENSED else 1
+
+
+def document_scale(panel: Mapping[str, Floats], thresholds: Mapping[str, float]) -> Pairs:
+    """`Scorecard.documents`: at each threshold no more human documents are garbled than `COSTS_OF_DOCUMENTS` says.
+
+    panel: for each kind the scores of its documents on no scale. The share is kept for all of them together, and for
+    each kind that has a document to spare at that share.
+    """
+    groups = [np.concatenate(list(panel.values())), *panel.values()]
+    pairs: list[tuple[float, float]] = []
+    for name, share in sorted(COSTS_OF_DOCUMENTS.items(), key=lambda item: -item[1]):
+        reached = [_reached_by(scores, share) for scores in groups if share * len(scores) >= 1]
+        raw, shown = logit(np.array([max([thresholds[name], *reached]), thresholds[name]])).round(4).tolist()
+        pairs.append((max([raw, *(before + _APART for before, _ in pairs[-1:])]), shown))
+    return tuple(pairs)
 
 
 def _reached_by(scores: Floats, share: float) -> float:
@@ -79,6 +104,16 @@ def panel_of(data: Path) -> list[Record]:
                 size[kind] = size.get(kind, 0) + len(record["text"])
                 records.append(record)
     return records
+
+
+def document_scores(scorer: Scorer, records: list[Record]) -> dict[str, Floats]:
+    """For each kind of text the scores of all its documents but those that are garbled by their loops."""
+    scores: dict[str, list[float]] = {}
+    reports = scorer.score_many(record["text"] for record in records)
+    for record, report in zip(records, reports, strict=True):
+        if report.looped < _LOOPED:
+            scores.setdefault(record["kind"], []).append(report.score)
+    return {kind: np.array(values) for kind, values in sorted(scores.items())}
 
 
 def panel_scores(scorer: Scorer, records: list[Record]) -> dict[str, Floats]:

@@ -34,7 +34,15 @@ from garble.training.examples import (
 )
 from garble.training.fitting import FITTED, extended, fit_scorecard, with_loops
 from garble.training.language_model import language_model_texts, train_language_model, with_usual
-from garble.training.panels import aligned, cross_fitted, panel_of, panel_scores, thresholds_of
+from garble.training.panels import (
+    aligned,
+    cross_fitted,
+    document_scale,
+    document_scores,
+    panel_of,
+    panel_scores,
+    thresholds_of,
+)
 from garble.training.pooling import excess_quantile, fit_pooling
 
 Log = Callable[[str], None]
@@ -107,7 +115,12 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         pooling = fit_pooling(Scorer(part, threshold=1.0), data, Random(seed), CHARACTERS_READ)
         unsure = excess_quantile(Scorer(part, threshold=1.0, reader="off"), data, Random(seed))
         assert card.network is not None
-        card = replace(card, network=replace(card.network, pooling=pooling, unsure=unsure))
+        header = replace(card.network, pooling=pooling, unsure=unsure)
+        card = replace(card, network=header)
+        card.save(part / "scorecard.json")
+        log("scoring the documents of the panels")
+        scale = document_scale(document_scores(Scorer(part, threshold=1.0), panel), card.thresholds)
+        card = replace(card, network=replace(header, documents=scale))
         card.save(part / "scorecard.json")
         log(f"thresholds {card.thresholds}, {card.network}")
 
@@ -138,4 +151,7 @@ def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> No
     for kind in (kind for kind in names if all(kind in panel for panel in panels)):
         figures = ", ".join(f"{name} {share:.2%}" for name, share in cross_fitted(panels, kind).items())
         log(f"{kind}, {len(kinds[kind])} sentences: {figures}")
-    replace(card, thresholds=thresholds).sealed(folder).save(folder / "scorecard.json")
+    card = replace(card, thresholds=thresholds).sealed(folder)
+    card.save(folder / "scorecard.json")
+    panel = document_scores(Scorer(folder, threshold=1.0), panel_of(data))
+    replace(card, documents=document_scale(panel, thresholds)).save(folder / "scorecard.json")
