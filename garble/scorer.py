@@ -70,8 +70,9 @@ _LONG, _PART = 2 * _PACKET, 125_000
 MOST_SENTENCES, _MOST_LINES = 1_000_000, 4_000_000
 _FILLED_LINE = re.compile(r"\S[^\n]*")
 
-# Below this, in log-odds, a signal's part in a score is not worth a reader's time.
-_LEAST_CONTRIBUTION = 0.25
+# Signals with a smaller contribution, in log-odds, have no finding; nor have those that mark no defect and contribute
+# less than this share of the strongest signal: alone, a reader would not notice them.
+_LEAST_CONTRIBUTION, _LEAST_SHARE = 0.25, 0.1
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
 _FEW_WORDS = 8
 _OTHER_VERSION = "the threshold was calibrated with garble {}: calibrate it anew, or its promise may not hold"
@@ -541,9 +542,11 @@ def _language(text: str, words: Sequence[int], usual: str) -> str:
 def _findings(scored: _Scored, card: Scorecard, flagged: Ints) -> dict[int, tuple[Finding, ...]]:
     """What raised the scores of some sentences, most first; a signal's contribution is shared out over its runs."""
     batch, found = scored.batch, []
-    for number, signal in enumerate(EVERY):
-        raised = scored.contributions[np.ix_(flagged, np.isin(card.features, signal.features))].sum(axis=1)
-        some = np.flatnonzero(raised >= _LEAST_CONTRIBUTION)
+    own = [np.isin(card.features, signal.features) for signal in EVERY]
+    added = np.stack([scored.contributions[np.ix_(flagged, mask)].sum(axis=1) for mask in own])
+    weak = np.maximum(_LEAST_SHARE * added.max(axis=0), _LEAST_CONTRIBUTION)
+    for number, (signal, raised) in enumerate(zip(EVERY, added, strict=True)):
+        some = np.flatnonzero(raised >= (_LEAST_CONTRIBUTION if signal.kind == "marks" else weak))
         if not len(some):
             continue
         owner, runs = signal.evidence(batch, scored.extraction.values[signal.name], flagged[some])

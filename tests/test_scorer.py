@@ -333,10 +333,22 @@ def test_a_report_is_json_and_the_same_after_a_round_trip(text: str, harsh: Scor
 def test_the_fields_of_the_report(scorer: Scorer) -> None:
     report = scorer.score(LOOP).to_dict()
     assert report["schema"] == 1
-    assert set(report) == {"schema", *Report.__dataclass_fields__}
+    assert set(report) == {"schema", *Report.__dataclass_fields__} - {"text"}
+    assert report["thresholds"] == scorer.card.thresholds
     (sentence,) = report["sentences"]
     assert {"start", "end", "text", "score", "garbled", "findings"} <= set(sentence)
     assert set(sentence["findings"][0]) == {"signal", "start", "end", "value", "contribution", "reason"}
+
+
+def test_beside_a_strong_defect_weak_signals_have_no_findings(harsh: Scorer) -> None:
+    (strong,) = harsh.score("For the cafÃ©s on the quay it will be a noisy summer.").sentences
+    added: dict[str, float] = {}
+    for finding in strong.findings:
+        added[finding.signal] = added.get(finding.signal, 0.0) + finding.contribution
+    kinds = {signal.name: signal.kind for signal in EVERY}
+    assert max(added, key=lambda name: added[name]) == "characters.mojibake"
+    weak = [name for name, odds in added.items() if odds < 0.1 * added["characters.mojibake"]]
+    assert all(kinds[name] == "marks" for name in weak)
 
 
 @pytest.mark.parametrize("threshold", ["strict", "balanced", "loose", 0.37, "0.37"])
