@@ -6,6 +6,7 @@ import json
 import lzma
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from garble.models import scorecard as model
 from garble.scorer import Scorer
 from garble.signals import FEATURES
 from garble.text.segmentation import segment
+from garble.training.examples import human_texts
 from garble.training.fitting import FITTED
 from garble.training.own import out_of_fold, own_document, own_rows, train_own
 from garble.training.panels import COSTS
@@ -277,3 +279,16 @@ def test_the_command_refuses_in_one_line(write: Write, tmp_path: Path) -> None:
     (line,) = done.stderr.splitlines()
     assert line.startswith("garble: ")
     assert line.endswith("labels.jsonl:2: label must be 0 or 1, not 2")
+
+
+def test_human_text_is_read_from_all_files_but_where_it_stutters(tmp_path: Path) -> None:
+    (tmp_path / "fit").mkdir()
+    said = {
+        "human.jsonl": ["The road is long.", "He had had enough."],
+        "human-debian.jsonl": ["The the licence is is a a text."],
+        "human-more.jsonl": ["A licence."],
+    }
+    for name, texts in said.items():
+        lines = (json.dumps({"text": text, "kind": name}) for text in texts)
+        (tmp_path / "fit" / name).write_text("\n".join(lines), encoding="utf-8")
+    assert sorted(human_texts(tmp_path, Random(0))) == ["A licence.", "He had had enough.", "The road is long."]

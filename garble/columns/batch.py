@@ -25,7 +25,9 @@ from garble.text.alphabet import (
     IDEOGRAPH,
     KIND,
     LETTER,
+    LOWER,
     PUNCTUATION,
+    SPACE,
     UPPER,
     Codes,
     Hashes,
@@ -36,6 +38,14 @@ from garble.text.alphabet import (
 from garble.text.periodic import loops_of
 from garble.text.segmentation import Document
 from garble.text.tokens import tokenize
+
+# Signs of code: anywhere; beside a letter; before a letter where a word begins; and two of them running.
+_IN_CODE = [ord(sign) for sign in "={}<>|\\`"]
+_BESIDE_LETTERS = [ord(sign) for sign in "~^+@"]
+_BEFORE_LETTERS = [ord(sign) for sign in "-/$%#"]
+_TWICE = [ord(sign) for sign in ":/"]
+_OPENING = [ord(sign) for sign in "([\"'"]
+_DASHES = [ord(sign) for sign in "–—…"]
 
 # Between sentences; a text's own paragraph separators become line feeds, so that nothing matches across.
 BORDER = "\u2029"
@@ -68,6 +78,7 @@ class Batch:
     documents: (documents + 1,) where each document's sentences begin; total: (documents,) how many it has in all.
     paragraph, kind, neighbours: (sentences,) as in Document.
     looped: (characters,) which stand in a loop of their document beyond its first turn.
+    quoted: (characters,) which say something else than the text does there: words in place of code or an address.
     lm: the language model that knows the batch's language, or None: then only language-blind signals mean something.
     read: what a network said of the sentences, or None where none was asked.
     """
@@ -88,6 +99,7 @@ class Batch:
     neighbours: Ints
     lm: LanguageModel | None
     looped: Mask
+    quoted: Mask
     read: Opinion | None = None
 
     @classmethod
@@ -99,6 +111,7 @@ class Batch:
             [piece for some in pieces for piece in some],
             lm,
             _looped(documents, pieces),
+            _quoted(documents, pieces),
             documents=offsets([len(document.sentences) for document in documents]),
             total=np.array([document.total for document in documents], np.int64),
             paragraph=np.concatenate([none, *(document.paragraph for document in documents)]),
@@ -113,7 +126,9 @@ class Batch:
         first, one = np.zeros(count, np.int64), np.ones(count, np.int64)
         looped = _looped_alone(sentences)
         rows = np.arange(count + 1)
-        return cls._laid_out(sentences, lm, looped, rows, one, paragraph=first, kind=first, neighbours=one)
+        return cls._laid_out(
+            sentences, lm, looped, np.zeros(len(looped), bool), rows, one, paragraph=first, kind=first, neighbours=one
+        )
 
     @classmethod
     def _laid_out(
@@ -121,6 +136,7 @@ class Batch:
         sentences: Sequence[str],
         lm: LanguageModel | None,
         looped: Mask,
+        quoted: Mask,
         documents: Ints,
         total: Ints,
         paragraph: Ints,
@@ -156,6 +172,7 @@ class Batch:
             neighbours=neighbours,
             lm=lm,
             looped=looped,
+            quoted=quoted,
         )
 
     def __len__(self) -> int:
@@ -205,6 +222,44 @@ class Batch:
     def is_small(self) -> Mask:
         """(tokens,) English function words."""
         return lists.isin(self.word, lists.hashes("function_words"))
+
+    @cached_property
+    def is_code(self) -> Mask:
+        """(tokens,) what is written for machines: options, paths, identifiers, formulas, product numbers.
+
+        One sign of it makes code of all that stands between two spaces: "--log-file", "max_size", "time.time()", "B6".
+        """
+        joined = np.zeros(len(self.starts), bool)
+        joined[1:] = self.starts[1:] == self.ends[:-1]
+        # A dash parts words, and in scripts without spaces every character stands alone.
+        alone = ((self.kinds & IDEOGRAPH) != 0) | np.isin(self.codes[self.starts], _DASHES)
+        joined[1:] &= ~(alone[1:] | alone[:-1])
+        piece = np.cumsum(~joined) - 1
+        holds = np.zeros(len(piece), bool)
+        signs = np.concatenate([self._signs_of_code(), np.flatnonzero(self.quoted)])
+        holds[piece[np.searchsorted(self.starts, signs, side="right") - 1]] = True
+        return np.asarray(holds[piece])
+
+    def _signs_of_code(self) -> Ints:
+        """(signs,) characters that do not stand so in prose."""
+        places = self.signs
+        sign, before, after = (self.beside(places, step) for step in (0, -1, 1))
+        earlier, later = self.beside(places, -2), self.beside(places, 2)
+        follows, leads = (KIND[before] & LETTER) != 0, (KIND[after] & LETTER) != 0
+        opens = (KIND[before] == SPACE) | np.isin(before, _OPENING)
+        code = np.isin(sign, _IN_CODE) | (np.isin(sign, _BESIDE_LETTERS) & (follows | leads))
+        # "max_size", "C6"; but "_so_" is emphasis.
+        code |= follows & (((sign == ord("_")) & leads) | (KIND[sign] == DIGIT))
+        # "read(file)" is a call, and "file(s)" one or several.
+        code |= (sign == ord("(")) & follows & (after != ord("s"))
+        code |= np.isin(sign, _BEFORE_LETTERS) & opens & leads
+        code |= (sign == ord("-")) & (before == ord("-")) & (KIND[earlier] == SPACE) & leads
+        code |= np.isin(sign, _TWICE) & (before == sign)
+        # A stop inside a word, but not in "e.g." or where the space after a sentence is lost.
+        longer = ((KIND[earlier] & KIND[later]) & LETTER) != 0
+        code |= (sign == ord(".")) & follows & leads & longer & (CASE[after] == LOWER)
+        capitals = np.flatnonzero(CASE[self.codes] == UPPER)
+        return np.concatenate([places[code], capitals[CASE[self.beside(capitals, -1)] == LOWER]])
 
     @cached_property
     def length(self) -> Ints:
@@ -334,6 +389,21 @@ def _looped(documents: Sequence[Document], pieces: Sequence[Sequence[str]]) -> M
         # The border after each sentence is in no loop.
         parts += [edge for mask in document.looped(loops) for edge in (mask, np.zeros(1, bool))]
     return np.concatenate([np.zeros(0, bool), *parts])
+
+
+def _quoted(documents: Sequence[Document], pieces: Sequence[Sequence[str]]) -> Mask:
+    """`Batch.quoted` of documents. pieces: the sentences of each."""
+    sizes = offsets([len(piece) + 1 for some in pieces for piece in some])
+    quoted = np.zeros(sizes[-1], bool)
+    first = 0
+    for document in documents:
+        for i, reading in document.readings.items():
+            # Two characters that stand for the same place, which is no character, are a word in its place.
+            same = (reading.starts[1:] == reading.starts[:-1]) & (reading.ends[1:] - reading.starts[1:] > 1)
+            at = sizes[first + i] + np.flatnonzero(same)
+            quoted[at] = quoted[at + 1] = True
+        first += len(document.sentences)
+    return quoted
 
 
 def _looped_alone(sentences: Sequence[str]) -> Mask:

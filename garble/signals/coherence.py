@@ -11,7 +11,7 @@ from garble.columns.batch import Batch
 from garble.columns.lm import FIRST_WORD
 from garble.languages import lexicon
 from garble.signals.base import Columns, Survey, marks, measures, weighs
-from garble.text.alphabet import Hashes, chain
+from garble.text.alphabet import KIND, SPACE, Hashes, chain
 
 
 def _pairs(batch: Batch, name: str) -> Mask:
@@ -38,6 +38,9 @@ def agreement(batch: Batch) -> Mask:
     other = np.zeros(len(batch.starts), bool)
     other[1:] = lists.isin(batch.word[:-1], lists.hashes("takes_bare_verb")) & ~batch.is_first[1:]
     begins = marked & ~np.concatenate([[False], marked[:-1]])
+    # "phosphatase I does": a number.
+    content = batch.is_word & ~batch.is_small & (batch.length > 2)
+    other[1:] |= (batch.word[1:] == lists.hash_words(["i"])[0]) & content[:-1]
     excused = np.flatnonzero(begins & other)
     return marked & ~batch.token_mask(excused, excused + 2)
 
@@ -54,9 +57,9 @@ def wrong_article(batch: Batch) -> Mask:
     """
     a, an = (batch.word[:-1] == word for word in lists.hash_words(["a", "an"]))
     after = np.flatnonzero((a | an) & ~batch.is_capital[:-1] & (batch.starts[1:] - batch.ends[:-1] == 1)) + 1
-    after = after[
-        ~batch.is_first[after] & batch.is_word[after] & (batch.length[after] > 1) & ~batch.is_spelt_out[after]
-    ]
+    spelt_out = batch.is_spelt_out[after] | batch.is_code[after] | _is_unpronounceable(batch, after)
+    after = after[~batch.is_first[after] & batch.is_word[after] & (batch.length[after] > 1) & ~spelt_out]
+    after = after[~batch.is_code[after - 1]]
     first = batch.folded[batch.starts[after]]
     says_vowel = lists.isin(batch.word[after], lists.hashes("said_with_vowel"))
     says_consonant = lists.isin(batch.word[after], lists.hashes("said_with_consonant"))
@@ -65,6 +68,13 @@ def wrong_article(batch: Batch) -> Mask:
     consonant = says_consonant | (np.isin(first, [ord(c) for c in "bcdfgjklmnpqrstvwxyz"]) & ~says_vowel)
     wrong = after[np.where(a[after - 1], vowel, consonant)]
     return batch.token_mask(wrong - 1, wrong + 1)
+
+
+def _is_unpronounceable(batch: Batch, tokens: Ints) -> Mask:
+    """Unknown words that begin with two consonants, of which the first is read out as a letter: "an ntptimeval"."""
+    first, second = (batch.folded[np.minimum(batch.starts[tokens] + place, len(batch.folded) - 1)] for place in (0, 1))
+    spoken = np.isin(first, [ord(c) for c in "fhlmnrsx"]) & np.isin(second, [ord(c) for c in "bcdfgkmnpqstvwxz"])
+    return np.asarray(spoken & (batch.ids[tokens] < FIRST_WORD))
 
 
 @marks("tokens", "the sentence breaks off at “{span}”", language="en")
@@ -82,6 +92,11 @@ def dangling(batch: Batch) -> Mask:
     stop = np.isin(batch.codes[batch.starts[last]], [ord(c) for c in ".!?"]) & (batch.length[last] == 1)
     ends = last[stop] - 1
     ends = ends[lists.isin(batch.word[ends], lists.hashes("never_last")) & ~batch.is_spelt_out[ends]]
+    # "Licence A." ends with a letter, "+a." with a variable, and before "or ." an address was taken out.
+    joined = batch.starts[ends + 1] == batch.ends[ends]
+    ends = ends[
+        joined & ~batch.is_capital[ends] & ~batch.is_code[ends] & (KIND[batch.beside(batch.starts[ends], -1)] == SPACE)
+    ]
     return batch.token_mask(ends, ends + 2)
 
 
@@ -190,7 +205,7 @@ def company(batch: Batch) -> Floats:
     Garbled: The sonnets were laboratory tractors of the parliamentary breakfast thunderstorm.
     Clean: The parliament elected a new government after the vote of the opposition party.
     """
-    return batch.reading.company
+    return np.where(batch.is_code, 0.0, batch.reading.company)
 
 
 def _content(batch: Batch) -> Ints:

@@ -8,6 +8,7 @@ from garble.columns.arrays import Floats, Mask, row_sums
 from garble.columns.batch import Batch
 from garble.columns.lm import FIRST_WORD, UNKNOWN
 from garble.signals.base import marks, measures, weighs
+from garble.text.alphabet import DIGIT
 
 # Words this frequent have met every neighbour they can have.
 _FREQUENT = 3000
@@ -25,7 +26,7 @@ def word_order(batch: Batch) -> Floats:
     Garbled: Not worrying something spoiled loot younger sala leaf trap.
     Clean: They are not worried about what happens to the rest of the money.
     """
-    return batch.reading.words
+    return np.where(_is_prose(batch), batch.reading.words, 0.0)
 
 
 @weighs("broken syntax: “{span}”", language="en")
@@ -38,7 +39,7 @@ def syntax(batch: Batch) -> Floats:
     Garbled: Of the to a is in and that for it was on.
     Clean: The farmers of the valley have sold their last cows to a dealer.
     """
-    return batch.reading.classes
+    return np.where(_is_prose(batch), batch.reading.classes, 0.0)
 
 
 @weighs("“{span}” has many rare words", language="en")
@@ -51,7 +52,7 @@ def rarity(batch: Batch) -> Floats:
     Garbled: Plostering hyderlated sentaavograms mucous liability.
     Clean: They said it was the end of the year.
     """
-    return batch.reading.rarity
+    return np.where(batch.is_code, 0.0, batch.reading.rarity)
 
 
 @marks("tokens", "“{span}” combines common words that do not occur together", language="en")
@@ -65,7 +66,7 @@ def unseen_bigram(batch: Batch) -> Mask:
     Clean: They agreed to the plan because it was good for all of them.
     """
     ids = batch.ids
-    frequent = (ids >= FIRST_WORD) & (ids < _FREQUENT) & batch.is_word
+    frequent = (ids >= FIRST_WORD) & (ids < _FREQUENT) & batch.is_word & ~batch.is_code
     seam = np.zeros(len(ids), bool)
     seam[1:] = batch.reading.unseen[1:] & frequent[1:] & frequent[:-1] & (batch.sentence[1:] == batch.sentence[:-1])
     found = seam.copy()
@@ -85,7 +86,7 @@ def strange_spelling(batch: Batch) -> Floats:
     """
     bits = np.zeros(len(batch.starts))
     if batch.lm is not None:
-        unknown = np.flatnonzero(batch.ids == UNKNOWN)
+        unknown = np.flatnonzero((batch.ids == UNKNOWN) & ~batch.is_code)
         bits[unknown] = batch.lm.spelling(batch.codes, batch.starts[unknown], batch.ends[unknown]) - 3
     return bits
 
@@ -100,7 +101,7 @@ def unknown_word(batch: Batch) -> Mask:
     Garbled: The sentaavogram was hyderlated in the plostering.
     Clean: The money was paid out in the morning.
     """
-    return np.asarray(batch.ids == UNKNOWN)
+    return np.asarray((batch.ids == UNKNOWN) & ~batch.is_code)
 
 
 @measures("the sentence has too few function words", language="en")
@@ -171,6 +172,15 @@ def unnatural(batch: Batch) -> Floats:
     Clean: The people of the village sold their bread at the market.
     """
     return batch.opinion.unnatural
+
+
+def _is_prose(batch: Batch) -> Mask:
+    """(tokens,) words outside code, and the marks of prose, which the language model can judge."""
+    marks = np.isin(batch.codes[batch.starts], _MARKS) & (batch.length == 1)
+    return np.asarray((batch.is_word | ((batch.kinds & DIGIT) != 0) | marks) & ~batch.is_code)
+
+
+_MARKS = [ord(sign) for sign in ".,;:?!'\"()-–—“”‘’…"]
 
 
 def _function_share(batch: Batch) -> Floats:

@@ -13,6 +13,7 @@ from garble.columns.batch import BORDER, Batch
 from garble.languages import lexicon
 from garble.signals.base import Columns, Survey, marks, measures
 from garble.text.alphabet import DIGIT, KIND, LETTER, Hashes, hash_runs
+from garble.text.layout import HEADING, LIST
 
 
 def _periodic(batch: Batch, n: int) -> tuple[Ints, Ints, Ints]:
@@ -47,13 +48,13 @@ def _turns(batch: Batch, least: float, most: float = np.inf) -> tuple[Ints, Ints
 
 
 def _is_code(batch: Batch, tokens: Ints) -> Mask:
-    """Which of the tokens hold a digit, or are joined to what is beside them as the parts of "FF:FF:FF" are."""
+    """Which of the tokens are code, hold a digit, or are joined to what is beside them as those of "FF:FF:FF" are."""
     starts, ends = batch.starts[tokens], batch.ends[tokens]
     before, after = batch.beside(starts, -1), batch.beside(ends, 0)
     filled = LETTER | DIGIT
     leads = np.isin(after, _JOINTS) & ((KIND[batch.beside(ends, 1)] & filled) != 0)
     follows = np.isin(before, _JOINTS) & ((KIND[batch.beside(starts, -2)] & filled) != 0)
-    return np.asarray(leads | follows | ((batch.kinds[tokens] & DIGIT) != 0))
+    return np.asarray(leads | follows | ((batch.kinds[tokens] & DIGIT) != 0) | batch.is_code[tokens])
 
 
 _JOINTS = [ord(sign) for sign in ":/_\\"]
@@ -90,8 +91,25 @@ def loop(batch: Batch) -> Mask:
     Clean: It answers at FF:FF:FF:FF:FF:FF with 0x00 0x00 0x00 0x00.
     """
     firsts, lasts, period = _turns(batch, 2)
-    laughs = (period == 1) & _is_exclamation(batch.word[firsts])
-    return batch.token_mask(firsts[~laughs], lasts[~laughs])
+    words, content, marked = _said_in_a_turn(batch, firsts, period)
+    copies = (lasts - firsts) / period
+    # Speakers start again ("it's, it's, it's") and insist ("talk, talk, talk"), with a mark after every turn.
+    fine = marked & (((content == 0) & (copies < 5)) | ((words == 1) & (copies < 4)))
+    fine |= _each_word(batch, _is_exclamation(batch.word), firsts, period)
+    return batch.token_mask(firsts[~fine], lasts[~fine])
+
+
+def _said_in_a_turn(batch: Batch, firsts: Ints, period: Ints) -> tuple[Ints, Ints, Mask]:
+    """Words and content words of phrases that come round again, and whether a mark parts their turns."""
+    counts = (offsets(mask) for mask in (batch.is_word, _is_content(batch), _parts_turns(batch)))
+    words, content, marks = (count[firsts + period] - count[firsts] for count in counts)
+    return words, content, np.asarray(marks > 0)
+
+
+def _each_word(batch: Batch, wanted: Mask, firsts: Ints, period: Ints) -> Mask:
+    """(phrases,) those of which every word is wanted."""
+    others = offsets(batch.is_word & ~wanted)
+    return np.asarray(others[firsts + period] == others[firsts])
 
 
 @marks("tokens", "“{span}” repeats a phrase")
@@ -106,12 +124,37 @@ def phrase_twice(batch: Batch) -> Mask:
     Clean: Cease, cease, cried the crowd.
     """
     firsts, lasts, period = _turns(batch, 1, 2)
-    spoken = offsets(batch.is_word)
-    words = spoken[firsts + period] - spoken[firsts]
+    words, _, _ = _said_in_a_turn(batch, firsts, period)
     linked = lists.isin(batch.word[np.minimum(firsts + 1, len(batch.word) - 1)], lists.hashes("links"))
     # A word or two and a mark, twice, are emphasis; a word and "and" an idiom.
     keep = ((words > 2) | ((words == period) & (period > 1))) & ~((period == 2) & linked)
+    keep &= ~_starts_over(batch, firsts, firsts + period)
     return batch.token_mask(firsts[keep], lasts[keep])
+
+
+def _starts_over(batch: Batch, firsts: Ints, lasts: Ints) -> Mask:
+    """(phrases,) what speakers begin with, break off and say again: "I don't, I don't tell it often".
+
+    A pronoun, little else, and a mark.
+    """
+    counts = (offsets(mask) for mask in (batch.is_word, _is_content(batch), _parts_turns(batch)))
+    words, content, marks = (count[lasts] - count[firsts] for count in counts)
+    return np.asarray(_subject_first(batch, firsts) & (marks > 0) & (content <= 1) & (words <= _FALSE_START))
+
+
+def _subject_first(batch: Batch, firsts: Ints) -> Mask:
+    """(phrases,) those whose first word, after a comma or dash, is a pronoun or opens a clause."""
+    opens = np.minimum(firsts + _parts_turns(batch)[firsts], len(batch.word) - 1)
+    return np.asarray(lists.isin(batch.word[opens], lists.hashes("subjects")))
+
+
+# Words of the longest phrase that a speaker starts with twice.
+_FALSE_START = 5
+
+
+def _parts_turns(batch: Batch) -> Mask:
+    sign = batch.codes[batch.starts]
+    return np.isin(sign, [ord(one) for one in ",;–—…!?"]) | (np.isin(sign, [ord("-"), ord(".")]) & (batch.length > 1))
 
 
 @marks("tokens", "“{span}” doubles a word")
@@ -130,7 +173,30 @@ def doubled_word(batch: Batch) -> Mask:
     fine = lists.isin(batch.word[firsts], lists.hashes("doubles")) | _is_exclamation(batch.word[firsts])
     # Two capitals inside a sentence are mostly a name.
     fine |= batch.is_capital[firsts] & batch.is_capital[lasts - 1]
+    # A letter and its capital are two names ("gw Gw", "And and Or"), and columns lie far apart.
+    fine |= (batch.is_capital[firsts] != batch.is_capital[lasts - 1]) & ~batch.is_first[firsts]
+    fine |= batch.starts[lasts - 1] - batch.ends[firsts] > 2
+    # "do do-it-yourself work", "once I deliver it it's sent", "what it was was football".
+    after = batch.beside(batch.ends[lasts - 1], 0)
+    fine |= (after == ord("-")) | (batch.beside(batch.starts[firsts], -1) == ord("-"))
+    fine |= (after == ord("'")) | (after == ord("’"))
+    fine |= lists.isin(batch.word[firsts], lists.hashes("verbs_after_what")) & _follows_what(batch, firsts)
+    # "Come here now now, my brother", "hint hint".
+    ends = ~batch.is_word[np.minimum(lasts, len(batch.word) - 1)] | np.isin(lasts, batch.tokens)
+    fine |= ends & lists.isin(batch.word[firsts], lists.hashes("doubled_last"))
     return batch.token_mask(firsts[~fine], lasts[~fine])
+
+
+def _follows_what(batch: Batch, tokens: Ints) -> Mask:
+    """Tokens shortly after a word that makes a clause a subject: "what it was", "all it is"."""
+    asks = lists.isin(batch.word, lists.hashes("what"))
+    found = offsets(asks)
+    earliest = np.maximum(tokens - _CLEFT, batch.tokens[batch.sentence[tokens]])
+    return np.asarray(found[np.maximum(tokens - 1, earliest)] > found[earliest])
+
+
+# Tokens of such a clause.
+_CLEFT = 8
 
 
 @marks("tokens", "“{span}” repeats the same words")
@@ -166,7 +232,7 @@ _STRETCH = 10
 
 @marks("tokens", "“{span}” occurs more than once in the sentence")
 def repeated_bigram(batch: Batch) -> Mask:
-    """Words of a pair that comes twice in the sentence, neither of them a function word.
+    """Words of a pair that comes again within six tokens, neither of them a function word; of a name, within three.
 
     Why it is garble: writers do not name the same thing in full twice in a sentence.
     Known false alarms: definitions, sport results, long sentences.
@@ -176,14 +242,19 @@ def repeated_bigram(batch: Batch) -> Mask:
     """
     begins, before = batch.echoes[2]
     content = _is_content(batch)
-    keep = content[begins] & content[begins + 1]
+    named = batch.is_capital[begins] & batch.is_capital[begins + 1]
+    keep = content[begins] & content[begins + 1] & (begins - before <= np.where(named, 3, _NEAR_PAIR))
     firsts = np.concatenate([begins[keep], before[keep]])
     return batch.token_mask(firsts, firsts + 2)
 
 
+# Tokens from a pair of words to the same pair, in a sentence that has lost its way. People come back to a thing later.
+_NEAR_PAIR = 6
+
+
 @marks("tokens", "“{span}” occurs more than once in the sentence")
 def repeated_fourgram(batch: Batch) -> Mask:
-    """Tokens of four, words all but one, that come twice in the sentence.
+    """Tokens of four or more, nearly all of them words, that come again a few tokens on.
 
     Why it is garble: 35 times as frequent in very bad machine translation as in good.
     Known false alarms: parallel clauses, anaphora in speeches, results and prices.
@@ -192,16 +263,34 @@ def repeated_fourgram(batch: Batch) -> Mask:
     Clean: The wheat is taken out of the field and into the barn.
     Clean: Knead, rest, knead, rest, and sing na na na na, na na na na.
     """
-    begins, before = batch.echoes[4]
-    spoken = offsets(batch.is_word & ~_is_exclamation(batch.word))
-    said = spoken[begins + 4] - spoken[begins] >= 3
-    firsts = np.concatenate([begins[said], before[said]])
-    return batch.token_mask(firsts, firsts + 4)
+    starts, size, lag = _periodic(batch, 4)
+    content = _is_content(batch)
+    spoken = batch.is_word & ~batch.is_code & ~_is_exclamation(batch.word)
+    counts = (offsets(mask) for mask in (spoken, content, content & batch.is_capital))
+    words, worth, named = (count[starts + size] - count[starts] for count in counts)
+    gap = lag - size
+    again = (gap <= 1) & ~_starts_over(batch, starts, starts + size)
+    # Writers come back to a name, or later to a thing; speakers begin clause after clause alike ("we shall fight").
+    far = np.where(worth > 1, 8, np.where(_subject_first(batch, starts), 0, 4 * worth))
+    near = (gap > 1) & (gap <= far) & (named < worth) & ~_parallel(batch, starts, lag)
+    keep = (4 * words >= 3 * size) & (again | near)
+    firsts = np.concatenate([starts[keep], (starts - lag)[keep]])
+    return batch.token_mask(firsts, firsts + np.tile(size[keep], 2))
+
+
+def _parallel(batch: Batch, starts: Ints, lag: Ints) -> Mask:
+    """What is said of one quoted term and then of another: `"A" refers to the rules, and "B" refers to the rules`."""
+
+    def closes(tokens: Ints) -> Mask:
+        quote = np.isin(batch.codes[batch.starts[tokens]], [ord(sign) for sign in '"”’»'])
+        return np.asarray(quote & (batch.starts[tokens] == batch.ends[tokens - 1]) & (tokens > 0))
+
+    return np.asarray(closes(starts) & closes(starts - lag))
 
 
 @marks("tokens", "“{span}” repeats the start of its clause")
 def clause_echo(batch: Batch) -> Mask:
-    """Tokens of two clauses of a sentence that begin with the same four words, two of them content words.
+    """Tokens of two clauses near each other that begin with the same four words, two of them content words.
 
     Why it is garble: a decoder that loses its position starts the clause again after the comma.
     Known false alarms: anaphora in speeches, prices and results.
@@ -214,7 +303,8 @@ def clause_echo(batch: Batch) -> Mask:
     content = offsets(_is_content(batch))
     opens = _breaks(batch) | batch.is_first
     opens[1:] |= opens[:-1]
-    keep = opens[starts] & opens[starts - lag] & (content[starts + size] - content[starts] >= 2)
+    keep = opens[starts] & opens[starts - lag] & (content[starts + size] - content[starts] >= 2) & (lag - size <= 8)
+    keep &= ~_parallel(batch, starts, lag)
     firsts = np.concatenate([starts[keep], (starts - lag)[keep]])
     return batch.token_mask(firsts, firsts + np.tile(size[keep], 2))
 
@@ -233,13 +323,37 @@ def joined_to_itself(batch: Batch) -> Mask:
     begins, before = batch.echoes[1]
     content = _is_content(batch)
     linked = offsets(lists.isin(batch.word, lists.hashes("and_or")))
-    # Between the two stand the conjunction, commas and small words alone.
-    small = batch.is_small | (batch.codes[batch.starts] == ord(","))
-    others = offsets(~small)
+    # Between the two stand the conjunction, a comma, articles and prepositions alone.
+    comma = batch.codes[batch.starts] == ord(",")
+    others = offsets(~(lists.isin(batch.word, lists.hashes("between_joined")) | comma))
     joined = (linked[begins] > linked[before + 1]) & (others[begins] == others[before + 1])
     idiom = lists.isin(batch.word[begins], lists.hashes("said_and_said_again")) | _goes_on(batch, begins)
-    keep = joined & content[begins] & ~(idiom & (begins - before <= 3))
+    # "rail and rail safety" joins two things, and "this notice and a notice that ..." too; so does what a comma parts.
+    after = np.minimum(begins + 1, batch.tokens[batch.sentence[begins] + 1] - 1)
+    goes_on = batch.is_word[after] & (after > begins)
+    commas = offsets(comma)
+    unlike = batch.word[begins - 1] != batch.word[np.maximum(before - 1, 0)]
+    parted = (commas[begins] > commas[before + 1]) | batch.is_small[begins - 1] & unlike
+    direct = begins - before == 2
+    other = goes_on & (content[after] & direct | ~direct & parted & ~_same_after(batch, before, begins))
+    # "China Construction Bank and Bank of China", "Adventure and Adventure 02".
+    longer = batch.is_capital[before - 1] & (before > batch.tokens[batch.sentence[before]])
+    longer |= (batch.word[after] == lists.hash_words(["of"])[0]) | ((batch.kinds[after] & DIGIT) != 0)
+    other |= _hyphened(batch, begins) | (batch.is_capital[before] & batch.is_capital[begins] & longer)
+    keep = joined & content[begins] & ~(idiom & (begins - before <= 3)) & ~other
     return batch.token_mask(before[keep], begins[keep] + 1)
+
+
+def _same_after(batch: Batch, before: Ints, begins: Ints) -> Mask:
+    """Whether the same word follows both: "opt out or to opt out"."""
+    after = np.minimum(begins + 1, len(batch.word) - 1)
+    return np.asarray((batch.word[before + 1] == batch.word[after]) & (batch.sentence[after] == batch.sentence[begins]))
+
+
+def _hyphened(batch: Batch, tokens: Ints) -> Mask:
+    """Which of the tokens are parts of a compound with a hyphen."""
+    before, after = batch.beside(batch.starts[tokens], -1), batch.beside(batch.ends[tokens], 0)
+    return np.asarray((before == ord("-")) | (after == ord("-")))
 
 
 def _goes_on(batch: Batch, tokens: Ints) -> Mask:
@@ -255,12 +369,12 @@ def _goes_on(batch: Batch, tokens: Ints) -> Mask:
 
 
 def _is_content(batch: Batch) -> Mask:
-    return batch.is_word & (batch.length > 1) & ~batch.is_small
+    return batch.is_word & (batch.length > 1) & ~batch.is_small & ~batch.is_code
 
 
 @marks("tokens", "“{span}” occurs many times in the sentence")
 def repeated_word(batch: Batch) -> Mask:
-    """Content words that occurred before in the sentence.
+    """Content words that stood in the sentence shortly before.
 
     Why it is garble: writers use a pronoun or nothing; a broken decoder repeats the word.
     Known false alarms: definitions, lists of results, long sentences.
@@ -268,7 +382,8 @@ def repeated_word(batch: Batch) -> Mask:
     Garbled: The function is then applied to the function of the function.
     Clean: The function is then applied to each of its own parts.
     """
-    begins, _ = batch.echoes[1]
+    begins, before = batch.echoes[1]
+    begins = begins[begins - before < _STRETCH]
     found = np.zeros(len(batch.starts), bool)
     found[begins] = _is_content(batch)[begins]
     return found
@@ -313,15 +428,36 @@ def _echoed_names(batch: Batch, least: int, most: int) -> Mask:
     owner = np.searchsorted(names.starts, again, side="right") - 1
     first = np.searchsorted(names.starts, heads[before[before >= 0]], side="right") - 1
     firsts, lasts = [], []
+    nouns = _is_content(batch) & ~batch.is_capital
     # Few names come again at all, so each is looked at by itself.
     for one, other in {*zip(first.tolist(), owner.tolist(), strict=True)}:
         spans = [(int(names.starts[k]), int(names.ends[k])) for k in (one, other)]
         short, long = sorted((batch.word[a:b].tolist() for a, b in spans), key=len)
         close = one != other and spans[1][0] - spans[0][1] <= _NEAR
+        close = close and not _are_two(batch, nouns, spans)
         if close and least <= len(short) <= most and (len(short) > 1 or len(long) == 1) and _within(short, long):
             firsts += [a for a, _ in spans]
             lasts += [b for _, b in spans]
     return batch.token_mask(np.array(firsts, np.int64), np.array(lasts, np.int64))
+
+
+def _are_two(batch: Batch, nouns: Mask, spans: list[tuple[int, int]]) -> bool:
+    """Whether two mentions of a name are of two things: "a Modified Version", "Strauss the Elder", "DNA samples"."""
+    (_, first_end), (second, second_end) = spans
+    before = {batch.pieces(start - 1, start).lower() for start, _ in spans if start}
+    if before & lexicon.words("indefinite") and before <= lexicon.words("determiners"):
+        return True
+    if second_end + 1 >= batch.tokens[batch.sentence[second] + 1]:
+        return False
+    told_apart = bool(batch.is_small[first_end]) and batch.word[first_end] == batch.word[second_end]
+    if told_apart and batch.is_capital[first_end + 1] and batch.is_capital[second_end + 1]:
+        return bool(batch.word[first_end + 1] != batch.word[second_end + 1])
+    if second_end - second > 1:
+        return False
+    # One word, then a noun or a hyphen: it says what kind of thing.
+    after = batch.text[batch.ends[second_end - 1] : batch.ends[second_end - 1] + 1]
+    stops = batch.text[batch.starts[second_end]] == "." and bool(batch.is_capital[second_end + 1])
+    return after == "-" or stops or bool(nouns[second_end])
 
 
 def _within(short: list[int], long: list[int]) -> bool:
@@ -334,7 +470,7 @@ _NEAR = 8
 
 def _names(batch: Batch) -> Mask:
     """Capitalised words that are no function words, and the numbers that follow them."""
-    named = batch.is_capital & (batch.length > 1) & ~batch.is_small
+    named = batch.is_capital & (batch.length > 1) & ~batch.is_small & ~batch.is_code
     number = (batch.kinds & (DIGIT | LETTER)) == DIGIT
     named[1:] |= number[1:] & named[:-1] & (batch.sentence[1:] == batch.sentence[:-1])
     return named
@@ -400,37 +536,46 @@ def compressibility(batch: Batch) -> Floats:
     Garbled: The BIP is the BIP of the BIP, which is the BIP that the BIP is after the BIP of the BIP.
     Clean: The gross domestic product grew by two per cent in the year after the reform was passed.
     """
-    sentences = [piece.encode("utf-8", "replace") for piece in batch.text.split(BORDER) if len(piece) >= _SHORT]
+    said = _IN_A_ROW.sub(r"\1", batch.text).split(BORDER)[:-1]
+    long = np.array([len(piece) >= _SHORT for piece in said], bool)
+    sentences = [piece.encode("utf-8", "replace") for piece in said if len(piece) >= _SHORT]
     raw = np.array([len(sentence) for sentence in sentences], float)
     packed = np.array([len(zlib.compress(sentence, 6, -15)) for sentence in sentences], float)
     expected = np.minimum(_PACKED_AT_ONE * np.maximum(raw, 1) ** _PACKED_GROWTH, raw + 2)
     found = np.zeros(len(batch))
-    found[np.diff(batch.chars) > _SHORT] = np.clip(1 - packed / expected, 0, 1)
+    found[long] = np.clip(1 - packed / expected, 0, 1)
     return found
 
 
 # Deflated size of clean English sentences is about 1.38 x size ^ 0.865; fitted on the training text of the model.
 _PACKED_AT_ONE, _PACKED_GROWTH = 1.38, 0.865
+# Rules, leaders and the gaps of columns say nothing, so a sign or space counts once.
+_IN_A_ROW = re.compile(r"([^\w\u2029])\1+")
 # Of fewer characters the packed size says nothing.
 _SHORT = 40
 
 
 def _said(batch: Batch) -> Columns:
-    """(sentences,) the key of what each says, its words, and its document; sentences without tokens have the key 0."""
+    """(sentences,) the key of what each says, its words, its document and paragraph; one without tokens has key 0."""
     said = np.flatnonzero(np.diff(batch.tokens))
     key = np.zeros(len(batch), np.uint64)
     key[said] = hash_runs(batch.word, batch.tokens[said], batch.tokens[said + 1])
-    return key, row_sums(batch.is_word, batch.tokens), batch.document
+    size = row_sums(batch.is_word, batch.tokens)
+    # Headings and short items say the same under each other.
+    size[(batch.kind == HEADING) | ((batch.kind == LIST) & (size < _LONG_SENTENCE))] = 0
+    return key, size, batch.document, batch.paragraph
 
 
-def _again(keys: Hashes, sizes: Floats, documents: Ints) -> Mask:
+def _again(keys: Hashes, sizes: Floats, documents: Ints, paragraphs: Ints) -> Mask:
     """(sentences,) those that stand in the text already."""
     found = np.zeros(len(keys), bool)
     said = np.flatnonzero(keys)
     key, size, document = keys[said], sizes[said], documents[said]
     before = recurs(key, document)
-    # What comes again far off is a quotation or a form.
-    long = (before >= 0) & (said - said[before] <= 4) & (size >= 8)
+    # What comes again far off is a quotation or a form, and so is what a heading or an item parts.
+    apart = said - said[before]
+    together = paragraphs[said] - paragraphs[said[before]] <= 2
+    long = (before >= 0) & (apart <= 4) & together & (size >= _LONG_SENTENCE)
     same = np.zeros(len(said) + 1, bool)
     same[1:-1] = (key[1:] == key[:-1]) & (document[1:] == document[:-1])
     thrice = runs(same[1:], np.array([0, len(said)]))
@@ -438,6 +583,10 @@ def _again(keys: Hashes, sizes: Floats, documents: Ints) -> Mask:
     running = cover(thrice.starts[keep], thrice.ends[keep] + 1, len(said)) & (size >= 3)
     found[said[long | running]] = True
     return found
+
+
+# Words of a sentence that nobody writes twice by chance.
+_LONG_SENTENCE = 8
 
 
 @marks("tokens", "this sentence already occurs in the text", survey=Survey(_said, _again))

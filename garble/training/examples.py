@@ -21,6 +21,9 @@ from garble.training.corrupt import corrupt
 from garble.training.data import clean_texts, post_edited, read_records
 
 ANONYMOUS = re.compile(r"\b(?:Caps|Num|Person|Location|Organization)\b")
+# Speech taken down word for word says nothing about words said twice: it doubles one in so many words or more.
+_DOUBLED = re.compile(r"\b(\w+(?:['’]\w+)?),? \1\b", re.IGNORECASE)
+_WORDS_A_DOUBLE = 500
 
 # Characters segmented and counted at a time.
 PACKET = 2_000_000
@@ -107,17 +110,22 @@ def contrasts(data: Path, lm: LanguageModel, without: str = "", reader: Reader |
 
 
 def human_texts(data: Path, rng: Random, characters: int = CHARACTERS_A_KIND) -> Iterator[str]:
-    """Human documents of many kinds, of each as many characters at most: fit/human, and what lm/ held out."""
+    """Human documents of many kinds, of each as many characters at most: fit/human*, and what lm/ held out."""
     kinds: dict[str, list[str]] = {}
-    for record in read_records(data / "fit" / "human.jsonl.xz"):
-        # The essays hide names behind words such as "Caps"; such a text says nothing about names that come again.
-        if not ANONYMOUS.search(record["text"]):
-            kinds.setdefault(record["kind"], []).append(record["text"])
-    for kind, text in clean_texts(data, held_out=True):
-        kinds.setdefault(kind, []).append(text)
+    records = (record for path in sorted((data / "fit").glob("human*.jsonl*")) for record in read_records(path))
+    # The essays hide names behind words such as "Caps"; such a text says nothing about names that come again.
+    named = ((record["kind"], record["text"]) for record in records if not ANONYMOUS.search(record["text"]))
+    for kind, text in (*named, *clean_texts(data, held_out=True)):
+        if not stutters(text):
+            kinds.setdefault(kind, []).append(text)
     for kind in sorted(kinds):
         rng.shuffle(kinds[kind])
         yield from next(packets(kinds[kind], characters, len))
+
+
+def stutters(text: str) -> bool:
+    """Whether a text doubles words as speakers do."""
+    return len(_DOUBLED.findall(text)) > 1 + text.count(" ") / _WORDS_A_DOUBLE
 
 
 def deep_rows(
