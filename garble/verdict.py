@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,8 +17,11 @@ from garble.signals.base import Signal
 from garble.text.layout import CUE, HEADING, LIST, PROSE, SPOKEN, UNREAD, VERSE, counts
 from garble.text.segmentation import Document
 
-# A document is as garbled as the worst tenth of its prose.
-_WORST_SHARE = 0.1
+# A document is as garbled as the worst tenth of its prose, and one of few sentences as the worst half.
+_WORST_SHARE, _WORST_OF_FEW = 0.1, 0.5
+# From so many characters on a sentence lacks its stops, and only its clauses with evidence count.
+_NO_SENTENCE = 400
+_CLAUSE_BORDER = re.compile(r"[,;:.!?–—]\s+|\s(?=(?:and|but|or|so|because|then|that|which|who|when|if)\s)")
 # From this many sentences on one alone does not decide, and all of them are weighed together.
 SEVERAL = 4
 # Share of a document in loops beyond their first turn, and the score that comes to.
@@ -34,7 +39,9 @@ def document_score(
     looped: that share.
 
     The worst: the score that a tenth of the document's prose reaches, counted in characters, and two of its sentences
-    where there are more than three. So a single loop in a long article makes a garbled passage only. Together: see
+    where there are more than three; half of its prose where there are fewer. Of a sentence of 400 characters or more
+    only the clauses that hold evidence count. So a single loop in a long article, or a stutter in a page without stops,
+    makes a garbled passage only. Together: see
     `model.Pooling`; a text that is translated badly throughout is garbled though few of its sentences cross the
     threshold. Both are then scaled by `Scorecard.documents`. Of a document that was read, those that were read are
     pooled. Worst sentences below the loose threshold say nothing of a document that can be pooled. What `layout.counts`
@@ -46,7 +53,8 @@ def document_score(
     by_loops = float(np.interp(looped, _LOOPED, _LOOPED_SCORE))
     if not is_prose.any():
         return by_loops
-    sizes = np.array([s.end - s.start for s in sentences])[is_prose]
+    sizes = np.array([_evidenced(sentence) for sentence in sentences])[is_prose]
+    whole = np.array([s.end - s.start for s in sentences])[is_prose].sum()
     scores, added = np.array([s.score for s in sentences])[is_prose], np.array(raised)[is_prose]
     pooled, pooling, scale = scores, card.pooling, card.documents
     if card.network is not None and (read := ~np.isnan(added)).any():
@@ -56,13 +64,26 @@ def document_score(
         scale = card.network.documents
     several = len(scores) >= SEVERAL
     worse_first = np.argsort(-scores, kind="stable")
-    scores, reached = scores[worse_first], np.cumsum(sizes[worse_first])
-    place = max(int(np.searchsorted(reached, _WORST_SHARE * reached[-1])), int(several))
-    worst = float(scores[place])
+    reached = np.cumsum(sizes[worse_first])
+    share = _WORST_SHARE if several else _WORST_OF_FEW
+    place = max(int(np.searchsorted(reached, share * whole)), int(several))
+    # What lies beyond the evidence is sound.
+    worst = float(scores[worse_first[place]]) if place < len(scores) else 0.0
     if pooling is None or not several:
         return max(by_loops, _scaled(worst, scale))
     together = max(pooling.score(pooled), worst if worst >= card.thresholds.get("loose", 0.0) else 0.0)
     return max(by_loops, _scaled(together, scale))
+
+
+def _evidenced(sentence: ScoredSentence) -> int:
+    """Characters of a sentence that its score speaks for: all, or those of the clauses that hold its evidence."""
+    size = sentence.end - sentence.start
+    spans = [(finding.start - sentence.start, finding.end - sentence.start) for finding in sentence.findings]
+    local = [(first, last) for first, last in spans if last - first < size / 2]
+    if size < _NO_SENTENCE or not local:
+        return size
+    cuts = [0, *(border.end() for border in _CLAUSE_BORDER.finditer(sentence.text)), size]
+    return sum(b - a for a, b in pairwise(cuts) if any(first < b and last > a for first, last in local))
 
 
 def _scaled(score: float, scale: Pairs) -> float:

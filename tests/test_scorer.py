@@ -449,3 +449,35 @@ def test_a_long_document_read_in_parts_scores_as_in_one_piece(
     monkeypatch.setattr("garble.scorer._PACKET", size)
     monkeypatch.setattr("garble.scorer._LONG", size)
     assert list(harsh.score_many([short, text, short])) == [beside, whole, beside]
+
+
+# Clauses of a speaker who makes no stops.
+SPOKEN = (
+    "we left the harbour at six in the morning and nobody on the pier said a word about the storm",
+    "the road to the mill was closed so they took the boat across the bay and came back late",
+    "my sister who lives in the north had sent us a letter about the new school in her village",
+    "then the bus driver told everyone to get out because the bridge was under water",
+    "i asked the farmer what he wanted for the old horse but he would not sell it to a stranger",
+    "our neighbour has kept bees for forty years and gives every child on the street a jar of honey",
+    "when the lights went out the whole hall was silent until somebody began to sing",
+)
+STUTTER = "and we we we we had had to to to wait"
+STUCK = "and the end of the end of the end of the end of the end of the end of it"
+
+
+@pytest.mark.parametrize(
+    ("text", "flagged", "garbled"),
+    [
+        pytest.param(" and ".join([*SPOKEN, STUTTER, *SPOKEN]) + ".", 1, False, id="a stutter in a page of no stops"),
+        pytest.param(" and ".join([SPOKEN[0], STUCK, STUCK, STUCK]) + ".", 1, True, id="loops in a page of no stops"),
+        pytest.param(f"{' and '.join(SPOKEN[:3])}. The cat has lost its its roof.", 1, False, id="one of two, short"),
+        pytest.param(f"It rained. {STUCK}. {STUCK}.", 2, True, id="most of three"),
+        pytest.param("The cat has lost its its roof.", 1, True, id="one of one"),
+    ],
+)
+def test_a_document_is_garbled_where_much_of_its_text_is(
+    text: str, flagged: int, garbled: bool, scorer: Scorer
+) -> None:
+    report = scorer.score(text)
+    assert sum(sentence.garbled for sentence in report.sentences) == flagged
+    assert report.garbled == garbled

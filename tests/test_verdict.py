@@ -46,10 +46,11 @@ def score(rows: Sequence[tuple[int, float] | tuple[int, float, str]], looped: fl
         (3, 28, SOUND),
         (10, 90, BAD),
         (9, 91, SOUND),
-        # Two sentences where there are more than three.
+        # Half of the prose where there are three sentences or fewer; two sentences where there are more.
         (1, 0, BAD),
         (1, 1, BAD),
-        (1, 2, BAD),
+        (1, 2, SOUND),
+        (2, 1, BAD),
         (1, 3, SOUND),
         (2, 2, BAD),
         (1, 9, SOUND),
@@ -69,9 +70,10 @@ def test_a_document_is_as_garbled_as_the_worst_tenth_of_its_prose(bad: int, soun
         ([(51, BAD), (51, 0.8), (900, SOUND), (10, SOUND)], 0.8),
         ([(500, BAD), (10, 0.8), (10, 0.7), (10, 0.6)], 0.8),
         ([(10, BAD), (10, 0.8), (10, 0.7), (210, SOUND)], 0.7),
-        # Of three sentences or fewer a tenth may be more than one.
-        ([(9, BAD), (91, SOUND)], SOUND),
-        ([(10, BAD), (90, SOUND)], BAD),
+        # Of three sentences or fewer half.
+        ([(49, BAD), (51, SOUND)], SOUND),
+        ([(50, BAD), (50, SOUND)], BAD),
+        ([(30, BAD), (20, 0.8), (50, SOUND)], 0.8),
         # What is no prose neither counts nor makes a document longer.
         ([(10, BAD, "heading"), (10, SOUND)], SOUND),
         ([(10, BAD), *[(100, 0.0, "heading")] * 9], BAD),
