@@ -48,6 +48,7 @@ from garble.text.markups import MARKUPS
 from garble.text.periodic import looped_share, loops_of
 from garble.text.segmentation import Document, segment
 from garble.verdict import (
+    NO_SENTENCE,
     SEVERAL,
     as_read,
     before_shown,
@@ -242,7 +243,8 @@ class Scorer:
             raised = [starts.get(sentence.start, np.nan) for sentence in said]
             score = document_score(said, self.card, raised, looped_prose(document))
             looped = looped_share(document.loops or (), len(document.text))
-            yield self._report(document.text, code, tuple(said), score, looped)
+            reported = (s if s.garbled or not s.findings else replace(s, findings=()) for s in said)
+            yield self._report(document.text, code, tuple(reported), score, looped)
 
     def _said(self, documents: list[Document]) -> tuple[list[str], list[list[ScoredSentence]], list[dict[int, float]]]:
         """The languages of documents, and their scored sentences.
@@ -286,16 +288,20 @@ class Scorer:
 
     def _sentences(self, scored: _Scored) -> list[tuple[list[ScoredSentence], list[float]]]:
         """Those of each document of a packet, and what their document added to each; NaN where none was read."""
-        flagged = np.flatnonzero(scored.scores >= self.threshold)
-        findings = _findings(scored, self.card, flagged) if len(flagged) else {}
+        flagged = scored.scores >= self.threshold
+        # The document rule weighs the evidence of long sentences at any threshold.
+        loose = self.card.thresholds.get("loose", 0.0)
+        weighed = (np.diff(scored.batch.chars) >= NO_SENTENCE) & (scored.scores >= loose)
+        explained = np.flatnonzero(flagged | weighed)
+        findings = _findings(scored, self.card, explained) if len(explained) else {}
 
         def rows(document: Document, first: int) -> Iterator[ScoredSentence]:
             measured = slice(first, first + len(document.sentences))
-            columns = (document.sentences, scored.scores[measured], scored.batch.kind[measured])
+            columns = (document.sentences, scored.scores[measured], flagged[measured], scored.batch.kind[measured])
             every = zip(*(column.tolist() for column in columns), strict=True)
-            for i, ((start, end), score, kind) in enumerate(every, start=first):
+            for i, ((start, end), score, garbled, kind) in enumerate(every, start=first):
                 text = document.text[start:end]
-                yield ScoredSentence(start, end, text, score, i in findings, KINDS[kind], findings.get(i, ()))
+                yield ScoredSentence(start, end, text, score, garbled, KINDS[kind], findings.get(i, ()))
 
         firsts = scored.batch.documents.tolist()
         return [

@@ -20,7 +20,7 @@ from garble.text.segmentation import Document
 # A document is as garbled as the worst tenth of its prose, and one of few sentences as the worst half.
 _WORST_SHARE, _WORST_OF_FEW = 0.1, 0.5
 # From so many characters on a sentence lacks its stops, and only its clauses with evidence count.
-_NO_SENTENCE = 400
+NO_SENTENCE = 400
 _CLAUSE_BORDER = re.compile(r"[,;:.!?–—]\s+|\s(?=(?:and|but|or|so|because|then|that|which|who|when|if)\s)")
 # From this many sentences on one alone does not decide, and all of them are weighed together.
 SEVERAL = 4
@@ -41,19 +41,19 @@ def document_score(
     The worst: the score that a tenth of the document's prose reaches, counted in characters, and two of its sentences
     where there are more than three; half of its prose where there are fewer. Of a sentence of 400 characters or more
     only the clauses that hold evidence count. So a single loop in a long article, or a stutter in a page without stops,
-    makes a garbled passage only. Together: see
-    `model.Pooling`; a text that is translated badly throughout is garbled though few of its sentences cross the
-    threshold. Both are then scaled by `Scorecard.documents`. Of a document that was read, those that were read are
-    pooled. Worst sentences below the loose threshold say nothing of a document that can be pooled. What `layout.counts`
-    says no to (headings, verse, tables, ...) does not count; a document without prose scores 0. raised: (sentences,)
-    what the document added to each sentence's log-odds, which does not count here; NaN where the network has not read
-    it.
+    makes a garbled passage only. Together: see `Pooling`; a text that is translated badly throughout is garbled though
+    few of its sentences cross the threshold. Both are then scaled by `Scorecard.documents`. Of a document that was
+    read, those that were read are pooled. Worst sentences below the loose threshold say nothing of a document that can
+    be pooled. What `layout.counts` says no to (headings, verse, tables, ...) does not count; a document without prose
+    scores 0. raised: (sentences,) what the document added to each sentence's log-odds, which does not count here; NaN
+    where the network has not read it.
     """
     is_prose = np.array([counts(sentence.kind, sentence.text) for sentence in sentences], bool)
     by_loops = float(np.interp(looped, _LOOPED, _LOOPED_SCORE))
     if not is_prose.any():
         return by_loops
-    sizes = np.array([_evidenced(sentence) for sentence in sentences])[is_prose]
+    loose = card.thresholds.get("loose", 0.0)
+    sizes = np.array([_evidenced(s) if s.score >= loose else s.end - s.start for s in sentences])[is_prose]
     whole = np.array([s.end - s.start for s in sentences])[is_prose].sum()
     scores, added = np.array([s.score for s in sentences])[is_prose], np.array(raised)[is_prose]
     pooled, pooling, scale = scores, card.pooling, card.documents
@@ -71,7 +71,7 @@ def document_score(
     worst = float(scores[worse_first[place]]) if place < len(scores) else 0.0
     if pooling is None or not several:
         return max(by_loops, _scaled(worst, scale))
-    together = max(pooling.score(pooled), worst if worst >= card.thresholds.get("loose", 0.0) else 0.0)
+    together = max(pooling.score(pooled), worst if worst >= loose else 0.0)
     return max(by_loops, _scaled(together, scale))
 
 
@@ -80,7 +80,7 @@ def _evidenced(sentence: ScoredSentence) -> int:
     size = sentence.end - sentence.start
     spans = [(finding.start - sentence.start, finding.end - sentence.start) for finding in sentence.findings]
     local = [(first, last) for first, last in spans if last - first < size / 2]
-    if size < _NO_SENTENCE or not local:
+    if size < NO_SENTENCE or not local:
         return size
     cuts = [0, *(border.end() for border in _CLAUSE_BORDER.finditer(sentence.text)), size]
     return sum(b - a for a, b in pairwise(cuts) if any(first < b and last > a for first, last in local))

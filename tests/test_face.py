@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import garble
 from garble import Prefilter, Report, Scorer, UsageError
 from garble.report.findings import passages_of
 
+# A slip in a stretch without stops.
+LONG = (
+    "He said that there was some rain over the harbour while the men mended their nets, and the wind came from the "
+    "north, and the the tide turned before noon, and the pilot walked home along the wall because his boat was still "
+    "in the yard, and the baker had sold all of his bread to the crews that came in from the islands, and the children "
+    "played on the steps of the church until it was dark, and then we went to bed, and nobody spoke of the storm."
+)
 LOOP = "The tide turned. The boat came in to the quay to the quay to the quay to the quay. We went home."
 FACE = [
     *("Finding", "GarbleError", "InputError", "Loop", "LoopGuard", "ModelError", "Prefilter", "Repair", "Report"),
@@ -56,10 +61,13 @@ def verdicts(report: Report) -> tuple[object, ...]:
     return report.score, report.garbled, report.threshold, [s.garbled for s in report.sentences], report.passages
 
 
-@given(st.sampled_from(["strict", "balanced", "loose", 0.0, 0.3, 1.0]))
-def test_a_report_at_another_threshold_is_as_if_scored_there(scorer: Scorer, threshold: str | float) -> None:
-    report = scorer.score(LOOP)
-    again = Scorer(threshold=threshold, reader="off").score(LOOP)
+@pytest.mark.parametrize("text", [LOOP, LONG])
+@pytest.mark.parametrize("threshold", ["strict", "balanced", "loose", 0.0, 0.3, 1.0])
+def test_a_report_at_another_threshold_is_as_if_scored_there(
+    scorer: Scorer, threshold: str | float, text: str
+) -> None:
+    report = scorer.score(text)
+    again = Scorer(threshold=threshold, reader="off").score(text)
     moved = report.rethreshold(threshold)
     assert verdicts(moved) == verdicts(again)
     assert moved.signature == again.signature
