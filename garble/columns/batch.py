@@ -262,6 +262,11 @@ class Batch:
         return np.concatenate([places[code], capitals[CASE[self.beside(capitals, -1)] == LOWER]])
 
     @cached_property
+    def is_content(self) -> Mask:
+        """(tokens,) words of two letters or more that are neither function words nor code."""
+        return self.is_word & (self.length > 1) & ~self.is_small & ~self.is_code
+
+    @cached_property
     def length(self) -> Ints:
         """(tokens,) characters."""
         return self.ends - self.starts

@@ -99,10 +99,12 @@ def loop(batch: Batch) -> Mask:
     return batch.token_mask(firsts[~fine], lasts[~fine])
 
 
-def _said_in_a_turn(batch: Batch, firsts: Ints, period: Ints) -> tuple[Ints, Ints, Mask]:
+def _said_in_a_turn(batch: Batch, firsts: Ints, period: Ints) -> tuple[Floats, Floats, Mask]:
     """Words and content words of phrases that come round again, and whether a mark parts their turns."""
-    counts = (offsets(mask) for mask in (batch.is_word, _is_content(batch), _parts_turns(batch)))
-    words, content, marks = (count[firsts + period] - count[firsts] for count in counts)
+    rows = offsets(period)
+    inside = spread(firsts, firsts + period)
+    masks = batch.is_word[inside], batch.is_content[inside], _parts_turns(batch, inside)
+    words, content, marks = (row_sums(mask, rows) for mask in masks)
     return words, content, np.asarray(marks > 0)
 
 
@@ -137,14 +139,19 @@ def _starts_over(batch: Batch, firsts: Ints, lasts: Ints) -> Mask:
 
     A pronoun, little else, and a mark.
     """
-    counts = (offsets(mask) for mask in (batch.is_word, _is_content(batch), _parts_turns(batch)))
-    words, content, marks = (count[lasts] - count[firsts] for count in counts)
-    return np.asarray(_subject_first(batch, firsts) & (marks > 0) & (content <= 1) & (words <= _FALSE_START))
+    found = _subject_first(batch, firsts)
+    some = np.flatnonzero(found)
+    rows = offsets(lasts[some] - firsts[some])
+    inside = spread(firsts[some], lasts[some])
+    masks = batch.is_word[inside], batch.is_content[inside], _parts_turns(batch, inside)
+    words, content, marks = (row_sums(mask, rows) for mask in masks)
+    found[some] = (marks > 0) & (content <= 1) & (words <= _FALSE_START)
+    return found
 
 
 def _subject_first(batch: Batch, firsts: Ints) -> Mask:
     """(phrases,) those whose first word, after a comma or dash, is a pronoun or opens a clause."""
-    opens = np.minimum(firsts + _parts_turns(batch)[firsts], len(batch.word) - 1)
+    opens = np.minimum(firsts + _parts_turns(batch, firsts), len(batch.word) - 1)
     return np.asarray(lists.isin(batch.word[opens], lists.hashes("subjects")))
 
 
@@ -152,9 +159,10 @@ def _subject_first(batch: Batch, firsts: Ints) -> Mask:
 _FALSE_START = 5
 
 
-def _parts_turns(batch: Batch) -> Mask:
-    sign = batch.codes[batch.starts]
-    return np.isin(sign, [ord(one) for one in ",;–—…!?"]) | (np.isin(sign, [ord("-"), ord(".")]) & (batch.length > 1))
+def _parts_turns(batch: Batch, tokens: Ints) -> Mask:
+    sign = batch.codes[batch.starts[tokens]]
+    wide = np.isin(sign, [ord("-"), ord(".")]) & (batch.length[tokens] > 1)
+    return np.asarray(np.isin(sign, [ord(one) for one in ",;–—…!?"]) | wide)
 
 
 @marks("tokens", "“{span}” doubles a word")
@@ -241,7 +249,7 @@ def repeated_bigram(batch: Batch) -> Mask:
     Clean: The white gold mine sells what it digs to other firms.
     """
     begins, before = batch.echoes[2]
-    content = _is_content(batch)
+    content = batch.is_content
     named = batch.is_capital[begins] & batch.is_capital[begins + 1]
     keep = content[begins] & content[begins + 1] & (begins - before <= np.where(named, 3, _NEAR_PAIR))
     firsts = np.concatenate([begins[keep], before[keep]])
@@ -264,7 +272,7 @@ def repeated_fourgram(batch: Batch) -> Mask:
     Clean: Knead, rest, knead, rest, and sing na na na na, na na na na.
     """
     starts, size, lag = _periodic(batch, 4)
-    content = _is_content(batch)
+    content = batch.is_content
     spoken = batch.is_word & ~batch.is_code & ~_is_exclamation(batch.word)
     counts = (offsets(mask) for mask in (spoken, content, content & batch.is_capital))
     words, worth, named = (count[starts + size] - count[starts] for count in counts)
@@ -300,7 +308,7 @@ def clause_echo(batch: Batch) -> Mask:
     Clean: He held five per cent of the shares, and his son six per cent of the shares.
     """
     starts, size, lag = _periodic(batch, 4)
-    content = offsets(_is_content(batch))
+    content = offsets(batch.is_content)
     opens = _breaks(batch) | batch.is_first
     opens[1:] |= opens[:-1]
     keep = opens[starts] & opens[starts - lag] & (content[starts + size] - content[starts] >= 2) & (lag - size <= 8)
@@ -321,7 +329,7 @@ def joined_to_itself(batch: Batch) -> Mask:
     Clean: It got better and better for hours and hours, again and again.
     """
     begins, before = batch.echoes[1]
-    content = _is_content(batch)
+    content = batch.is_content
     linked = offsets(lists.isin(batch.word, lists.hashes("and_or")))
     # Between the two stand the conjunction, a comma, articles and prepositions alone.
     comma = batch.codes[batch.starts] == ord(",")
@@ -368,10 +376,6 @@ def _goes_on(batch: Batch, tokens: Ints) -> Mask:
     return spelt("er") | spelt("ed") | spelt("ing")
 
 
-def _is_content(batch: Batch) -> Mask:
-    return batch.is_word & (batch.length > 1) & ~batch.is_small & ~batch.is_code
-
-
 @marks("tokens", "“{span}” occurs many times in the sentence")
 def repeated_word(batch: Batch) -> Mask:
     """Content words that stood in the sentence shortly before.
@@ -385,7 +389,7 @@ def repeated_word(batch: Batch) -> Mask:
     begins, before = batch.echoes[1]
     begins = begins[begins - before < _STRETCH]
     found = np.zeros(len(batch.starts), bool)
-    found[begins] = _is_content(batch)[begins]
+    found[begins] = batch.is_content[begins]
     return found
 
 
@@ -428,7 +432,7 @@ def _echoed_names(batch: Batch, least: int, most: int) -> Mask:
     owner = np.searchsorted(names.starts, again, side="right") - 1
     first = np.searchsorted(names.starts, heads[before[before >= 0]], side="right") - 1
     firsts, lasts = [], []
-    nouns = _is_content(batch) & ~batch.is_capital
+    nouns = batch.is_content & ~batch.is_capital
     # Few names come again at all, so each is looked at by itself.
     for one, other in {*zip(first.tolist(), owner.tolist(), strict=True)}:
         spans = [(int(names.starts[k]), int(names.ends[k])) for k in (one, other)]
