@@ -178,7 +178,7 @@ def test_pos_label_says_which_class_is_garbled(fitted: GarbleClassifier) -> None
     assert named.classes_.tolist() == ["bad", "sound"]
     assert named.predict_proba(TEXTS) == pytest.approx(fitted.predict_proba(TEXTS)[:, ::-1])
     assert (named.predict(TEXTS) == np.where(fitted.predict(TEXTS) == 1, "bad", "sound")).all()
-    with pytest.raises(ValueError, match="pos_label 'worse' is none of the classes"):
+    with pytest.raises(ValueError, match="pos_label 'worse' is not one of the classes"):
         GarbleClassifier(pos_label="worse").fit(TEXTS, names)
 
 
