@@ -507,8 +507,11 @@ def test_readability_leaves_scripts_without_spaces_alone() -> None:
     assert readability("委员会星期二开会。通过了明年的预算。") == {}
 
 
-def test_the_readme_does_what_it_says() -> None:
-    assert doctest.testfile(str(ROOT / "README.md"), module_relative=False).failed == 0
+@pytest.mark.parametrize("page", ["README.md", "docs/training.md"])
+def test_the_examples_of_a_page_hold(page: str) -> None:
+    result = doctest.testfile(str(ROOT / page), module_relative=False)
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 def test_the_examples_of_the_readme_are_flagged() -> None:
