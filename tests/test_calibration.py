@@ -216,7 +216,7 @@ def test_a_file_holds_what_was_written(tmp_path: Path) -> None:
 
 HUGE = 10**400
 MALFORMED = [
-    ("format", "garble-scorecard/1", 'format "garble-scorecard/1", not garble-calibration/1'),
+    ("format", "garble-scorecard/1", 'unsupported format "garble-scorecard/1"; expected garble-calibration/1'),
     ("threshold", float("nan"), "NaN is not a number"),
     ("threshold", None, "threshold: null is not a number"),
     ("threshold", True, "threshold: true is not a number"),
@@ -233,14 +233,14 @@ MALFORMED = [
     ("unit", [], r"unit: \[\] is not one of document, sentence"),
     ("guarantee", None, "guarantee: null is not one of marginal, high-probability"),
     ("conditions", None, "conditions: null is not an object"),
-    ("conditions", {}, "no field 'without'"),
-    ("conditions.digest", "0" * 63, "conditions.digest: .* is not of the form"),
-    ("conditions.model", "a|b", r'conditions.model: "a\|b" is not of the form'),
-    ("conditions.reader", 1, "conditions.reader: 1 is not of the form"),
-    ("conditions.garble", "0.1\n", "conditions.garble: .* is not of the form"),
-    ("conditions.without", "repetition", "conditions.without: not a list"),
+    ("conditions", {}, "missing field 'without'"),
+    ("conditions.digest", "0" * 63, "conditions.digest: .* does not match"),
+    ("conditions.model", "a|b", r'conditions.model: "a\|b" does not match'),
+    ("conditions.reader", 1, "conditions.reader: 1 does not match"),
+    ("conditions.garble", "0.1\n", "conditions.garble: .* does not match"),
+    ("conditions.without", "repetition", "conditions.without: expected a list"),
     ("conditions.without", ["a"] * 1001, "conditions.without: expected a list of 0 to 1000 items"),
-    ("conditions.without", [None], "conditions.without: null is not of the form"),
+    ("conditions.without", [None], "conditions.without: null does not match"),
 ]
 
 
@@ -267,7 +267,7 @@ def test_a_file_without_a_field_is_refused(field: str, tmp_path: Path) -> None:
     *parents, last = field.split(".")
     del (record[parents[0]] if parents else record)[last]
     (tmp_path / "bad.json").write_text(json.dumps(record))
-    with pytest.raises(InputError, match=rf"not a calibration \(no field '{last}'\)"):
+    with pytest.raises(InputError, match=rf"not a calibration \(missing field '{last}'\)"):
         calibration.load(tmp_path / "bad.json")
 
 
@@ -441,7 +441,7 @@ def test_the_command_writes_a_threshold_that_filter_keeps_the_sample_by(good: st
     assert "documents (120)" in result.stdout
     assert "prose (" in result.stdout
     assert "repetition.loop " in result.stdout
-    assert "marginal guarantee: in the mean at least 95 % of documents are kept; with 95 % confidence" in result.stdout
+    assert "marginal guarantee: on average at least 95 % of documents are kept; with 95 % confidence" in result.stdout
     assert "…" not in result.stdout
     written = calibration.load(Path("own.json"))
     assert written.documents == 120

@@ -434,7 +434,7 @@ def test_a_signal_that_is_left_out_says_nothing_and_is_told_of() -> None:
     assert not any(name.startswith("repetition.") for name in found)
     assert report["score"] < json.loads(garble("score", "-", "--format", "jsonl", stdin=looped).stdout)["score"]
     assert report["signature"].endswith("|w:repetition|r:all")
-    assert report["notes"][0].startswith("without repetition: every score lacks")
+    assert report["notes"][0].startswith("signals disabled: repetition; threshold guarantees")
 
 
 @pytest.mark.parametrize("command", [("score",), ("repair",), ("filter", "-o", "-")])

@@ -221,5 +221,5 @@ def test_labels_that_teach_nothing_are_refused(texts: list[str], labels: Any, pr
 
 @pytest.mark.parametrize("estimator", [GarbleFeatures("xx"), GarbleClassifier("xx")])
 def test_a_model_that_does_not_exist_is_said(estimator: Any) -> None:
-    with pytest.raises(ValueError, match="no model 'xx'"):
+    with pytest.raises(ValueError, match="unknown model 'xx'"):
         estimator.fit(TEXTS, LABELS)

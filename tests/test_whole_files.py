@@ -110,7 +110,7 @@ def test_a_run_that_was_stopped_comes_to_the_same_files(
         (("-o", "kept/", "--annotate"), "no place for notes"),
         (("-o", "kept/", "--format", "dolma"), "no place for notes"),
         (("-o", "kept/", "--unit", "passage"), "no passage is cut out"),
-        (("-o", "kept.jsonl"), "whole files go into a folder"),
+        (("-o", "kept.jsonl"), "--whole-files writes to a folder"),
         (("-o", "kept/", "--rejected", "dropped.csv"), "but the content would be jsonl"),
         (("-o", "in/"), "is both an input and an output"),
     ],
