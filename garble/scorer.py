@@ -599,8 +599,8 @@ def _threshold(threshold: Threshold, card: Scorecard, conditions: Conditions) ->
     """The score that a threshold stands for, and its calibration, which must hold under these conditions."""
     found = calibration.resolved(threshold, card.thresholds)
     if found is None:
-        named = ", ".join(card.thresholds)
-        raise UsageError(f"unknown threshold {quoted(threshold)}; supported: {named}, 0 to 1, or a calibration file")
+        known = ", ".join([*card.thresholds, "a number between 0 and 1", "a calibration file"])
+        raise UsageError(f"unknown threshold {quoted(threshold)}; supported: {known}")
     if not isinstance(found, Calibration):
         return found, None
     if difference := found.conditions.difference(conditions):

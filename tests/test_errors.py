@@ -41,12 +41,12 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: Scorer(threshold=None),  # type: ignore[arg-type]
         UsageError,
-        "unknown threshold 'None'; supported: strict, balanced, loose, 0 to 1, or a calibration file",
+        "unknown threshold 'None'; supported: strict, balanced, loose, a number between 0 and 1, a calibration file",
     ),
     (
         lambda: Scorer(threshold=10**400),
         UsageError,
-        f"unknown threshold '1{'0' * 58}…; supported: strict, balanced, loose, 0 to 1, or a calibration file",
+        f"unknown threshold '1{'0' * 58}…; supported: strict, balanced, loose, a number between 0 and 1, a calibration",
     ),
     (
         lambda: Scorer("x" * 5000),

@@ -51,7 +51,7 @@ def is_refused_or_valid(folder: Path) -> bool:
         return True
     assert len(line.splitlines()) == 1
     # Without a threshold of the usual name it is a model, and a number must be given.
-    assert folder.name in line or "no threshold" in line
+    assert folder.name in line or "unknown threshold" in line
     return False
 
 
