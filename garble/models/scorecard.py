@@ -204,7 +204,7 @@ def digest_of(folder: Path) -> str:
 
 def _scorecard(record: dict[str, Any]) -> Scorecard:
     if record["format"] != FORMAT:
-        raise ValueError(f"format {shown(record['format'])}, not {FORMAT}")
+        raise ValueError(f"unsupported format {shown(record['format'])}; expected {FORMAT}")
     features = listed(record["features"], "features", _MOST_FEATURES)
     if not all(isinstance(feature, dict) for feature in features):
         raise ValueError("features: each needs a name, knots and weights")
