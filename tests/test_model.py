@@ -209,6 +209,8 @@ ALLOWED = [
     ("network/intercept", -5.0),
     ("network/unsure", -5.0),
     ("network/pooling", None),
+    ("network/documents", [[-1.0, -2.0], [1.0, 0.5]]),
+    ("documents", [[0.5, 0.5]]),
     ("network/pooling", KeyError),
     ("files", KeyError),
     ("files", {}),
@@ -233,7 +235,7 @@ def test_fields_that_a_scorecard_may_have_come_back_as_they_were_written(path: s
     if not expected.get("files", True):
         del expected["files"]
     if "network" in expected:
-        expected["network"] = {"pooling": None, **expected["network"]}
+        expected["network"] = {"pooling": None, "documents": [], **expected["network"]}
     assert again == expected
 
 
@@ -280,6 +282,11 @@ def test_fields_that_a_scorecard_may_have_come_back_as_they_were_written(path: s
         ("network/scale", KeyError, "missing field 'scale'"),
         ("network/intercept", "", 'network.intercept: "" is not a number'),
         ("network/unsure", None, "network.unsure: null is not a number"),
+        ("documents", [[1.0]], "documents: not pairs of numbers that both rise"),
+        ("documents", [[1.0, 2.0], [1.0, 3.0]], "documents: not pairs of numbers that both rise"),
+        ("documents", [[1.0, 2.0], [2.0, 2.0]], "documents: not pairs of numbers that both rise"),
+        ("documents", "x", "documents: expected a list of 0 to 1000 items"),
+        ("network/documents", [[None, 0.0]], "network.documents: null is not a number"),
         ("network/pooling/deviation", 0, "pooling.deviation: 0 is not between"),
         ("files/lm.npz", "0" * 63, 'files.lm.npz: "000'),
         ("files/lm.npz", "g" * 64, 'files.lm.npz: "ggg'),
