@@ -75,7 +75,7 @@ _FILLED_LINE = re.compile(r"\S[^\n]*")
 _LEAST_CONTRIBUTION, _LEAST_SHARE = 0.25, 0.1
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
 _FEW_WORDS = 8
-_OTHER_VERSION = "the threshold was calibrated with garble {}: calibrate it anew, or its promise may not hold"
+_OTHER_VERSION = "threshold calibrated with garble {}; its guarantee may not hold, calibrate again"
 _WITHOUT = "signals disabled: {}; threshold guarantees do not apply"
 
 # What a network takes back of a scorecard's log-odds at most, and how much faster those fall below the threshold where

@@ -449,7 +449,7 @@ def test_the_command_writes_a_threshold_that_filter_keeps_the_sample_by(good: st
     usual = ["filter", good, "--field", "body", "--threshold", "own.json", "-o", "x.jsonl", "--reader", "off"]
     for other in (["--unit", "sentence"], ["--without", "repetition"]):
         result = garble(*usual, *other)
-        assert (result.exit_code, result.stderr.startswith("garble: own.json: calibrated ")) == (2, True)
+        assert (result.exit_code, ": calibrated " in result.stderr) == (2, True)
         assert not list(Path().glob("x.jsonl*"))
 
 

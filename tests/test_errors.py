@@ -46,7 +46,8 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: Scorer(threshold=10**400),
         UsageError,
-        f"unknown threshold '1{'0' * 58}…; supported: strict, balanced, loose, a number between 0 and 1, a calibration",
+        f"unknown threshold '1{'0' * 58}…; supported: strict, balanced, loose, "
+        "a number between 0 and 1, a calibration file",
     ),
     (
         lambda: Scorer("x" * 5000),
