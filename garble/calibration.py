@@ -68,7 +68,7 @@ class Conditions(NamedTuple):
         """The first condition, besides the version of garble, in which the other differs, in words; "" for none."""
         if self.digest != other.digest:
             ours, theirs = (f"{one.model} ({one.digest[:8]})" for one in (self, other))
-            return f"calibrated for the model {ours}, not {theirs}"
+            return f"calibrated for model {ours}, not {theirs}"
         for name in ("reader", "markup", "without"):
             own, asked = getattr(self, name), getattr(other, name)
             if own != asked:
@@ -125,9 +125,9 @@ def load(path: Path) -> Calibration:
 
 def _calibration(record: dict[str, Any]) -> Calibration:
     if record["format"] != FORMAT:
-        raise ValueError(f"format {fields.shown(record['format'])}, not {FORMAT}")
+        raise ValueError(f"unsupported format {fields.shown(record['format'])}; expected {FORMAT}")
     if not isinstance(conditions := record["conditions"], dict):
-        raise ValueError(f"conditions: {fields.shown(conditions)} is no object")
+        raise ValueError(f"conditions: {fields.shown(conditions)} is not an object")
     names = fields.listed(conditions["without"], "conditions.without", _MOST_NAMES, least=0)
     words = {
         name: fields.matching(conditions[name], _WORD, f"conditions.{name}")
@@ -153,13 +153,13 @@ def _calibration(record: dict[str, Any]) -> Calibration:
 
 def _count(value: Any, what: str) -> int:
     if not isinstance(value, int):
-        raise ValueError(f"{what}: {fields.shown(value)} is no whole number")
+        raise ValueError(f"{what}: {fields.shown(value)} is not a whole number")
     return int(fields.number(value, what, 1))
 
 
 def _place(value: Any, values: tuple[str, ...], what: str) -> int:
     if value not in values:
-        raise ValueError(f"{what}: {fields.shown(value)} is none of {', '.join(values)}")
+        raise ValueError(f"{what}: {fields.shown(value)} is not one of {', '.join(values)}")
     return values.index(value)
 
 
@@ -295,13 +295,13 @@ def calibrate(
     least = needed(keep_rate, guarantee, confidence)
     if documents < least:
         asked = f"a keep rate of {keep_rate:g} with a {guarantee} guarantee"
-        raise UsageError(f"{asked} needs at least {least:,} documents, and the sample has {documents:,}")
+        raise UsageError(f"{asked} requires at least {least:,} documents; the sample has {documents:,}")
     is_whole = unit == "document"
     scores = sample.documents if is_whole else sample.scores
     document = np.arange(documents) if is_whole else sample.document
     threshold = lowest_threshold(scores, document, keep_rate, guarantee, confidence)
     if threshold > 1:
-        raise UsageError(f"no threshold keeps {keep_rate:g} of the sample: too many of its {unit}s score 1")
+        raise UsageError(f"no threshold keeps {keep_rate:g} of the sample: too many {unit}s have score 1")
     weights = _weights(document)
     most = (1 - keep_rate) * (documents + 1) - 1
     return Calibration(

@@ -76,8 +76,8 @@ _FILLED_LINE = re.compile(r"\S[^\n]*")
 _LEAST_CONTRIBUTION, _LEAST_SHARE = 0.25, 0.1
 # langdetect is often wrong about fewer words than this, so they pass for the model's language.
 _FEW_WORDS = 8
-_OTHER_VERSION = "the threshold was calibrated with garble {}: calibrate it anew, or its promise may not hold"
-_WITHOUT = "without {}: every score lacks their part, and what the thresholds promise holds with it"
+_OTHER_VERSION = "threshold calibrated with garble {}; its guarantee may not hold, calibrate again"
+_WITHOUT = "signals disabled: {}; threshold guarantees do not apply"
 
 # What a network takes back of a scorecard's log-odds at most, and how much faster those fall below the threshold where
 # the network has read a sentence.
@@ -271,7 +271,7 @@ class Scorer:
     def _report(
         self, text: str, code: str, sentences: tuple[ScoredSentence, ...], score: float, looped: float
     ) -> Report:
-        note = f"written in {code}, not {self.card.language}: only language-blind signals were read"
+        note = f"language is {code}, not {self.card.language}: only language-independent signals were used"
         return Report(
             score=score,
             garbled=score >= self.threshold,
@@ -314,10 +314,10 @@ def _segmented(text: str, markup: str) -> Document:
     """The parts of a text. Raises InputError for more sentences than memory is promised for."""
     # Lines are counted beforehand, since to part them takes memory too; of wrapped ones several make a sentence.
     if text.count("\n") > _MOST_LINES and sum(1 for _ in _FILLED_LINE.finditer(text)) > _MOST_LINES:
-        raise InputError("text", f"more than {_MOST_LINES:,} lines; split it")
+        raise InputError("text", f"more than {_MOST_LINES:,} lines; split the text")
     document = segment(text, markup)
     if len(document.sentences) > MOST_SENTENCES:
-        raise InputError("text", f"{len(document.sentences):,} sentences, and at most {MOST_SENTENCES:,}; split it")
+        raise InputError("text", f"{len(document.sentences):,} sentences; limit {MOST_SENTENCES:,}; split the text")
     return document
 
 
@@ -591,13 +591,13 @@ def _network(loaded: store.Loaded) -> Reader:
 
 def _checked_reader(reader: str) -> str:
     if reader not in READERS:
-        raise UsageError(f"no reader {quoted(reader)}: {', '.join(READERS)}")
+        raise UsageError(f"unknown reader {quoted(reader)}; supported: {', '.join(READERS)}")
     return reader
 
 
 def _known(markup: str) -> str:
     if markup not in MARKUPS:
-        raise UsageError(f"no markup {quoted(markup)}: {', '.join(MARKUPS)}")
+        raise UsageError(f"unknown markup {quoted(markup)}; supported: {', '.join(MARKUPS)}")
     return markup
 
 
@@ -605,10 +605,8 @@ def _threshold(threshold: Threshold, card: Scorecard, conditions: Conditions) ->
     """The score that a threshold stands for, and its calibration, which must hold under these conditions."""
     found = calibration.resolved(threshold, card.thresholds)
     if found is None:
-        named = ", ".join(card.thresholds)
-        raise UsageError(
-            f"no threshold {quoted(threshold)}: {named}, a score between 0 and 1, or a file of garble calibrate"
-        )
+        known = ", ".join([*card.thresholds, "a number between 0 and 1", "a calibration file"])
+        raise UsageError(f"unknown threshold {quoted(threshold)}; supported: {known}")
     if not isinstance(found, Calibration):
         return found, None
     if difference := found.conditions.difference(conditions):

@@ -116,7 +116,7 @@ def test_a_sample_that_is_too_small_is_said_with_what_is_needed(
     unit: Any, keep_rate: float, guarantee: Guarantee, documents: int
 ) -> None:
     sample = sample_of([[0.2, 0.3]] * (documents - 1))
-    with pytest.raises(UsageError, match=f"needs at least {documents} documents, and the sample has {documents - 1}$"):
+    with pytest.raises(UsageError, match=f"requires at least {documents} documents; the sample has {documents - 1}$"):
         calibration.calibrate(sample, CONDITIONS, keep_rate, unit, guarantee)
     made = calibration.calibrate(sample_of([[0.2, 0.3]] * documents), CONDITIONS, keep_rate, unit, guarantee)
     assert made.threshold == 0.300001
@@ -216,31 +216,31 @@ def test_a_file_holds_what_was_written(tmp_path: Path) -> None:
 
 HUGE = 10**400
 MALFORMED = [
-    ("format", "garble-scorecard/1", 'format "garble-scorecard/1", not garble-calibration/1'),
-    ("threshold", float("nan"), "NaN is no number"),
-    ("threshold", None, "threshold: null is no number"),
-    ("threshold", True, "threshold: true is no number"),
+    ("format", "garble-scorecard/1", 'unsupported format "garble-scorecard/1"; expected garble-calibration/1'),
+    ("threshold", float("nan"), "NaN is not a number"),
+    ("threshold", None, "threshold: null is not a number"),
+    ("threshold", True, "threshold: true is not a number"),
     ("threshold", 1.5, "threshold: 1.5 is not between 0 and 1"),
     ("threshold", HUGE, "threshold: a huge number is not between 0 and 1"),
-    ("keep_rate", "0.99", 'keep_rate: "0.99" is no number'),
-    ("confidence", [], r"confidence: \[\] is no number"),
+    ("keep_rate", "0.99", 'keep_rate: "0.99" is not a number'),
+    ("confidence", [], r"confidence: \[\] is not a number"),
     ("flagged", -1, "flagged: -1 is not between 0 and 1"),
-    ("at_most", {}, r"at_most: {} is no number"),
+    ("at_most", {}, r"at_most: {} is not a number"),
     ("documents", 0, "documents: 0 is not between 1 and"),
-    ("documents", 1.5, "documents: 1.5 is no whole number"),
+    ("documents", 1.5, "documents: 1.5 is not a whole number"),
     ("sentences", HUGE, "sentences: a huge number is not between 1 and"),
-    ("unit", "passage", 'unit: "passage" is none of document, sentence'),
-    ("unit", [], r"unit: \[\] is none of document, sentence"),
-    ("guarantee", None, "guarantee: null is none of marginal, high-probability"),
-    ("conditions", None, "conditions: null is no object"),
-    ("conditions", {}, "no field 'without'"),
-    ("conditions.digest", "0" * 63, "conditions.digest: .* is not of the form"),
-    ("conditions.model", "a|b", r'conditions.model: "a\|b" is not of the form'),
-    ("conditions.reader", 1, "conditions.reader: 1 is not of the form"),
-    ("conditions.garble", "0.1\n", "conditions.garble: .* is not of the form"),
-    ("conditions.without", "repetition", "conditions.without: not a list"),
-    ("conditions.without", ["a"] * 1001, "conditions.without: not a list of 0 to 1000 items"),
-    ("conditions.without", [None], "conditions.without: null is not of the form"),
+    ("unit", "passage", 'unit: "passage" is not one of document, sentence'),
+    ("unit", [], r"unit: \[\] is not one of document, sentence"),
+    ("guarantee", None, "guarantee: null is not one of marginal, high-probability"),
+    ("conditions", None, "conditions: null is not an object"),
+    ("conditions", {}, "missing field 'without'"),
+    ("conditions.digest", "0" * 63, "conditions.digest: .* does not match"),
+    ("conditions.model", "a|b", r'conditions.model: "a\|b" does not match'),
+    ("conditions.reader", 1, "conditions.reader: 1 does not match"),
+    ("conditions.garble", "0.1\n", "conditions.garble: .* does not match"),
+    ("conditions.without", "repetition", "conditions.without: expected a list"),
+    ("conditions.without", ["a"] * 1001, "conditions.without: expected a list of 0 to 1000 items"),
+    ("conditions.without", [None], "conditions.without: null does not match"),
 ]
 
 
@@ -267,7 +267,7 @@ def test_a_file_without_a_field_is_refused(field: str, tmp_path: Path) -> None:
     *parents, last = field.split(".")
     del (record[parents[0]] if parents else record)[last]
     (tmp_path / "bad.json").write_text(json.dumps(record))
-    with pytest.raises(InputError, match=rf"not a calibration \(no field '{last}'\)"):
+    with pytest.raises(InputError, match=rf"not a calibration \(missing field '{last}'\)"):
         calibration.load(tmp_path / "bad.json")
 
 
@@ -330,7 +330,7 @@ def test_a_scorer_takes_the_threshold_of_a_file(as_given: Any, here: Conditions,
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"digest": "f" * 64, "model": "mine"}, r"calibrated for the model mine \(ffffffff\), not en-\d+ \(\w{8}\)$"),
+        ({"digest": "f" * 64, "model": "mine"}, r"calibrated for model mine \(ffffffff\), not en-\d+ \(\w{8}\)$"),
         ({"reader": "unsure"}, "calibrated with reader unsure, not off"),
         ({"markup": "none"}, "calibrated with markup none, not auto"),
         ({"without": ("fluency", "repetition.loop")}, "calibrated with without fluency, repetition.loop, not nothing"),
@@ -441,7 +441,7 @@ def test_the_command_writes_a_threshold_that_filter_keeps_the_sample_by(good: st
     assert "documents (120)" in result.stdout
     assert "prose (" in result.stdout
     assert "repetition.loop " in result.stdout
-    assert "marginal guarantee: in the mean at least 95 % of documents are kept; with 95 % confidence" in result.stdout
+    assert "marginal guarantee: on average at least 95 % of documents are kept; with 95 % confidence" in result.stdout
     assert "…" not in result.stdout
     written = calibration.load(Path("own.json"))
     assert written.documents == 120
@@ -449,7 +449,7 @@ def test_the_command_writes_a_threshold_that_filter_keeps_the_sample_by(good: st
     usual = ["filter", good, "--field", "body", "--threshold", "own.json", "-o", "x.jsonl", "--reader", "off"]
     for other in (["--unit", "sentence"], ["--without", "repetition"]):
         result = garble(*usual, *other)
-        assert (result.exit_code, result.stderr.startswith("garble: own.json: calibrated ")) == (2, True)
+        assert (result.exit_code, ": calibrated " in result.stderr) == (2, True)
         assert not list(Path().glob("x.jsonl*"))
 
 
@@ -464,7 +464,7 @@ def test_the_threshold_serves_score_and_repair(good: str) -> None:
     refused = garble("score", "a.txt", "--threshold", "own.json")
     assert (refused.exit_code, len(refused.stderr.splitlines())) == (2, 1)
     # What is there is replaced only when that is asked for.
-    assert garble(*arguments, "-o", "own.json").stderr == "garble: own.json: exists; --overwrite replaces it\n"
+    assert garble(*arguments, "-o", "own.json").stderr == "garble: own.json: exists; use --overwrite to replace it\n"
 
 
 def test_a_small_sample_is_shown_and_refused(good: str) -> None:
@@ -472,7 +472,7 @@ def test_a_small_sample_is_shown_and_refused(good: str) -> None:
     assert result.exit_code == 2
     assert "documents (120)" in result.stdout
     assert result.stderr == (
-        "garble: a keep rate of 0.999 with a marginal guarantee needs at least 999 documents, and the sample has 120\n"
+        "garble: a keep rate of 0.999 with a marginal guarantee requires at least 999 documents; the sample has 120\n"
     )
     assert not list(Path().glob("own.json*"))
 
@@ -484,7 +484,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_used(good: str) -> None:
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
         "garble: good.jsonl:121: field 'body' is a number, not a string",
-        "garble: 1 document left out: nothing in them is scored",
+        "garble: 1 document skipped: nothing in them is scored",
     ]
     assert "calibrated on 120 documents" in result.stdout
     for wrong in (["gone.jsonl"], [good], [good, "--field", "body", "-o", "-"], [good, "--keep-rate", "1"]):

@@ -517,12 +517,12 @@ MISTAKES = {
     ("in.jsonl", "-o", "in.jsonl"): "in.jsonl: is both an input and an output",
     ("in.jsonl", "-o", "k.jsonl", "--rejected", "k.jsonl"): "k.jsonl: is used for two outputs",
     ("in.jsonl", "-o", "k.csv"): "k.csv: the extension means csv, but the content would be jsonl",
-    ("in.jsonl", "-o", "k.doc"): "k.doc: no format goes by that name",
-    ("in.jsonl", "-o", "k"): "k: no format goes by that name",
-    ("unnamed", "-o", "k.jsonl"): "unnamed: no format goes by that name",
+    ("in.jsonl", "-o", "k.doc"): "k.doc: unknown extension",
+    ("in.jsonl", "-o", "k"): "k: unknown extension",
+    ("unnamed", "-o", "k.jsonl"): "unnamed: unknown extension",
     ("-", "-o", "empty"): "<stdin>: a stream cannot be filtered into a folder",
     ("in.jsonl", "in.csv", "-o", "k.jsonl"): "k.jsonl: the extension means jsonl, but the content would be csv",
-    ("in.csv", "other.csv", "-o", "k.csv"): "other.csv: not the columns of in.csv",
+    ("in.csv", "other.csv", "-o", "k.csv"): "other.csv: columns differ from in.csv",
     ("in.csv", "-o", "k.csv", "--field", "body"): "in.csv: no column 'body' among id, text",
     ("in.jsonl", "-o", "k.jsonl", "--report", "in.jsonl"): "in.jsonl: is both an input and an output",
     ("in.jsonl", "-o", "k.jsonl", "--report", "k.jsonl"): "k.jsonl: is used for two outputs",
@@ -530,15 +530,15 @@ MISTAKES = {
     ("in.jsonl", "-o", "k.jsonl", "--report", "no/r.json"): "no/r.json: no such folder",
     ("in.jsonl", "-o", "-", "--rejected", "-"): "-: is used for two outputs",
     ("emp*", "-o", "k.jsonl"): "emp*: no such file",
-    ("in.jsonl", "-o", "k.parquet.gz"): "k.parquet.gz: Parquet is compressed within",
+    ("in.jsonl", "-o", "k.parquet.gz"): "k.parquet.gz: Parquet is compressed internally",
     ("open.csv", "-o", "k.csv"): "open.csv: no header: unclosed quote",
     ("mac.csv", "-o", "k.csv"): "mac.csv: no header: ",
     ("two.csv", "-o", "k.csv"): "two.csv: more than one column 'text' among text, text",
-    ("-", "in.csv", "-o", "k.csv"): "<stdin>: not beside other inputs",
+    ("-", "in.csv", "-o", "k.csv"): "<stdin>: CSV from a stream cannot be combined",
     ("in.txt", "-o", "k.txt", "--annotate"): "in.txt: plain text cannot be annotated",
     ("in.jsonl", "-o", "k.jsonl", "--threshold", "2"): "no threshold '2'",
-    ("in.jsonl", "-o", "k.jsonl", "--annotate", "--rejected", "r.jsonl"): "r.jsonl: nothing is rejected",
-    ("in.jsonl", "-o", "out/", "--rejected", "r.jsonl"): "r.jsonl: kept and rejected must both be files",
+    ("in.jsonl", "-o", "k.jsonl", "--annotate", "--rejected", "r.jsonl"): "r.jsonl: --rejected has no effect",
+    ("in.jsonl", "-o", "out/", "--rejected", "r.jsonl"): "r.jsonl: -o and --rejected must both be files",
     ("in.jsonl", "-o", "in.csv/k.jsonl"): "in.csv",
     (
         "in.jsonl",
@@ -682,7 +682,7 @@ def test_where_what_was_written_is_gone_a_run_does_not_go_on(monkeypatch: pytest
     stop_after(small("kept.jsonl", "in.jsonl"), 5)
     with open("kept.jsonl.part", "r+b") as file:
         file.truncate(100)
-    with pytest.raises(InputError, match=r"kept\.jsonl\.part: shorter than it was"):
+    with pytest.raises(InputError, match=r"kept\.jsonl\.part: shorter than the journal says"):
         list(run(small("kept.jsonl", "in.jsonl"), resume=True))
 
 
@@ -748,7 +748,7 @@ def test_what_goes_into_other_places_is_another_run(monkeypatch: pytest.MonkeyPa
     Path("crawl/deep").mkdir(parents=True)
     Path("crawl/deep/in.jsonl").write_bytes(json_lines(documents(30)))
     stop_after(small("kept/", "crawl"), 3)
-    with pytest.raises(InputError, match="of a run with other inputs"):
+    with pytest.raises(InputError, match=r"different settings \(inputs\)"):
         list(run(small("kept/", "crawl/deep/in.jsonl"), resume=True))
 
 
@@ -781,7 +781,7 @@ def test_a_run_that_is_stopped_ends_early_and_says_how_to_go_on(stop: int, to_al
     assert process.returncode == 130
     # On a slow machine it may have said before how far it was.
     *lines, last = stderr.decode().splitlines()
-    assert last.endswith("the same command with --resume goes on")
+    assert last.endswith("run the same command with --resume to continue")
     assert all("documents, " in line for line in lines)
     assert not Path("kept.jsonl").exists()
     _ends(process.pid)

@@ -231,7 +231,7 @@ def test_threshold_and_model_are_the_scorers(engine: str, request: pytest.Fixtur
     assert scores(series, threshold=0.0)["garbled"][0]
     with pytest.raises(ValueError, match="no threshold 'lax'"):
         scores(series, threshold="lax")
-    with pytest.raises(ValueError, match="no model 'xx'"):
+    with pytest.raises(ValueError, match="unknown model 'xx'"):
         scores(series, model="xx")
 
 

@@ -168,7 +168,7 @@ def test_a_second_run_takes_what_the_first_one_made(tmp_path: Path, monkeypatch:
 def test_what_is_no_batch_of_texts_is_refused(step: Annotate | Keep | Cut) -> None:
     with pytest.raises(ValueError, match="no column 'text' among id, body"):
         step({"id": [1], "body": [CLEAN]})
-    with pytest.raises(ValueError, match="column 'text' came as str, not as a list: say batched=True"):
+    with pytest.raises(ValueError, match="column 'text': expected a list, got str; use batched=True"):
         step({"text": CLEAN})
     with pytest.raises(ValueError, match="column 'text' has type int; expected strings"):
         step({"text": [CLEAN, 1]})
@@ -177,7 +177,7 @@ def test_what_is_no_batch_of_texts_is_refused(step: Annotate | Keep | Cut) -> No
 def test_what_does_not_exist_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="no threshold 'lax'"):
         Keep(threshold="lax")
-    with pytest.raises(ValueError, match="no model 'tlh'"):
+    with pytest.raises(ValueError, match="unknown model 'tlh'"):
         Annotate(model="tlh")
 
 

@@ -130,12 +130,12 @@ def test_a_step_travels_light_even_after_use(step: PipelineStep) -> None:
 def test_what_does_not_exist_is_refused_before_anything_runs(step: type[PipelineStep]) -> None:
     with pytest.raises(ValueError, match="no threshold 'lax'"):
         step(threshold="lax")
-    with pytest.raises(ValueError, match="no model 'tlh'"):
+    with pytest.raises(ValueError, match="unknown model 'tlh'"):
         step(model="tlh")
 
 
 def test_a_unit_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ValueError, match="no unit 'page'"):
+    with pytest.raises(ValueError, match="unknown unit 'page'"):
         GarbleFilter(unit="page")  # type: ignore[arg-type]
 
 

@@ -385,7 +385,7 @@ def test_the_signature_says_how_much_is_read(made: Made) -> None:
 
 
 def test_a_reader_that_there_is_not_is_refused(made: Made) -> None:
-    with pytest.raises(UsageError, match=r"^no reader 'some': all, unsure, off$"):
+    with pytest.raises(UsageError, match=r"^unknown reader 'some'; supported: all, unsure, off$"):
         made("some")
 
 
@@ -428,13 +428,13 @@ def refusal(folder: Path) -> str:
 
 
 def test_what_is_no_graph_is_refused(broken: Path) -> None:
-    assert "network.onnx and network.npz are no network" in refusal(broken)
+    assert "network.onnx and network.npz are not a valid network" in refusal(broken)
 
 
 @pytest.mark.parametrize("raw", [b"", b"PK\x03\x04 and so on", b"\x93NUMPY\x01\x00 no array"])
 def test_what_holds_no_weights_is_refused(raw: bytes, broken: Path) -> None:
     (broken / "network.npz").write_bytes(raw)
-    assert "network.onnx and network.npz are no network" in refusal(broken)
+    assert "network.onnx and network.npz are not a valid network" in refusal(broken)
 
 
 def test_a_tokenizer_of_nonsense_is_refused(broken: Path) -> None:
@@ -583,4 +583,4 @@ def test_shipped_graph_refuses_weights_of_another_network(tmp_path: Path) -> Non
         (tmp_path / name).symlink_to(MODEL / name)
     np.savez(tmp_path / "network.npz", **{"pieces.weight.bits": np.zeros((2, 1, 32), np.uint8),
                                           "pieces.weight.scale": np.zeros((2, 1), np.float16)})  # fmt: skip
-    assert "network.onnx and network.npz are no network" in refusal(tmp_path)
+    assert "network.onnx and network.npz are not a valid network" in refusal(tmp_path)

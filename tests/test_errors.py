@@ -41,12 +41,13 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: Scorer(threshold=None),  # type: ignore[arg-type]
         UsageError,
-        "no threshold 'None': strict, balanced, loose, a score between 0 and 1, or a file of garble calibrate",
+        "unknown threshold 'None'; supported: strict, balanced, loose, a number between 0 and 1, a calibration file",
     ),
     (
         lambda: Scorer(threshold=10**400),
         UsageError,
-        f"no threshold '1{'0' * 58}…: strict, balanced, loose, a score between 0 and 1, or a file of garble calibrate",
+        f"unknown threshold '1{'0' * 58}…; supported: strict, balanced, loose, "
+        "a number between 0 and 1, a calibration file",
     ),
     (
         lambda: Scorer("x" * 5000),

@@ -104,14 +104,14 @@ def test_several_files_become_one_or_each_its_own() -> None:
     garble_filter("crawl", "-o", "kept/", "--threshold", "1")
     assert pq.read_table("kept/b.parquet")["text"].to_pylist() == [MIXED]
     pq.write_table(pa.table({"text": [CLEAN]}), "crawl/c.parquet")
-    assert "crawl/c.parquet: not the columns of crawl/a.parquet" in garble_filter("crawl", "-o", "k.parquet", code=2)
+    assert "crawl/c.parquet: columns differ from crawl/a.parquet" in garble_filter("crawl", "-o", "k.parquet", code=2)
 
 
 def test_what_is_no_parquet_or_has_no_texts_is_told_in_one_line() -> None:
     Path("no.parquet").write_bytes(b"PAR1 this is none")
     pq.write_table(pa.table({"text": [1, 2]}), "ints.parquet")
     assert garble_filter("no.parquet", "-o", "k.parquet", code=2).startswith(
-        "garble: no.parquet: damaged or no Parquet"
+        "garble: no.parquet: damaged or not Parquet"
     )
     complaint = "garble: ints.parquet: column 'text' has type int64; expected strings\n"
     assert garble_filter("ints.parquet", "-o", "k.parquet", code=2) == complaint

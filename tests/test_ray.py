@@ -148,9 +148,9 @@ def test_what_is_wrong_is_said_in_a_line() -> None:
             wrong()(batch.to_pydict())
         with pytest.raises(ValueError, match=r"^no threshold 'lax'"):
             wrong(threshold="lax")
-        with pytest.raises(ValueError, match=r"^no model 'xx'"):
+        with pytest.raises(ValueError, match=r"^unknown model 'xx'"):
             wrong(model="xx")
-    with pytest.raises(ValueError, match=r"^no unit 'page'"):
+    with pytest.raises(ValueError, match=r"^unknown unit 'page'"):
         GarbleFilter(unit="page")  # type: ignore[arg-type]
 
 

@@ -178,7 +178,7 @@ def test_pos_label_says_which_class_is_garbled(fitted: GarbleClassifier) -> None
     assert named.classes_.tolist() == ["bad", "sound"]
     assert named.predict_proba(TEXTS) == pytest.approx(fitted.predict_proba(TEXTS)[:, ::-1])
     assert (named.predict(TEXTS) == np.where(fitted.predict(TEXTS) == 1, "bad", "sound")).all()
-    with pytest.raises(ValueError, match="pos_label 'worse' is none of the classes"):
+    with pytest.raises(ValueError, match="pos_label 'worse' is not one of the classes"):
         GarbleClassifier(pos_label="worse").fit(TEXTS, names)
 
 
@@ -221,5 +221,5 @@ def test_labels_that_teach_nothing_are_refused(texts: list[str], labels: Any, pr
 
 @pytest.mark.parametrize("estimator", [GarbleFeatures("xx"), GarbleClassifier("xx")])
 def test_a_model_that_does_not_exist_is_said(estimator: Any) -> None:
-    with pytest.raises(ValueError, match="no model 'xx'"):
+    with pytest.raises(ValueError, match="unknown model 'xx'"):
         estimator.fit(TEXTS, LABELS)

@@ -174,11 +174,11 @@ def test_what_is_wrong_is_said_before_anything_runs(small: DataFrame) -> None:
         keep(small, "id")
     with pytest.raises(ValueError, match=r"^more than one column 'text' among id, text, text$"):
         keep(small.select("*", lit("").alias("text")))
-    with pytest.raises(ValueError, match=r"^no unit 'page'"):
+    with pytest.raises(ValueError, match=r"^unknown unit 'page'"):
         keep(small, unit="page")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^no threshold 'lax'"):
         score_udf(threshold="lax")
-    with pytest.raises(ValueError, match=r"^no model 'xx'"):
+    with pytest.raises(ValueError, match=r"^unknown model 'xx'"):
         annotate(small, model="xx")
 
 

@@ -350,9 +350,7 @@ def test_words_are_counted_by_document(english: LanguageModel) -> None:
     assert scorer._words(batch).tolist() == [[6, 5, 3], [0, 0, 0], [1, 1, 0]]
 
 
-@pytest.mark.parametrize(
-    ("lines", "sentences", "said"), [(4, 9, "more than 3 lines"), (3, 2, "3 sentences, and at most 2")]
-)
+@pytest.mark.parametrize(("lines", "sentences", "said"), [(4, 9, "more than 3 lines"), (3, 2, "3 sentences; limit 2")])
 def test_a_text_of_more_lines_or_sentences_than_memory_is_promised_for_is_refused(
     lines: int, sentences: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

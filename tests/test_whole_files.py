@@ -107,10 +107,10 @@ def test_a_run_that_was_stopped_comes_to_the_same_files(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("-o", "kept/", "--annotate"), "no place for notes"),
-        (("-o", "kept/", "--format", "dolma"), "no place for notes"),
-        (("-o", "kept/", "--unit", "passage"), "no passage is cut out"),
-        (("-o", "kept.jsonl"), "whole files go into a folder"),
+        (("-o", "kept/", "--annotate"), "copies files unchanged"),
+        (("-o", "kept/", "--format", "dolma"), "copies files unchanged"),
+        (("-o", "kept/", "--unit", "passage"), "--unit passage is not supported"),
+        (("-o", "kept.jsonl"), "--whole-files writes to a folder"),
         (("-o", "kept/", "--rejected", "dropped.csv"), "but the content would be jsonl"),
         (("-o", "in/"), "is both an input and an output"),
     ],
@@ -125,7 +125,7 @@ def test_a_mistake_is_one_line_before_anything_is_written(arguments: tuple[str, 
 
 def test_other_files_are_named_as_passed_over() -> None:
     Path("in/g.docx").write_bytes(b"PK")
-    assert "in/g.docx: passed over" in whole_files("in", "-o", "kept/").stderr
+    assert "in/g.docx: skipped" in whole_files("in", "-o", "kept/").stderr
 
 
 def test_without_the_option_a_note_says_what_is_passed_over() -> None:

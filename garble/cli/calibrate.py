@@ -32,22 +32,22 @@ if TYPE_CHECKING:
     default=0.99,
     show_default=True,
     metavar="SHARE",
-    help="The share of good text that the threshold is to keep.",
+    help="Share of good text that the threshold keeps.",
 )
 @click.option(
     "--unit",
     type=click.Choice(["document", "sentence"]),
     default="document",
     show_default=True,
-    help="What is to be kept: so many of the documents, or of a document's sentences.",
+    help="Whether to keep that share of the documents, or of the sentences of a document.",
 )
 @click.option(
     "--guarantee",
     type=click.Choice(["marginal", "high-probability"]),
     default="marginal",
     show_default=True,
-    help="marginal: in the mean over samples like this one, by split conformal prediction. high-probability: for this "
-    "sample, with the probability --confidence, by the bound of Clopper and Pearson.",
+    help="marginal: on average over samples like this one (split conformal prediction). high-probability: for this "
+    "sample, with probability --confidence (Clopper-Pearson bound).",
 )
 @click.option(
     "--confidence",
@@ -55,12 +55,12 @@ if TYPE_CHECKING:
     default=0.95,
     show_default=True,
     metavar="P",
-    help="Of the high-probability guarantee, or of the bound that is told beside the marginal one.",
+    help="Probability of the high-probability guarantee, or of the bound shown with the marginal one.",
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the threshold to a file.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Output file for the threshold.")
 @OVERWRITE
-@click.option("--field", default="text", show_default=True, help="The field or column with the text.")
-@click.option("--whole-files", "whole", is_flag=True, help="Read each text file as one document.")
+@click.option("--field", default="text", show_default=True, help="Field or column that holds the text.")
+@click.option("--whole-files", "whole", is_flag=True, help="Read each file as one document.")
 @scoring("en", with_threshold=False)
 @reading("unsure")
 @MARKUP
@@ -81,21 +81,21 @@ def calibrate(
     reader: str,
     markup: str,
 ) -> None:
-    """Find the threshold that keeps so much of your own good text.
+    """Find the threshold that keeps a given share of your own good text.
 
-    SAMPLE is text that you hold to be good, read as garble filter reads IN: .txt (a document a line), .jsonl, .csv,
-    .tsv, .parquet, compressed or not, folders and globs of them, - for JSON Lines from standard input; with
-    --whole-files text, Markdown, HTML, SRT and VTT files, each a document.
+    SAMPLE is good text, in the formats of garble filter: .txt (one document per line), .jsonl, .csv, .tsv or .parquet,
+    compressed or not, folders or globs of them, or - for JSON Lines from standard input. With --whole-files, text,
+    Markdown, HTML, SRT and VTT files, one document per file.
 
-    Shown is how often the named thresholds flag documents and sentences of it, by kind of text and by signal, with
-    95 % intervals. With -o a file is written that --threshold takes, with the same --model, --reader, --markup and
+    The output shows how often the named thresholds flag documents and sentences of the sample, by kind of text and by
+    signal, with 95 % intervals. -o writes a file for --threshold, for use with the same --model, --reader, --markup and
     --without: garble filter --threshold calibrated.json.
 
-    The guarantee holds for documents that are exchangeable with those of the sample, such as a random draw from the
-    corpus that is to be filtered, not for each kind of text in it, nor for text of another origin.
+    The guarantee holds for documents that are exchangeable with those of the sample, such as a random sample of the
+    corpus to filter. It does not hold for each kind of text in it, nor for text of another origin.
 
-    Exit code: 0 done; 2 wrong usage, a sample that is too small, or an input or record that could not be read (the
-    others are used all the same).
+    Exit code: 0 success; 2 wrong usage, a sample that is too small, or an input or record that could not be read (the
+    others are used).
     """
     from garble import calibration
     from garble.filtering.formats.base import Layout
@@ -104,7 +104,7 @@ def calibrate(
     from garble.scorer import Scorer
 
     if str(output) == STDIN:
-        raise click.UsageError("-o needs the name of a file; standard output has the table", context)
+        raise click.UsageError("-o must be a file; the table is written to standard output", context)
     for line in passed_over(sample) if whole else lines_note(marked_up(sample)):
         complain(line)
     tally = Tally()
@@ -116,7 +116,7 @@ def calibrate(
             reports = _reports(found, scorer.flagging_from(min(named.values())), whole, tally)
             seen = calibration.Sample.of(reports)
             if seen.empty:
-                complain(f"{many(seen.empty, 'document')} left out: nothing in them is scored")
+                complain(f"{many(seen.empty, 'document')} skipped: nothing in them is scored")
             if len(seen.documents):
                 stream.write(rates_table(calibration.flag_rates(seen, named.values()), named, stream))
             made = calibration.calibrate(seen, scorer.conditions, keep_rate, unit, guarantee, confidence)

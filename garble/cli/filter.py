@@ -22,37 +22,39 @@ if TYPE_CHECKING:
 
 @click.command("filter")
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...")
-@click.option("-o", "--output", "kept", required=True, metavar="KEPT", help="Where what is kept goes.")
-@click.option("--rejected", metavar="FILE", help="Where what is dropped goes, with score and reason.")
-@click.option("--errors", metavar="FILE", help="Where bad records go, as JSON Lines with line and reason.")
-@click.option("--report", metavar="FILE", type=click.Path(path_type=Path), help="Write the counts as JSON.")
-@click.option("--annotate", is_flag=True, help="Keep everything, and note in each record what was found.")
+@click.option("-o", "--output", "kept", required=True, metavar="KEPT", help="Output for kept records.")
+@click.option("--rejected", metavar="FILE", help="Output for dropped records, with score and reason.")
+@click.option("--errors", metavar="FILE", help="Output for bad records (JSON Lines), with line and reason.")
+@click.option("--report", metavar="FILE", type=click.Path(path_type=Path), help="Output for the counts (JSON).")
+@click.option("--annotate", is_flag=True, help="Keep all records and add the decision to each.")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["records", "dolma"]),
     default="records",
     show_default=True,
-    help="dolma keeps nothing and writes an attribute file: for each record its spans with their scores.",
+    help="records: the kept records; dolma: an attribute file with spans and scores for each record.",
 )
-@click.option("--field", default="text", show_default=True, help="The field or column with the text.")
-@click.option("--id", "id_field", default="id", show_default=True, metavar="FIELD", help="That with the record's id.")
+@click.option("--field", default="text", show_default=True, help="Field or column that holds the text.")
+@click.option(
+    "--id", "id_field", default="id", show_default=True, metavar="FIELD", help="Field that holds the record id."
+)
 @click.option(
     "--unit",
     type=click.Choice(["document", "passage", "sentence"]),
     default="document",
     show_default=True,
-    help="Drop garbled documents whole, or cut garbled passages or sentences out and keep the rest.",
+    help="Drop garbled documents, or cut garbled passages or sentences and keep the rest.",
 )
 @scoring("en")
 @reading("unsure")
 @MARKUP
-@click.option("--whole-files", "whole", is_flag=True, help="Read each text file as one document, and copy it whole.")
-@click.option("--workers", type=click.IntRange(1), help="Processes that score; by default as many as there are cores.")
+@click.option("--whole-files", "whole", is_flag=True, help="Read each file as one document and copy it unchanged.")
+@click.option("--workers", type=click.IntRange(1), help="Number of worker processes. Default: number of cores.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad record.")
-@click.option("--resume", is_flag=True, help="Go on where the same command was stopped, if it was.")
+@click.option("--resume", is_flag=True, help="Continue a stopped run of the same command, if there is one.")
 @OVERWRITE
-@click.option("--exit-code", is_flag=True, help="Exit with 1 when anything was dropped.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if anything is dropped.")
 @click.pass_context
 def filter_corpus(
     context: click.Context,
@@ -78,29 +80,28 @@ def filter_corpus(
     overwrite: bool,
     exit_code: bool,
 ) -> None:
-    """Keep the sound documents of a corpus and drop the garbled ones.
+    """Filter a corpus: keep clean documents and drop garbled ones.
 
-    IN and KEPT are plain text (.txt, a document a line), JSON Lines (.jsonl), .csv, .tsv or .parquet by their names,
-    compressed if they end in .gz, .bz2, .xz or .zst; - is standard input or output, JSON Lines unless the other end
-    is named otherwise. IN may be a folder or a glob. Where KEPT is a folder, each IN has a file of its own in it. What
-    is kept is kept byte for byte.
+    The extension of IN and KEPT selects the format: .txt (one document per line), .jsonl, .csv, .tsv or .parquet, and
+    compression: .gz, .bz2, .xz or .zst. - is standard input or output, in the format of the other end, or JSON Lines.
+    IN can be a folder or a glob. If KEPT is a folder, each IN gets its own file in it. Kept records are unchanged.
 
-    With --whole-files IN is text, Markdown, HTML, SRT or VTT files, or folders of them, and each is a document. Those
-    kept are copied into the folder KEPT; those dropped into the folder of --rejected, or listed with score and reason
-    where that is a .jsonl file.
+    With --whole-files, IN is text, Markdown, HTML, SRT or VTT files, or folders of them, and each file is a document.
+    Kept files are copied to the folder KEPT. Dropped files are copied to the folder of --rejected, or listed with score
+    and reason if that is a .jsonl file.
 
-    Outputs stand beside their place (KEPT.part) until they are whole. A run that was stopped goes on with --resume.
-    Outputs that exist are replaced only with --overwrite.
+    Outputs are written to KEPT.part and renamed when they are complete. --resume continues a stopped run. Existing
+    outputs are replaced only with --overwrite.
 
-    Exit code: 0 done; 1 done and something was dropped, only with --exit-code; 2 wrong usage, an input that could not
-    be read, or bad records without --errors to take them (all the others are filtered all the same).
+    Exit code: 0 success; 1 something was dropped (only with --exit-code); 2 wrong usage, an input that could not be
+    read, or bad records without --errors (all other records are filtered).
     """
     from garble.cli import progress
     from garble.filtering.formats.base import Layout
     from garble.filtering.plan import Plan, find_sources, marked_up
 
     if annotate and form == "dolma":
-        raise click.UsageError("--annotate and --format dolma exclude each other", context)
+        raise click.UsageError("--annotate and --format dolma are mutually exclusive", context)
     for line in passed_over(inputs) if whole else lines_note(marked_up(inputs)):
         complain(line)
     done = None
@@ -131,7 +132,7 @@ def filter_corpus(
     if done is None:
         # A closed pipe is a reader who has seen enough of what is kept.
         if kept != STDIN:
-            raise click.ClickException("standard output: closed before the end")
+            raise click.ClickException("standard output: closed before the output was complete")
         context.exit(0)
     print(progress.summary(plan, done), end="", file=sys.stderr)
     if report:
@@ -145,7 +146,7 @@ def lines_note(folder: str | None) -> list[str]:
     """What is said of a folder with texts that are read with --whole-files only."""
     if folder is None:
         return []
-    return [f"{folder}: .md, .html, .srt and .vtt are passed over, and .txt is a document a line; see --whole-files"]
+    return [f"{folder}: skipping .md, .html, .srt and .vtt files; .txt has a document per line; see --whole-files"]
 
 
 def _cores() -> int:

@@ -18,7 +18,7 @@ def scoring(model: str, with_threshold: bool = True) -> Callable[[Command], Comm
 
     def add(command: Command) -> Command:
         chosen = click.option(
-            "--model", default=model, show_default=True, metavar="NAME|PATH", help="The model that scores."
+            "--model", default=model, show_default=True, metavar="NAME|PATH", help="Model name or folder."
         )
         for option in (_WITHOUT, *([_THRESHOLD] if with_threshold else []), chosen):
             command = option(command)
@@ -34,8 +34,7 @@ def reading(usual: str) -> Callable[[Command], Command]:
         type=click.Choice(["all", "unsure", "off"]),
         default=usual,
         show_default=True,
-        help="Which sentences the model's network reads: all, those of documents that the scorecard is unsure of, or "
-        "none.",
+        help="Sentences that the reader reads: all, those of documents that the scorecard is unsure of, or none.",
     )
 
 
@@ -44,27 +43,27 @@ _THRESHOLD = click.option(
     default="balanced",
     show_default=True,
     metavar="strict|balanced|loose|NUMBER|FILE",
-    help="The score from which a sentence is flagged. Of human sentences strict flags at most 0.1 %, balanced 1 %, "
-    "loose 5 %. FILE is one that garble calibrate wrote.",
+    help="Score at which a sentence is flagged. strict flags at most 0.1 % of human sentences, balanced 1 %, "
+    "loose 5 %. FILE is written by garble calibrate.",
 )
 _WITHOUT = click.option(
     "--without",
     multiple=True,
     metavar="NAME",
-    help="Leave a signal, or a family of them, out of every score; may be given several times.",
+    help="Disable a signal or a family of signals; can be repeated.",
 )
-OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 MARKUP = click.option(
     "--markup",
     type=click.Choice(["auto", "none", "text", "markdown", "html", "srt", "vtt"]),
     default="auto",
     show_default=True,
-    help="How the texts are read; auto goes by the name of a file that is one text, and else takes a look.",
+    help="Markup of the texts. auto: by file extension for files that are one text, otherwise by content.",
 )
 ENCODING = click.option(
     "--encoding",
     metavar="NAME",
-    help="Read files without a byte order mark in this encoding, such as cp1252, or auto for a guess.",
+    help="Encoding of files without a byte order mark, such as cp1252, or auto to guess.",
 )
 
 

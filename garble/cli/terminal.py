@@ -365,12 +365,12 @@ def promise(made: Calibration) -> str:
     sure = f"with {_percent(made.confidence)} confidence at least"
     kept = f"of {what} are kept"
     if made.guarantee == "marginal":
-        kept = f"in the mean at least {_percent(made.keep_rate)} {kept}; {sure} {_percent(1 - made.at_most)}"
+        kept = f"on average at least {_percent(made.keep_rate)} {kept}; {sure} {_percent(1 - made.at_most)}"
     else:
         kept = f"{sure} {_percent(made.keep_rate)} {kept}"
     return (
         f"\ncalibrated on {many(made.documents, 'document')}: threshold {made.threshold:.6g}\n"
-        f"flagged of the sample: {_percent(made.flagged)} of {what}\n"
+        f"flagged in the sample: {_percent(made.flagged)} of {what}\n"
         f"{made.guarantee} guarantee: {kept}\n"
     )
 

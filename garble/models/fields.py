@@ -19,7 +19,7 @@ ERRORS = (OSError, KeyError, TypeError, AttributeError, ValueError, OverflowErro
 
 def problem(error: Exception) -> str:
     """One of ERRORS in one line."""
-    said = f"no field {error}" if isinstance(error, KeyError) else str(error)
+    said = f"missing field {error}" if isinstance(error, KeyError) else str(error)
     return " ".join(said.split())
 
 
@@ -36,13 +36,13 @@ def json_object(path: Path, largest: int) -> dict[str, Any]:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def listed(value: Any, what: str, most: int, least: int = 1) -> list[Any]:
     """The value if it is a list of `least` to `most` items."""
     if not isinstance(value, list) or not least <= len(value) <= most:
-        raise ValueError(f"{what}: not a list of {least} to {most} items")
+        raise ValueError(f"{what}: expected a list of {least} to {most} items")
     return value
 
 
@@ -54,7 +54,7 @@ def numbers(values: Any, what: str, most: int) -> list[float]:
 def number(value: Any, what: str, lowest: float = -HIGHEST, highest: float = HIGHEST) -> float:
     """The value if it is a finite number within the limits."""
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise ValueError(f"{what}: {shown(value)} is no number")
+        raise ValueError(f"{what}: {shown(value)} is not a number")
     # An int can be too large for a float, so it is compared before it becomes one.
     if not lowest <= value <= highest or not math.isfinite(value):
         raise ValueError(f"{what}: {shown(value)} is not between {lowest:g} and {highest:g}")
@@ -64,7 +64,7 @@ def number(value: Any, what: str, lowest: float = -HIGHEST, highest: float = HIG
 def matching(value: Any, pattern: re.Pattern[str], what: str) -> str:
     """The value if it is a string of this form."""
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise ValueError(f"{what}: {shown(value)} is not of the form {pattern.pattern}")
+        raise ValueError(f"{what}: {shown(value)} does not match {pattern.pattern}")
     return value
 
 

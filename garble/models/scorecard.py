@@ -192,7 +192,7 @@ def check_files(folder: Path, card: Scorecard) -> None:
         except OSError as error:
             raise ModelError(f"{folder / name}: {(error.strerror or str(error)).lower()}") from error
         if found != expected:
-            problem = f"SHA-256 is {found[:12]}…, and {expected[:12]}… in scorecard.json under files"
+            problem = f"SHA-256 is {found[:12]}…, but scorecard.json lists {expected[:12]}…"
             raise ModelError(f"{folder / name}: {problem}")
 
 
@@ -204,13 +204,13 @@ def digest_of(folder: Path) -> str:
 
 def _scorecard(record: dict[str, Any]) -> Scorecard:
     if record["format"] != FORMAT:
-        raise ValueError(f"format {shown(record['format'])}, not {FORMAT}")
+        raise ValueError(f"unsupported format {shown(record['format'])}; expected {FORMAT}")
     features = listed(record["features"], "features", _MOST_FEATURES)
     if not all(isinstance(feature, dict) for feature in features):
         raise ValueError("features: each needs a name, knots and weights")
     names = tuple(matching(feature["name"], _FEATURE, f"features[{i}].name") for i, feature in enumerate(features))
     if len(set(names)) < len(names):
-        raise ValueError("features: a name comes twice")
+        raise ValueError("features: duplicate name")
     knots, weights = (
         [numbers(feature[key], f"{name}: {key}", _MOST_KNOTS) for feature, name in zip(features, names, strict=True)]
         for key in ("knots", "weights")
@@ -245,7 +245,7 @@ def _pooling(record: dict[str, Any]) -> Pooling:
 def _network(record: dict[str, Any]) -> Network:
     usual = [numbers(pair, "network.usual", _MOST_KNOTS) for pair in listed(record["usual"], "network.usual", 3)]
     if [len(pair) for pair in usual] != [2, 2, 2] or any(deviation <= 0 for _, deviation in usual):
-        raise ValueError("network.usual: not three pairs of a mean and a deviation above 0")
+        raise ValueError("network.usual: expected three pairs of a mean and a positive deviation")
     if record["base"]:
         matching(record["base"], _NAME, "network.base")
     return Network(
