@@ -263,5 +263,5 @@ def test_what_is_kept_of_a_text(text: str, cuts: list[tuple[int, int]], kept: st
 
 
 def test_a_unit_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ValueError, match="unknown unit 'page': document, passage, sentence"):
+    with pytest.raises(ValueError, match="unknown unit 'page'; supported: document, passage, sentence"):
         Prefilter(unit="page")  # type: ignore[arg-type]
