@@ -22,7 +22,7 @@ FLOORS = [
     {"batch", "model", "report", "corrupt", "estimation", "lm"},
     {
         *("text", "layout", "html", "markdown", "periodic", "io", "data", "lexicon", "alphabet", "language", "stats"),
-        "errors",
+        *("errors", "mojibake"),
     },
 ]
 FLOOR = {name: len(FLOORS) - number for number, names in enumerate(FLOORS) for name in names}
@@ -51,6 +51,7 @@ NEIGHBOURS = {
     ("markdown", "html"),
     ("markdown", "layout"),
     ("lexicon", "alphabet"),
+    ("mojibake", "alphabet"),
     ("stats", "alphabet"),
 }
 

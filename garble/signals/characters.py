@@ -3,41 +3,62 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
 from garble import lexicon
-from garble.alphabet import CYRILLIC, DIGIT, GREEK, IDEOGRAPH, KIND, LATIN, LETTER, MARK, OTHER_SCRIPT, SCRIPT, Codes
+from garble.alphabet import (
+    CASE,
+    CYRILLIC,
+    DIGIT,
+    GREEK,
+    IDEOGRAPH,
+    KIND,
+    LATIN,
+    LETTER,
+    LOWER,
+    MARK,
+    OTHER_SCRIPT,
+    SCRIPT,
+)
 from garble.batch import Batch, Ints, Mask, cover, offsets, row_sums, runs, spread
+from garble.lm import FIRST_WORD
+from garble.mojibake import EAST_ASIAN, ENCODINGS, LOST, LOST_QUOTES, bytes_at, is_latin, sequences
 from garble.signals.base import marks
-
-
-@cache
-def _bytes_of_cp1252() -> Ints:
-    """(65536,) the Windows-1252 byte that shows as each character, or 0; undefined bytes show as C1 controls."""
-    table = np.zeros(0x10000, np.int64)
-    for byte in range(0x80, 0x100):
-        table[byte] = byte
-        char = bytes([byte]).decode("cp1252", "ignore")
-        if char:
-            table[ord(char)] = byte
-    return table
 
 
 @marks("characters", "“{span}” is text read in the wrong encoding")
 def mojibake(batch: Batch) -> Mask:
-    """Characters that are the bytes of one UTF-8 letter or mark, shown in Windows-1252.
+    """Characters that are the bytes of one UTF-8 letter or mark, shown in another encoding.
+
+    The encodings: Windows-1250 to 1254, Latin-1, Mac OS Roman, code page 437, Shift-JIS, GBK, Big5, EUC-KR. A sequence
+    counts where the letter or mark that it stands for is likely and the characters that show are not: "« été »" and
+    "„Fuß“" are sound. So do marks of which only the first byte is left ("itâs"), and marks of Windows-1252 in Mac OS
+    Roman and the other way round ("itÕs", "donít").
 
     Why it is garble: "é" is two bytes, and a reader that takes each for a character sees "Ã©".
-    Known false alarms: none met; a text that writes about mojibake.
+    Known false alarms: a text that writes about mojibake.
     Reference: Speer, ftfy; HPLT notes on web text.
     Garbled: The cafÃ© is closed.
     Garbled: She said itâ€™s over.
+    Garbled: It‚Äôs the cafГ© of the innâs door.
     Clean: The café is closed, and Ângela's São João party is over.
+    Clean: Elle a dit « été » et « là », der „Fuß“ war groß.
     """
-    return _misread(batch, ((2, 0xC3, 0xDF), (3, 0xE0, 0xEF), (4, 0xF0, 0xF4)))
+    found = np.zeros(len(batch.codes), bool)
+    if not len(batch.beyond_ascii):
+        return found
+    for encoding in ENCODINGS:
+        for begins, size in sequences(batch.codes, batch.beyond_ascii, batch.chars, encoding):
+            for step in range(size):
+                found[begins + step] = True
+    lost = batch.chars_of(batch.matches(LOST, batch.beyond_ascii))
+    for quoted in batch.matches(LOST_QUOTES, batch.beyond_ascii):
+        lost[[quoted.start(), quoted.end() - 1]] = True
+    asian = batch.chars_of(match for match in batch.matches(EAST_ASIAN, batch.beyond_ascii) if is_latin(match.group()))
+    return found | lost | asian
 
 
 @marks("characters", "“{span}” is a sign read in the wrong encoding")
@@ -50,50 +71,74 @@ def misread_sign(batch: Batch) -> Mask:
     Garbled: The house cost Â£600.
     Clean: The house cost £600, said Ângela.
     """
-    return _misread(batch, ((2, 0xC2, 0xC2),))
-
-
-def _misread(batch: Batch, leads: tuple[tuple[int, int, int], ...]) -> Mask:
-    """Sequences of `size` characters whose Windows-1252 bytes are one UTF-8 character with such a first byte."""
     found = np.zeros(len(batch.codes), bool)
-    byte = _byte(batch.codes[batch.beyond_ascii])
-    for size, first, last in leads:
-        lead = batch.beyond_ascii[(byte >= first) & (byte <= last)]
-        for step in range(1, size):
-            follows = _byte(batch.beside(lead, step))
-            lead = lead[(follows >= 0x80) & (follows < 0xC0)]
-        for step in range(size):
-            found[lead + step] = True
+    lead = batch.beyond_ascii[batch.codes[batch.beyond_ascii] == ord("Â")]
+    follows = bytes_at(batch.beside(lead, 1), "cp1252")
+    lead = lead[(follows >= 0x80) & (follows < 0xC0)]
+    found[lead] = found[lead + 1] = True
     return found
-
-
-def _byte(codes: Codes) -> Ints:
-    return np.where(codes < 0x10000, _bytes_of_cp1252()[np.minimum(codes, 0xFFFF)], 0)
 
 
 @marks("characters", "a character was lost here")
 def replacement(batch: Batch) -> Mask:
-    """Replacement characters, lone surrogates, private-use and unassigned code points.
+    """Replacement characters, lone surrogates, private-use and unassigned code points; "?" in place of a character.
 
-    Why it is garble: a decoder that cannot read a byte puts U+FFFD in its place.
-    Known false alarms: icon fonts that live in the private-use area.
+    A "?" counts before "s", "t", "re" ..., before a sum, and inside a word of which one half is no word.
+
+    Why it is garble: a decoder that cannot read a byte puts U+FFFD in its place, an encoder "?".
+    Known false alarms: icon fonts that live in the private-use area; patterns such as "colou?r".
     Reference: Unicode Standard, chapter 5.22.
     Garbled: The caf\N{REPLACEMENT CHARACTER} is closed.
-    Clean: The café is closed.
+    Garbled: The inn?s door is shut.
+    Garbled: The Universit?t is closed.
+    Clean: The café is closed, isn't it? So?no.
     """
     codes = batch.codes[batch.beyond_ascii]
     private = ((codes >= 0xE000) & (codes <= 0xF8FF)) | (codes >= 0xF0000)
     surrogate = (codes >= 0xD800) & (codes <= 0xDFFF)
     found = np.zeros(len(batch.codes), bool)
     found[batch.beyond_ascii] = private | surrogate | (codes == 0xFFFD) | ((codes & 0xFFFE) == 0xFFFE)
-    return found
+    asked = batch.places("?")
+    lost = found | batch.chars_of(batch.matches(_LOST, asked))
+    if batch.lm is not None:
+        lost[_inside_words(batch, asked)] = True
+    return lost
+
+
+_LOST = re.compile(
+    r"(?<=[A-Za-z]{2})\?(?=(?:s|t|re|ve|ll|d|m)\b(?![=?]))|(?<=\bI)\?(?=(?:m|ve|ll|d)\b)|(?<=[\s(])\?(?=\d+[.,]?\d)"
+    r"|(?<=\d)\?(?=[CF]\b)|(?<=[a-z] )\?(?=[A-Z][a-z]+\b)|(?<![^\u2029])\?(?=[A-Z][a-z]*[ ,])"
+    r"|(?<=\s)\?(?=[a-z]{2,}\b[^?=\u2029]{2,80}\w\?(?!\w))"
+)
+
+
+def _inside_words(batch: Batch, asked: Ints) -> Ints:
+    """Those of the question marks that stand between letters of which one side at the least is no known word."""
+    before, after = batch.beside(asked, -1), batch.beside(asked, 1)
+    within = asked[(SCRIPT[before] == LATIN) & (SCRIPT[after] == LATIN) & (CASE[after] == LOWER)]
+    token = np.searchsorted(batch.starts, within, side="right") - 1
+    left, right = np.maximum(token - 1, 0), np.minimum(token + 1, len(batch.starts) - 1)
+    # Addresses and patterns are full of marks.
+    edges = np.stack([batch.beside(batch.starts[left], -1), batch.beside(batch.ends[right], 0)])
+    plain = ~np.isin(edges, _JOINING).any(axis=0)
+    strange = (batch.ids[left] < FIRST_WORD) | (batch.ids[right] < FIRST_WORD)
+    return np.asarray(within[plain & strange & (batch.length[left] + batch.length[right] > 4)])
+
+
+_JOINING = [ord(sign) for sign in "/.=?&_+*^$()[]{}|\\:@#<>\"'`"]
 
 
 _INVISIBLE = [0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x200E, 0x200F]
 _INVISIBLE += [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 
 
-@marks("characters", "an invisible character stands inside the text")
+def _named(span: str) -> str:
+    """The reason with the first code point by number and name."""
+    name = unicodedata.name(span[0], "a control character" if ord(span[0]) < 0xA0 else "not assigned")
+    return f"U+{ord(span[0]):04X} ({name.lower()}) stands inside the text"
+
+
+@marks("characters", "an invisible character stands inside the text", explain=_named)
 def stray_control(batch: Batch) -> Mask:
     """Control characters, and zero-width or direction marks between Latin letters.
 
@@ -130,7 +175,13 @@ def _letters(batch: Batch, tokens: Ints, scripts: Sequence[int]) -> Ints:
 _LATIN, _GREEK, _FOREIGN = [LATIN], [GREEK], [GREEK, CYRILLIC, OTHER_SCRIPT]
 
 
-@marks("tokens", "“{span}” mixes two alphabets")
+def _of_scripts(span: str) -> str:
+    """The reason, by whether a word holds Latin letters too."""
+    is_mixed = any(char.isalpha() and unicodedata.name(char, "").startswith("LATIN") for char in span)
+    return "“{span}” mixes two alphabets" if is_mixed else "“{span}” is in another script than the sentence"
+
+
+@marks("tokens", "“{span}” mixes two alphabets, or is in another than the sentence", explain=_of_scripts)
 def mixed_script(batch: Batch) -> Mask:
     """Words with letters of two scripts, and words of another script that stand unmarked in a Latin sentence.
 
