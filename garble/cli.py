@@ -398,7 +398,8 @@ def repair(
 
     Mended is only what garble flags, and only where that lowers the score: loops, doubled words, sentences said twice,
     stray characters, mojibake, spacing, markup, misspelt names. All else stays to the byte, and so does what is no
-    prose: list items, headings, verse, subtitles, tables, code, and markup within prose. FILE is a text file as for garble score, or a folder of them, or - for standard input.
+    prose: list items, headings, verse, subtitles, tables, code, and markup within prose. FILE is a text file as for
+    garble score, or a folder of them, or - for standard input.
 
     Exit code: 0 done; 1 done and something was changed or is unresolved, only with --exit-code; 2 wrong usage, or an
     input that could not be read.

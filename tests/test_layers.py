@@ -41,6 +41,7 @@ NEIGHBOURS = {
     ("io", "errors"),
     ("text", "alphabet"),
     ("text", "layout"),
+    ("text", "lexicon"),
     ("text", "periodic"),
     ("periodic", "alphabet"),
     ("periodic", "lexicon"),

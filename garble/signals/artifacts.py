@@ -20,25 +20,105 @@ def _tokens_matched(batch: Batch, pattern: re.Pattern[str], places: Ints) -> Mas
     return batch.token_mask(np.searchsorted(batch.starts, edges[:, 0]), np.searchsorted(batch.ends, edges[:, 1]) + 1)
 
 
-@marks("characters", "“{span}” is markup left over")
-def leftover_markup(batch: Batch) -> Mask:
-    """Placeholders of translation systems, HTML entities and tags.
+def _what_is_left(span: str) -> str:
+    """The reason, by what kind of remnant it is."""
+    kinds = (said for pattern, said in _KINDS if pattern.match(span))
+    return f"“{{span}}” is {next(kinds, 'left over from a decoder')}"
 
-    Why it is garble: `<unk>`, `@@`, `▁` are internal to a decoder; entities and tags to a page.
+
+@marks("characters", "“{span}” is left over from a page, a template or a decoder", explain=_what_is_left)
+def leftover_markup(batch: Batch) -> Mask:
+    """What decoders, templates, encoders and pages leave behind: tokens, placeholders, escapes, entities and tags.
+
+    Let pass are those that stand in quotation marks, or beside a word such as "tag"; whole placeholders where the
+    sentence is about code; and a tag that stands by itself and is never closed.
+
+    Why it is garble: `<unk>`, `@@`, `▁` are internal to a decoder; placeholders to a template; entities and tags to a
+    page.
     Known false alarms: texts about HTML.
     Reference: HPLT notes; Sennrich et al. 2016 for `@@`, SentencePiece for `▁`.
     Garbled: The <unk> met the king.
     Garbled: The par@@ liament voted for bread &amp; butter.
+    Garbled: TheĠmayorĠopened the caf<0xC3><0xA9> for {{name}}.<|im_end|>
     Clean: AT&T is < 5 and > 3, so mail a@b.org.
+    Clean: The tag <b> is closed, “{{name}}” is a template, and @@@@ is nothing.
     """
-    return batch.chars_of(batch.matches(_MARKUP, batch.places("<[@#▁&")))
+    places = batch.places("<[@#▁&_>⁇｟%{$=\\|")
+    # Letters that stand for a space in vocabularies of bytes.
+    places = np.concatenate([places, batch.beyond_ascii[np.isin(batch.codes[batch.beyond_ascii], [0x120, 0x10A])]])
+    return batch.chars_of(match for match in batch.matches(_LEFT, places) if _is_left(batch, match))
 
 
-_MARKUP = re.compile(
-    r"<unk>|\[UNK\]|<(?:url|num|name|pad|s|/s|mask|eos|bos)>|@@(?=\s|$)|(?<=\s)##[a-z]+|▁|@-@|@,@|@\.@"
-    r"|&(?:amp|lt|gt|quot|apos|nbsp|#\d{2,5}|#x[0-9a-fA-F]{2,5});"
-    r"|</?(?:br|p|div|span|b|i|em|strong|a|li|ul|ol|h[1-6]|td|tr|img|font)\b[^<>\n]{0,80}>"
+_DECODER = (
+    r"<unk>|\[UNK\]|<(?:num|pad|s|/s|mask|eos|bos)>|\[(?:CLS|SEP|PAD|MASK|BOS|EOS)\]"
+    r"|<\|[a-z][a-z0-9_]{2,30}\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<extra_id_\d{1,3}>|<unused\d{1,3}>"
+    r"|(?<=\w)@@(?=\s|$)|(?<=\s)##[a-z]+|▁|@-@|@,@|@\.@|⁇|｟[^｠\n]{0,40}｠|(?<=[a-z.,])[ĠĊ](?=[A-Za-z])"
+    r"|(?:<0x[0-9A-F]{2}>)+|>>[a-z]{2,3}(?:_[A-Z][a-z]{3})?<<"
+    r"|(?<!\w)__(?:en|de|fr|es|it|pt|nl|pl|cs|ru|uk|ro|hu|fi|sv|da|nb|el|tr|ar|he|fa|hi|zh|ja|ko|vi|th)__(?!\w)"
+    r"|<arg\d>(?=[^\u2029]*</(?:arg\d|rel)>)|</(?:arg\d|rel)>"
 )
+_BROKEN = (
+    r"%(?: \d ?\$ ?|\d \$ ?|\d\$ )[sd](?!\w)|\{\d+ \}|\{ \d+ ?\}|\{ \{ ?\w+ ?\} ?\}|\$ \{ ?\w+ ?\}|% \(\w+\) ?s(?!\w)"
+    r"|__(?:PH|NUM|VAR|TAG|NE|PLACEHOLDER|ENTITY|EMAIL|URL)_?\d*__"
+)
+_WHOLE = (
+    r"\{\{ ?[A-Za-z][\w.]{1,30} ?\}\}|\$\{[A-Za-z][\w.]{1,30}\}|(?<!\S)%\d\$[sd](?!\w)|(?<!\S)%[sd](?=[\s.,!?])"
+    r"|(?<!\S)\{\w*name\}(?!\w)"
+)
+_ESCAPE = r"(?<=[A-Za-z])(?:\\u(?:00|01|20)[0-9a-fA-F]{2}|\\x(?:c[2-5]|e2\\x80)\\x[89ab][0-9a-f]|(?:=[0-9A-F]{2}){2,})"
+_ENTITY = (
+    r"&(?:amp;)*(?:amp|lt|gt|quot|apos|nbsp|[lr][sd]quo|[mn]dash|hellip|[aeiou](?:acute|grave|circ|uml)|ntilde|ccedil"
+    r"|#\d{2,5}|#x[0-9a-fA-F]{2,5});"
+)
+_TAG = r"</?(?:br|p|div|span|b|i|em|strong|a|li|ul|ol|h[1-6]|td|tr|img|font)\b[^<>\n]{0,80}>"
+_CHOICE = r"\{[a-z][a-z' ]*(?:\|[a-z' ]+)+\}|\| [a-z]+ \| [a-z]+(?= (?:in|of|to|the|a|for|on|with|and|that|by|from)\b)"
+_LEFT = re.compile(
+    rf"(?P<decoder>{_DECODER})|(?P<broken>{_BROKEN})|(?P<whole>{_WHOLE})|(?P<escape>{_ESCAPE})|(?P<entity>{_ENTITY})"
+    rf"|(?P<tag>{_TAG})|(?P<choice>{_CHOICE})"
+)
+_KINDS = (
+    (re.compile(rf"&|{_TAG}"), "markup left over"),
+    (re.compile(r"\||\{[^{|]*\|"), "a choice between words that was never made"),
+    (re.compile(r"[{$%]|__[A-Z]"), "a placeholder that was never filled in"),
+    (re.compile(r"[\\=]"), "a character that was never decoded"),
+)
+_OPENING, _CLOSING = "`\"'“‘«", "`\"'”’»"
+_PAIRED = re.compile(r"<(?!br|img)(\w+)")
+_WORD = re.compile(r"[a-z-]+")
+_NAME_PART = re.compile(r"[a-z]+|(?<=[A-Za-z])[A-Z][a-z]+")
+
+
+def _is_left(batch: Batch, match: re.Match[str]) -> bool:
+    """Whether a remnant is no mention of one."""
+    kind, span = match.lastgroup, match.group()
+    sentence = int(np.searchsorted(batch.chars, match.start(), side="right")) - 1
+    first, last = int(batch.chars[sentence]), int(batch.chars[sentence + 1]) - 1
+    before, after = batch.text[first : match.start()], batch.text[match.end() : last]
+    if before and after and before[-1] in _OPENING and after[0] in _CLOSING:
+        return False
+    if kind in ("whole", "escape", "choice") and _is_about_code(batch.text[first:last]):
+        return False
+    if kind == "whole":
+        # Other names belong to notations: references in standards, variables of a shell.
+        return "%" in span or not lexicon.words("template_fields").isdisjoint(_NAME_PART.findall(span))
+    if kind == "choice":
+        return _is_choice(before, 1 if span.startswith("{") else 3)
+    if kind in ("decoder", "tag") and _is_about_code(" ".join([*before.split()[-1:], *after.split()[:1]])):
+        return False
+    if kind == "tag" and before[-1:] in ("", " ", "(") and after[:1] in ("", " ", ",", ".", ")"):
+        opened = _PAIRED.match(span)
+        return bool(before or after) if opened is None else f"</{opened[1]}" in after
+    return True
+
+
+def _is_about_code(words: str) -> bool:
+    return not lexicon.words("code_talk").isdisjoint(_WORD.findall(words.lower()))
+
+
+def _is_choice(before: str, near: int) -> bool:
+    """Whether a function word stands among the last words before bars or braces: a command has none."""
+    words = before.split()[-3:]
+    return len(words) > 1 and words[-1].isalpha() and not lexicon.words("function_words").isdisjoint(words[-near:])
 
 
 @marks("tokens", "“{span}” is left in another language", language="en")
@@ -73,27 +153,40 @@ def untranslated(batch: Batch) -> Mask:
     return batch.token_mask(firsts[sure], lasts[sure])
 
 
-@marks("characters", "“{span}” is an abbreviation carried over from the source")
+@marks("characters", "“{span}” is an abbreviation carried over from the source", language="en")
 def carried_abbreviation(batch: Batch) -> Mask:
-    """German abbreviations, whole or half translated: "such as: B. a scholarship" from "z. B.".
+    """Abbreviations of other languages, whole or half translated: "such as: B. a scholarship" from "z. B.".
 
     Why it is garble: systems that cut the sentence at the stop translate half an abbreviation.
-    Known false alarms: initials after a colon.
+    Known false alarms: initials after a colon; quotations from other languages.
     Reference: seen on German-English web pages; see the catalogue of MQM "untranslated" errors, Lommel et al. 2014.
     Garbled: There are ways to pay, such as: B. a scholarship.
     Garbled: There are ways to pay, z. B. a loan.
+    Garbled: There are ways to pay, p. ej. a loan.
+    Garbled: There are ways to pay, for. B. a loan.
     Clean: There are ways to pay, e.g. a loan, said J. B. Priestley.
+    Clean: That is what it is for. B. Smith and D. H. Lawrence paid.
     """
-    colons, stops = batch.places(":"), batch.places(".")
-    before = batch.beside(stops, -1)
-    short, long = (stops[np.isin(before, [ord(letter) for letter in letters])] for letters in ("zduoipc", "w"))
-    places = np.concatenate([colons, colons - 1, short - 1, long - 3])
-    return batch.chars_of(batch.matches(_ABBREVIATION, places[places >= 0]))
+    return batch.chars_of(batch.matches(_ABBREVIATION, _abbreviated(batch)))
 
 
+def _abbreviated(batch: Batch) -> Ints:
+    """Where an abbreviation or half of one may begin: at the colon or stop before a "B.", and at words with a stop."""
+    stops, colons = batch.places("."), batch.places(":")
+    token = np.searchsorted(batch.starts, stops, side="right") - 1
+    # One of several letters is one token or several, of which each has its stop.
+    token = np.unique(np.maximum(np.concatenate([token, token - 1]), 0))
+    begins = batch.starts[token]
+    begins = begins[np.isin(batch.codes[begins], [ord(entry[0]) for entry in _ENTRIES])]
+    halves = np.concatenate([stops, colons, colons - 1])
+    return np.concatenate([begins, halves[halves >= 0]])
+
+
+_ENTRIES = sorted(lexicon.words("foreign_abbreviations"), key=len, reverse=True)
+_WRITTEN = "|".join(re.escape(entry).replace(r"\ ", " ?") for entry in _ENTRIES)
+_HALF = r"(?:(?<=such as)|(?<=for example)|(?<=e\.g\.)|(?<=like)) ?: ?B\."
 _ABBREVIATION = re.compile(
-    r"(?:(?<=such as)|(?<=for example)|(?<=e\.g\.)|(?<=like)) ?: ?B\."
-    r"|(?<!\w)(?:z\. ?B\.|d\. ?h\.|u\. ?a\.(?!\w)|o\. ?ä\.|bzw\.|usw\.|i\. ?d\. ?R\.|p\. ?ej\.|c\.-à-d\.)"
+    rf"{_HALF}|(?:(?<=\bsuch)|(?<=\bfor)|(?<=\blike))\. B\.(?= [a-z])|(?<!\w)(?:{_WRITTEN})(?!\w)"
 )
 
 
