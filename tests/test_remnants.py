@@ -8,7 +8,7 @@ import pytest
 from garble.batch import Batch
 from garble.lm import LanguageModel
 from garble.scorer import Scorer
-from garble.signals import artifacts
+from garble.signals import artifacts, characters
 from garble.signals.base import Signal
 from garble.text import segment
 
@@ -159,3 +159,47 @@ def test_abbreviations_are_sound_in_their_own_language(scorer: Scorer) -> None:
     text = "Das Amt hilft, z. B. bei der Suche nach einer Wohnung, d. h. es zahlt die Miete und die Nebenkosten."
     findings = [finding for sentence in scorer.score(text).sentences for finding in sentence.findings]
     assert "artifacts.carried_abbreviation" not in {finding.signal for finding in findings}
+
+
+# A signal, a text, and the words it marks.
+EXTRACTED = [
+    (
+        artifacts.letter_shapes,
+        "Tlie girl ran to tlie gate aud looked clown the roacl.",
+        ["Tlie", "tlie", "aud", "roacl"],
+    ),
+    (artifacts.letter_shapes, "He saw tbe rnan witli the dog.", ["tbe rnan witli"]),
+    (artifacts.split_words, "The doc tor wro te a let ter.", ["doc tor wro te", "let ter"]),
+    (artifacts.split_words, "The gov ern ment is here.", ["gov ern ment"]),
+    (artifacts.split_words, "The inter\nnatio nal fair op ened.", ["natio nal", "op ened"]),
+    (artifacts.glued_words, "Thedoctorwrotealetter.", ["Thedoctorwrotealetter"]),
+    (artifacts.glued_words, "The claylayerthere is thick andkeepsthe rain.", ["claylayerthere", "andkeepsthe"]),
+    (artifacts.glued_words, "He is a poor brodnikStudent.", ["brodnikStudent"]),
+    (characters.random_typing, "asdkjh aslkdjh", ["asdkjh aslkdjh"]),
+    (characters.random_typing, "She wrote xcvmnbqw fjdksl on the form.", ["xcvmnbqw fjdksl"]),
+]
+
+
+@pytest.mark.parametrize(("signal", "text", "words"), EXTRACTED)
+def test_damage_of_extraction_is_marked(signal: Signal, text: str, words: list[str], english: LanguageModel) -> None:
+    assert marked(signal, text, english) == words
+
+
+SOUND = [
+    "The girl ran to the gate and looked down the road.",
+    "You may be sure that any one of us, some times, will be in to see you every day.",
+    "A chamber maid saw a cannon ball and a tree top, and the tax payers were not iced up.",
+    "Nevertheless the thereupon, the histochemical and the wherewithal are hepatocellular.",
+    "Set maxRetries to 3 and keepAlive to true in the config.",
+    "See www.thecatalbum.example and http://thetruthseeker.example/path for more.",
+    "Hellooooo, nooooooooo, heyyyyyyyy, mmmmmm, hahahahaha!",
+    "Mr Krzyzewski of Zhytomyr wrote etcd, xvfb and a fjord to Hsieh.",
+    "The MSVCCompiler and the MSVCCompiler of ECMAScript are classes.",
+    "Jiabao, Skarsgård, Ngugi and Zbigniew met Hrvoje in Brno.",
+]
+
+
+@pytest.mark.parametrize("text", SOUND)
+def test_sound_words_show_no_damage_of_extraction(text: str, english: LanguageModel) -> None:
+    signals = (artifacts.letter_shapes, artifacts.split_words, artifacts.glued_words, characters.random_typing)
+    assert {signal.name: found for signal in signals if (found := marked(signal, text, english))} == {}

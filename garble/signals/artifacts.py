@@ -7,8 +7,8 @@ import re
 import numpy as np
 
 from garble import lexicon
-from garble.alphabet import CASE, DIGIT, IDEOGRAPH, KIND, LETTER, LOWER, SPACE, UPPER
-from garble.batch import Batch, Ints, Mask, offsets, runs, spans_of
+from garble.alphabet import CASE, DIGIT, IDEOGRAPH, KIND, LETTER, LOWER, SPACE, UPPER, Hashes, hash_runs
+from garble.batch import Batch, Floats, Ints, Mask, offsets, runs, spans_of
 from garble.language import detect
 from garble.lm import FIRST_WORD
 from garble.signals.base import Columns, Survey, marks
@@ -252,22 +252,208 @@ def doubled_punctuation(batch: Batch) -> Mask:
 _DOUBLED = re.compile(r"(?<=\w)(?:, ?,+|::(?!\w)|;;+|,\.|;,|,;)(?=\s|\w)")
 
 
-@marks("tokens", "“{span}” is two words run together", language="en")
-def glued_words(batch: Batch) -> Mask:
-    """Words in lower case with a capital inside, or in capitals with a tail in lower case.
+def _names(batch: Batch) -> Columns:
+    """(words,) the document of each word with capitals inside that the language model does not know."""
+    return (batch.document[batch.sentence[np.flatnonzero(_capitals_inside(batch))]],)
+
+
+def _several(document: Ints) -> Mask:
+    """(words,) those of documents that have several such words: those are its names for things."""
+    return np.bincount(document)[document] > 1
+
+
+def _capitals_inside(batch: Batch) -> Mask:
+    return _tokens_matched(batch, _GLUED, batch.inside(_unknown(batch) & batch.is_spelt_out))
+
+
+@marks("tokens", "“{span}” is words run together", language="en", survey=Survey(_names, _several))
+def glued_words(batch: Batch, several: Mask) -> Mask:
+    """Words with a capital inside, in capitals with a tail in lower case, or made of other words and a small one.
+
+    The last are those that cost less as words, by how frequent those are, than letter by letter. Words with capitals
+    inside are let pass where the document has several: they are its names for things.
 
     Why it is garble: a space lost between a name and what follows, or two pieces of words joined.
     Known false alarms: product names (iPhone and McDonald are let pass), code.
-    Reference: HPLT notes on glued words.
+    Reference: HPLT notes on glued words; segmentation by unigrams as in Norvig 2009, "Natural Language Corpus Data".
     Garbled: Then Hans EICHELBundesminister spoke.
     Garbled: He is a poor brodnikStudent from the south.
+    Garbled: The claylayerthere is thick andkeepsthe rain.
     Clean: McDonald bought an iPhone, a PowerPoint licence and two PCs for the NGOs on YouTube.
+    Clean: Set maxRetries to 3 and keepAlive to true; nevertheless the thereupon is hepatocellular.
     """
-    unknown = batch.ids < FIRST_WORD
-    return _tokens_matched(batch, _GLUED, batch.inside(unknown & batch.is_spelt_out)) & unknown
+    found = _capitals_inside(batch)
+    found[np.flatnonzero(found)[several]] = False
+    return found | _made_of_words(batch)
 
 
-_GLUED = re.compile(r"(?<![\w@./#-])(?:[a-z]{3,}[A-Z][a-z]{2,}|[A-Z]{4,}[a-z]{4,})(?![\w@/])")
+_GLUED = re.compile(r"(?<![\w@./#\-(<\"“'‘`$])(?:[a-z]{3,}[A-Z][a-z]{2,}|[A-Z]{4,}[a-z]{4,})(?![\w@/(>=\"”`]|\.\w)")
+# Letters of the longest word that others are made of, bits by which the words must be cheaper, and letters at least.
+_LONGEST, _CHEAPER, _LEAST = 16, 15.0, 8
+
+
+def _unknown(batch: Batch) -> Mask:
+    """(tokens,) words that the language model does not know; none without one."""
+    return batch.is_word & (batch.ids < FIRST_WORD) & (batch.lm is not None)
+
+
+def _plain(batch: Batch, tokens: Mask) -> Ints:
+    """Those of the tokens that are ASCII letters, but for the first in lower case, and part of no name or address."""
+    places = np.flatnonzero(tokens)
+    edges = np.stack([batch.beside(batch.starts[places], -1), batch.beside(batch.ends[places], 0)])
+    joined = np.isin(edges, [ord(sign) for sign in "-/_@#'’\\:+<=$`(>"]).any(axis=0) | (edges[0] == ord("."))
+    after = batch.beside(batch.ends[places], 1)
+    places = places[~joined & ~((edges[1] == ord(".")) & ((KIND[after] & LETTER) != 0))]
+    return np.array([i for i in places.tolist() if _LETTERS.fullmatch(batch.text, *_edges(batch, i))], np.int64)
+
+
+_LETTERS = re.compile(r"[A-Za-z][a-z]+")
+
+
+def _edges(batch: Batch, token: int) -> tuple[int, int]:
+    return int(batch.starts[token]), int(batch.ends[token])
+
+
+def _spelt(batch: Batch, tokens: Ints) -> Floats:
+    """(tokens,) what words that are not known cost, letter by letter."""
+    assert batch.lm is not None
+    letters = batch.lm.spelling(batch.codes, batch.starts[tokens], batch.ends[tokens]) * (batch.length[tokens] + 1)
+    return np.asarray(batch.lm.words.unigram(batch.ids[tokens]) + letters)
+
+
+def _costs(batch: Batch, hashes: Hashes) -> Floats:
+    """(words,) what words of these hashes cost; infinite for one that is not known."""
+    assert batch.lm is not None
+    no, yes = np.zeros(len(hashes), bool), np.ones(len(hashes), bool)
+    ids = batch.lm.lookup(hashes, no, yes)
+    return np.where(ids >= FIRST_WORD, batch.lm.words.unigram(ids), np.inf)
+
+
+def _made_of_words(batch: Batch) -> Mask:
+    """(tokens,) words that are not known but made of others, a small one among them."""
+    found = np.zeros(len(batch.starts), bool)
+    if batch.lm is None:
+        return found
+    tokens = _plain(batch, _unknown(batch) & (batch.length >= _LEAST) & (batch.length <= 8 * _LONGEST))
+    for token, whole in zip(tokens.tolist(), _spelt(batch, tokens).tolist(), strict=True):
+        cost, words = _cut(batch, *_edges(batch, token))
+        small = [word for word in words if word in lexicon.words("in_no_compound")]
+        proof = bool(small) or words[-1:] in (("there",), ("here",))
+        # A compound has few words; a line without spaces has many.
+        found[token] = proof and whole - cost > _CHEAPER
+    return found
+
+
+def _cut(batch: Batch, start: int, end: int) -> tuple[float, tuple[str, ...]]:
+    """The cheapest words that these letters are made of, and their cost: infinite where there are none."""
+    starts, ends = (places.ravel() for places in np.mgrid[start:end, 1 : _LONGEST + 1])
+    ends = starts + ends
+    inside = ends <= end
+    starts, ends = starts[inside], ends[inside]
+    costs = _costs(batch, hash_runs(batch.folded, starts, ends))
+    best: dict[int, tuple[float, tuple[str, ...]]] = {start: (0.0, ())}
+    small = lexicon.words("function_words")
+    # Rising starts, so that what leads to a place is known before what goes on from it.
+    for first, last, cost in zip(starts.tolist(), ends.tolist(), costs.tolist(), strict=True):
+        word = batch.text[first:last].lower()
+        if (
+            first in best
+            and cost < np.inf
+            and (len(word) > 2 or word in small)
+            and (len(word) > 1 or word in ("a", "i"))
+        ):
+            total = best[first][0] + cost
+            if total < best.get(last, (np.inf, ()))[0]:
+                best[last] = total, (*best[first][1], word)
+    return best.get(end, (np.inf, ()))
+
+
+@marks("tokens", "“{span}” is a word cut in pieces", language="en")
+def split_words(batch: Batch) -> Mask:
+    """Neighbours of which one at the least is rare or no word, and which are a word when joined.
+
+    Why it is garble: text extraction takes the gaps between letters, or the ends of lines, for spaces.
+    Known false alarms: compounds that are also written as two words.
+    Reference: Nguyen et al. 2021, survey of post-OCR processing: over- and under-segmentation.
+    Garbled: The doc tor wro te a let ter.
+    Garbled: The gov ern ment will de cide to mor row.
+    Clean: You may be sure that any one of the stake holders will be in to some thing.
+    """
+    found = np.zeros(len(batch.starts), bool)
+    if batch.lm is None:
+        return found
+    tokens = np.flatnonzero(batch.is_word)
+    bare = np.where(batch.ids < FIRST_WORD, np.inf, batch.lm.words.unigram(batch.ids))
+    strange = (batch.ids < FIRST_WORD) | ((batch.ids > _COMMON) & (batch.length <= _SHORT))
+    for size in (3, 2):
+        first = tokens[tokens + size <= len(batch.starts)]
+        joined = np.stack([first + step for step in range(size)])
+        near = (batch.starts[joined[1:]] == batch.ends[joined[:-1]] + 1) & (
+            batch.codes[batch.ends[joined[:-1]]] == ord(" ")
+        )
+        fits = near.all(axis=0) & strange[joined].any(axis=0) & batch.is_word[joined].all(axis=0)
+        fits &= ~batch.is_capital[joined[1:]].any(axis=0) & (
+            batch.reading.unseen[joined[1:]] | strange[joined[1:]]
+        ).all(axis=0)
+        fits &= ~found[joined].any(axis=0)
+        for some in joined[:, fits].T:
+            pieces = [batch.text[slice(*_edges(batch, token))] for token in some.tolist()]
+            if not all(_LETTERS.fullmatch(piece) or piece in ("a", "i", "A", "I") for piece in pieces):
+                continue
+            whole = float(_costs(batch, lexicon.hash_words(["".join(pieces).lower()]))[0])
+            if whole < np.inf:
+                apart = np.where(np.isinf(bare[some]), _spelt(batch, some), bare[some]).sum()
+                found[some] |= apart - whole > _CHEAPER * (size - 1)
+    return found
+
+
+# Words up to this number are common, and longer ones than this are words of their own, however rare.
+_COMMON, _SHORT = 8000, 3
+
+
+@marks("tokens", "“{span}” has letters that a scanner misread", language="en")
+def letter_shapes(batch: Batch) -> Mask:
+    """Words that are not known, and that are a common word with letters in place of others of much the same shape.
+
+    Why it is garble: a reader of scanned pages takes "h" for "li", "m" for "rn", "d" for "cl".
+    Known false alarms: slips of the keyboard that look alike.
+    Reference: Nguyen et al. 2021, survey of post-OCR processing, on character confusions.
+    Garbled: Tlie girl ran to tlie gate.
+    Garbled: He looked dowu the roacl aud saw a rnan.
+    Clean: The bunting flits by, and mult1 has fractious eiders in Chiu.
+    """
+    found = np.zeros(len(batch.starts), bool)
+    if batch.lm is None:
+        return found
+    wanted = _unknown(batch) & (batch.length > 2) & (batch.length <= 20) & (~batch.is_capital | batch.is_first)
+    tokens = _plain(batch, wanted)
+    forms = [_alike(batch.text[slice(*_edges(batch, token))].lower()) for token in tokens.tolist()]
+    words = [word for some in forms for word in some]
+    if not words:
+        return found
+    hashes = lexicon.hash_words(words)
+    no, yes = np.zeros(len(words), bool), np.ones(len(words), bool)
+    ids = batch.lm.lookup(hashes, no, yes)
+    owner = np.repeat(np.arange(len(tokens)), [len(some) for some in forms])
+    common = (ids >= FIRST_WORD) & (ids < _FREQUENT)
+    gain = _spelt(batch, tokens)[owner] - batch.lm.words.unigram(ids)
+    found[tokens[owner[common & (gain > _CHEAPER)]]] = True
+    return found
+
+
+# Words up to this number are what a misread word is taken for.
+_FREQUENT = 4000
+
+
+def _alike(word: str) -> list[str]:
+    """The words that differ from this in one place where letters look alike."""
+    shapes = (entry.split() for entry in sorted(lexicon.words("letter_shapes")))
+    found = [
+        word[: match.start()] + meant + word[match.end() :]
+        for seen, meant in shapes
+        for match in re.finditer(re.escape(seen), word)
+    ]
+    return [form for form in found if form.isalpha()]
 
 
 @marks("tokens", "a space is missing in “{span}”")

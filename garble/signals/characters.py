@@ -241,3 +241,40 @@ def _joined(match: re.Match[str]) -> bool:
     """Whether a function word stands on either side: codes and units have none."""
     small = lexicon.words("function_words") - lexicon.words("units")
     return any(len(side) > 1 and side.lower() in small for side in match.groups())
+
+
+@marks("tokens", "“{span}” is typed at random", language="en")
+def random_typing(batch: Batch) -> Mask:
+    """Words whose letters hardly ever follow each other: a long one, or several in a row.
+
+    Why it is garble: keys pressed to fill a field, or what a broken decoder puts out.
+    Known false alarms: names of commands and rare foreign words, where several stand in a row.
+    Reference: Markov models of letters as in Cavnar and Trenkle 1994.
+    Garbled: asdkjh aslkdjh qwkejh asldkj
+    Garbled: She wrote xcvmnbqw fjdksl on the form.
+    Clean: Mr Krzyzewski of Zhytomyr wrote etcd, xvfb and a fjord to Hsieh.
+    """
+    if batch.lm is None:
+        return np.zeros(len(batch.starts), bool)
+    unknown = batch.is_word & (batch.ids < FIRST_WORD) & ~batch.is_spelt_out & (~batch.is_capital | batch.is_first)
+    unknown &= (batch.length >= 4) & (batch.length <= 30)
+    tokens = np.flatnonzero(unknown)
+    edges = np.stack([batch.beside(batch.starts[tokens], -1), batch.beside(batch.ends[tokens], 0)])
+    typed = [
+        bool(_TYPED.fullmatch(batch.text, *span))
+        for span in zip(batch.starts[tokens].tolist(), batch.ends[tokens].tolist(), strict=True)
+    ]
+    tokens = tokens[~np.isin(edges, _JOINING).any(axis=0) & np.array(typed, bool)]
+    bits = np.zeros(len(batch.starts))
+    bits[tokens] = batch.lm.spelling(batch.codes, batch.starts[tokens], batch.ends[tokens])
+    found = runs(bits >= _STRANGE, batch.tokens)
+    wild = offsets(bits >= _WILD)
+    rows = (found.lengths > 1) & (wild[found.ends] > wild[found.starts])
+    alone = (bits >= _WILDEST) & (batch.length >= 8)
+    return np.asarray(cover(found.starts[rows], found.ends[rows], len(bits)) | alone)
+
+
+# Bits a letter: of a word in a row, of one of them at the least, and of a long word by itself. English has 3, names 5.
+_STRANGE, _WILD, _WILDEST = 5.5, 6.5, 8.0
+# No letter three times in a row: that is drawn out, as in "hellooo".
+_TYPED = re.compile(r"(?!.*(.)\1\1)[A-Za-z][a-z]+", re.IGNORECASE)
