@@ -335,13 +335,17 @@ def _made_of_words(batch: Batch) -> Mask:
     if batch.lm is None:
         return found
     tokens = _plain(batch, _unknown(batch) & (batch.length >= _LEAST) & (batch.length <= 8 * _LONGEST))
+    holds = [_SMALL.search(batch.text, *_edges(batch, token)) is not None for token in tokens.tolist()]
+    tokens = tokens[np.array(holds, bool)]
     for token, whole in zip(tokens.tolist(), _spelt(batch, tokens).tolist(), strict=True):
         cost, words = _cut(batch, *_edges(batch, token))
-        small = [word for word in words if word in lexicon.words("in_no_compound")]
-        proof = bool(small) or words[-1:] in (("there",), ("here",))
-        # A compound has few words; a line without spaces has many.
-        found[token] = proof and whole - cost > _CHEAPER
+        # "Here" and "there" begin compounds: "thereupon".
+        small = not lexicon.words("in_no_compound").isdisjoint(words) or words[-1:] in (("there",), ("here",))
+        found[token] = small and whole - cost > _CHEAPER
     return found
+
+
+_SMALL = re.compile("|".join(["there", "here", *sorted(lexicon.words("in_no_compound"))]), re.IGNORECASE)
 
 
 def _cut(batch: Batch, start: int, end: int) -> tuple[float, tuple[str, ...]]:
@@ -382,28 +386,23 @@ def split_words(batch: Batch) -> Mask:
     found = np.zeros(len(batch.starts), bool)
     if batch.lm is None:
         return found
-    tokens = np.flatnonzero(batch.is_word)
-    bare = np.where(batch.ids < FIRST_WORD, np.inf, batch.lm.words.unigram(batch.ids))
     strange = (batch.ids < FIRST_WORD) | ((batch.ids > _COMMON) & (batch.length <= _SHORT))
+    # (tokens,) a word in lower case that follows the one before it after a space, and not as it often does.
+    follows = batch.is_word & ~batch.is_capital & ~batch.opens & (strange | batch.reading.unseen)
+    follows[1:] &= batch.is_word[:-1] & (batch.starts[1:] == batch.ends[:-1] + 1)
+    follows &= batch.beside(batch.starts, -1) == ord(" ")
     for size in (3, 2):
-        first = tokens[tokens + size <= len(batch.starts)]
-        joined = np.stack([first + step for step in range(size)])
-        near = (batch.starts[joined[1:]] == batch.ends[joined[:-1]] + 1) & (
-            batch.codes[batch.ends[joined[:-1]]] == ord(" ")
-        )
-        fits = near.all(axis=0) & strange[joined].any(axis=0) & batch.is_word[joined].all(axis=0)
-        fits &= ~batch.is_capital[joined[1:]].any(axis=0) & (
-            batch.reading.unseen[joined[1:]] | strange[joined[1:]]
-        ).all(axis=0)
-        fits &= ~found[joined].any(axis=0)
-        for some in joined[:, fits].T:
-            pieces = [batch.text[slice(*_edges(batch, token))] for token in some.tolist()]
-            if not all(_LETTERS.fullmatch(piece) or piece in ("a", "i", "A", "I") for piece in pieces):
-                continue
-            whole = float(_costs(batch, lexicon.hash_words(["".join(pieces).lower()]))[0])
-            if whole < np.inf:
-                apart = np.where(np.isinf(bare[some]), _spelt(batch, some), bare[some]).sum()
-                found[some] |= apart - whole > _CHEAPER * (size - 1)
+        first = np.flatnonzero(follows[1:]) if size == 2 else np.flatnonzero(follows[1:-1] & follows[2:])
+        joined = np.stack([first + step for step in range(size)], axis=1)
+        joined = joined[strange[joined].any(axis=1) & ~found[joined].any(axis=1)]
+        letters = batch.folded[batch.inside(joined.ravel())]
+        rows = offsets(batch.length[joined].sum(axis=1))
+        whole = _costs(batch, hash_runs(letters, rows[:-1], rows[1:]))
+        joined, whole = joined[np.isfinite(whole)], whole[np.isfinite(whole)]
+        tokens = joined.ravel()
+        known = batch.ids[tokens] >= FIRST_WORD
+        apart = np.where(known, batch.lm.words.unigram(batch.ids[tokens]), _spelt(batch, tokens)).reshape(joined.shape)
+        found[joined[apart.sum(axis=1) - whole > _CHEAPER * (size - 1)]] = True
     return found
 
 
@@ -447,13 +446,16 @@ _FREQUENT = 4000
 
 def _alike(word: str) -> list[str]:
     """The words that differ from this in one place where letters look alike."""
-    shapes = (entry.split() for entry in sorted(lexicon.words("letter_shapes")))
-    found = [
-        word[: match.start()] + meant + word[match.end() :]
-        for seen, meant in shapes
-        for match in re.finditer(re.escape(seen), word)
-    ]
+    found = []
+    for seen, meant in _SHAPES:
+        at = word.find(seen)
+        while at >= 0:
+            found.append(word[:at] + meant + word[at + len(seen) :])
+            at = word.find(seen, at + 1)
     return [form for form in found if form.isalpha()]
+
+
+_SHAPES = [entry.split() for entry in sorted(lexicon.words("letter_shapes"))]
 
 
 @marks("tokens", "a space is missing in “{span}”")
