@@ -97,6 +97,17 @@ def sequences(codes: Codes, places: Ints, rows: Ints, encoding: Encoding) -> Ite
         yield begins[kept & (sizes == size)], size
 
 
+def misread(codes: Codes, places: Ints, rows: Ints) -> Mask:
+    """(characters,) those that are UTF-8 decoded with a single-byte encoding; the arguments are as of `sequences`."""
+    found = np.zeros(len(codes), bool)
+    if len(places):
+        for encoding in ENCODINGS:
+            for begins, size in sequences(codes, places, rows, encoding):
+                for step in range(size):
+                    found[begins + step] = True
+    return found
+
+
 def _in_rows(begins: Ints, sizes: Ints, least: int) -> Mask:
     """Which sequences stand in a row of so many."""
     if not len(begins):

@@ -203,3 +203,31 @@ SOUND = [
 def test_sound_words_show_no_damage_of_extraction(text: str, english: LanguageModel) -> None:
     signals = (artifacts.letter_shapes, artifacts.split_words, artifacts.glued_words, characters.random_typing)
     assert {signal.name: found for signal in signals if (found := marked(signal, text, english))} == {}
+
+
+UNTRANSLATED = {
+    "The mayor said dass die Stadt nicht mehr zahlen kann and left.": ["dass die Stadt nicht mehr zahlen kann"],
+    "They waited for buses qui ne sont jamais arrivés or walked.": ["qui ne sont jamais arrivés"],
+    "It was used om het water uit de polder te malen until then.": ["om het water uit de polder te malen"],
+}
+
+
+@pytest.mark.parametrize(("text", "stretches"), UNTRANSLATED.items())
+def test_a_run_of_another_language_is_marked(text: str, stretches: list[str], english: LanguageModel) -> None:
+    assert marked(artifacts.untranslated, text, english) == stretches
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We ate coq au vin blanc at the inn.",
+        "She has a certain je ne sais quoi about her.",
+        "They drank blanc de blancs and an eau de vie, for the joie de vivre.",
+        "All I need is I need one more day.",
+        "“Ça ne se fait pas,” she would say to us.",
+        "He read “dass die Stadt nicht mehr zahlen kann” aloud.",
+        "The cafÃ© dâ€™Ã©tÃ© is closed, and so is the crÃªperie.",
+    ],
+)
+def test_loans_quotations_and_mojibake_are_not_untranslated(text: str, english: LanguageModel) -> None:
+    assert marked(artifacts.untranslated, text, english) == []

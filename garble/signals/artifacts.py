@@ -11,6 +11,7 @@ from garble.alphabet import CASE, DIGIT, IDEOGRAPH, KIND, LETTER, LOWER, SPACE, 
 from garble.batch import Batch, Floats, Ints, Mask, offsets, runs, spans_of
 from garble.language import detect
 from garble.lm import FIRST_WORD
+from garble.mojibake import misread
 from garble.signals.base import Columns, Survey, marks
 
 
@@ -83,6 +84,10 @@ _KINDS = (
     (re.compile(r"[\\=]"), "a character that was never decoded"),
 )
 _OPENING, _CLOSING = "`\"'“‘«", "`\"'”’»"
+# What is written down is a mention, and the others of its sentence with it: "type &amp; for an ampersand".
+_NAMED = re.compile(
+    r"\b(?:type|types|typed|write|writes|written|use|uses|insert|enter|called|named) [&<]", re.IGNORECASE
+)
 _PAIRED = re.compile(r"<(?!br|img)(\w+)")
 _WORD = re.compile(r"[a-z-]+")
 _NAME_PART = re.compile(r"[a-z]+|(?<=[A-Za-z])[A-Z][a-z]+")
@@ -103,8 +108,11 @@ def _is_left(batch: Batch, match: re.Match[str]) -> bool:
         return "%" in span or not lexicon.words("template_fields").isdisjoint(_NAME_PART.findall(span))
     if kind == "choice":
         return _is_choice(before, 1 if span.startswith("{") else 3)
-    if kind in ("decoder", "tag") and _is_about_code(" ".join([*before.split()[-1:], *after.split()[:1]])):
-        return False
+    apart = before[-1:] == " " and after[:1] in (" ", ",", ".")
+    if kind in ("decoder", "tag") or (kind == "entity" and apart):
+        beside = " ".join([*before.split()[-1:], *after.split()[:1]])
+        if _is_about_code(beside) or _NAMED.search(batch.text, first, last):
+            return False
     if kind == "tag" and before[-1:] in ("", " ", "(") and after[:1] in ("", " ", ",", ".", ")"):
         opened = _PAIRED.match(span)
         return bool(before or after) if opened is None else f"</{opened[1]}" in after
@@ -125,13 +133,16 @@ def _is_choice(before: str, near: int) -> bool:
 def untranslated(batch: Batch) -> Mask:
     """Runs of three words or more without English function words, in which langdetect sees another language.
 
-    Asked only of runs with two function words of another language, or one and two words that are no English ones.
+    Asked only of runs with two function words of another language, or one and two words that are no English ones. Let
+    pass are runs of words that English has borrowed (je ne sais quoi, coq au vin blanc) and those in quotation marks;
+    words read in the wrong encoding are not counted.
 
     Why it is garble: what the system could not translate it copied.
-    Known false alarms: titles, quotations, loan phrases (je ne sais quoi).
+    Known false alarms: titles, dialect.
     Reference: Ott et al. 2018; Khayrallah and Koehn 2018, on copied source.
     Garbled: The mayor said dass die Stadt nicht mehr zahlen kann and left.
     Clean: The mayor of Rio de Janeiro and the band Los Lobos met in Den Haag.
+    Clean: The coq au vin blanc has a certain je ne sais quoi, and “ça ne se fait pas” is what she said.
     """
     foreign = lexicon.isin(batch.word, lexicon.hashes("foreign_function_words")) & ~batch.is_capital
     english = batch.is_small
@@ -140,6 +151,8 @@ def untranslated(batch: Batch) -> Mask:
     found = runs(foreign | comma | batch.is_word & (shared | ~english), batch.tokens)
     count = offsets(foreign)
     strange = batch.is_word & (batch.ids < FIRST_WORD) & ~foreign
+    wrong = np.flatnonzero(misread(batch.codes, batch.beyond_ascii, batch.chars))
+    strange[np.searchsorted(batch.starts, wrong, side="right") - 1] = False
     strange_before = offsets(strange & ~batch.is_capital)
     known_as_foreign, unknown = (at[found.ends] - at[found.starts] for at in (count, strange_before))
     proof = (known_as_foreign >= 2) | ((known_as_foreign == 1) & (unknown >= 2))
@@ -148,9 +161,21 @@ def untranslated(batch: Batch) -> Mask:
     places = np.flatnonzero(foreign | strange)
     firsts = places[np.searchsorted(places, found.starts[suspicious])]
     lasts = places[np.searchsorted(places, found.ends[suspicious]) - 1] + 1
+    borrowed = offsets(lexicon.isin(batch.word, lexicon.hashes("loan_words")))
+    kept = (borrowed[lasts] - borrowed[firsts] < lasts - firsts) & ~_quoted(batch, firsts, lasts)
+    firsts, lasts = firsts[kept], lasts[kept]
     runs_on = zip(firsts.tolist(), lasts.tolist(), strict=True)
     sure = [i for i, run in enumerate(runs_on) if detect(batch.pieces(*run)) != "en"]
     return batch.token_mask(firsts[sure], lasts[sure])
+
+
+def _quoted(batch: Batch, firsts: Ints, lasts: Ints) -> Mask:
+    """(runs,) those that stand in quotation marks by themselves, a mark of punctuation at the end included."""
+    before, after = batch.codes[batch.starts[np.maximum(firsts - 1, 0)]], np.minimum(lasts, len(batch.starts) - 1)
+    after = np.where(np.isin(batch.codes[batch.starts[after]], [ord(sign) for sign in ",.!?"]), after + 1, after)
+    closing = batch.codes[batch.starts[np.minimum(after, len(batch.starts) - 1)]]
+    quotes = [[ord(sign) for sign in signs] for signs in (_OPENING + "„‚", _CLOSING + "“")]
+    return np.asarray(np.isin(before, quotes[0]) & np.isin(closing, quotes[1]))
 
 
 @marks("characters", "“{span}” is an abbreviation carried over from the source", language="en")
@@ -287,7 +312,9 @@ def glued_words(batch: Batch, several: Mask) -> Mask:
     return found | _made_of_words(batch)
 
 
-_GLUED = re.compile(r"(?<![\w@./#\-(<\"“'‘`$])(?:[a-z]{3,}[A-Z][a-z]{2,}|[A-Z]{4,}[a-z]{4,})(?![\w@/(>=\"”`]|\.\w)")
+_GLUED = re.compile(
+    r"(?<![\w@./#\-(<\"“'‘`$])(?:[a-z]{3,}[A-Z][a-z]{2,}|[A-Z]{4,}[a-zà-öø-ÿ]{4,})(?![\w@/(>=\"”`]|\.\w)"
+)
 # Letters of the longest word that others are made of, bits by which the words must be cheaper, and letters at least.
 _LONGEST, _CHEAPER, _LEAST = 16, 15.0, 8
 
@@ -539,6 +566,7 @@ def malformed_number(batch: Batch) -> Mask:
     Known false alarms: Indian grouping is let pass (1,23,456); version numbers and dates have points alone.
     Reference: DEMETR, Karpinska et al. 2022, perturbation 10; MQM "locale convention".
     Garbled: The price rose to 103,63.18 dollars.
+    Garbled: The line was shut from 0:00:24:00,5 on.
     Clean: The price rose to 1,103.18 dollars, or 1.103,18 in Berlin, in version 2.0.1 on 24.12.2020.
     """
     digits = batch.signs[KIND[batch.codes[batch.signs]] == DIGIT]
@@ -549,5 +577,5 @@ def malformed_number(batch: Batch) -> Mask:
 _NUMBER = re.compile(r"(?<![\w.,:/-])\d+(?:[.,:]\d+)+(?![\w:/-])")
 _WELL_FORMED = re.compile(
     r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+(?:\.\d+)*|\d+(?:,\d+)+"
-    r"|\d{1,4}(?::\d{1,3})+(?:[.,]\d+)?|\d+[.,]\d+:\d+(?:[.,]\d+)?"
+    r"|\d{1,4}(?::\d{1,3}){1,2}(?:[.,]\d+)?|\d{1,4}(?::\d{1,3})+|\d+[.,]\d+:\d+(?:[.,]\d+)?"
 )

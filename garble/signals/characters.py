@@ -25,7 +25,7 @@ from garble.alphabet import (
 )
 from garble.batch import Batch, Ints, Mask, cover, offsets, row_sums, runs, spread
 from garble.lm import FIRST_WORD
-from garble.mojibake import EAST_ASIAN, ENCODINGS, LOST, LOST_QUOTES, bytes_at, is_latin, sequences
+from garble.mojibake import EAST_ASIAN, LOST, LOST_QUOTES, bytes_at, is_latin, misread
 from garble.signals.base import marks
 
 
@@ -47,13 +47,7 @@ def mojibake(batch: Batch) -> Mask:
     Clean: The café is closed, and Ângela's São João party is over.
     Clean: Elle a dit « été » et « là », der „Fuß“ war groß.
     """
-    found = np.zeros(len(batch.codes), bool)
-    if not len(batch.beyond_ascii):
-        return found
-    for encoding in ENCODINGS:
-        for begins, size in sequences(batch.codes, batch.beyond_ascii, batch.chars, encoding):
-            for step in range(size):
-                found[begins + step] = True
+    found = misread(batch.codes, batch.beyond_ascii, batch.chars)
     lost = batch.chars_of(batch.matches(LOST, batch.beyond_ascii))
     for quoted in batch.matches(LOST_QUOTES, batch.beyond_ascii):
         lost[[quoted.start(), quoted.end() - 1]] = True
@@ -222,25 +216,34 @@ def _marked_off(batch: Batch, foreign: Mask) -> Mask:
 
 @marks("characters", "“{span}” fuses digits with a word")
 def fused_digits(batch: Batch) -> Mask:
-    """A number of two digits or more that runs into a function word without a space.
+    """A number of two digits or more that runs into a function word, or into a longer word after it, without a space.
 
     Why it is garble: spaces lost in conversion, or pieces of words joined wrongly.
     Known false alarms: user names, product codes, COVID19.
     Reference: HPLT notes on glued words.
     Garbled: In the2000people who came in2014the mood was good.
+    Garbled: It won in1936,1951and1977but not since.
     Clean: In 2014 the iPhone5 cost 300km of H2O, said user7 in CO2 of the 1990s.
     """
     places = batch.inside(((batch.kinds & LETTER) != 0) & ((batch.kinds & DIGIT) != 0))
-    return batch.chars_of(match for match in batch.matches(_FUSED, places) if _joined(match))
+    return batch.chars_of(match for match in batch.matches(_FUSED, places) if _joined(batch, match))
 
 
-_FUSED = re.compile(r"(?<![\w.@/#-])([A-Za-z]*)\d{2,}(?:[.,]\d+)?([A-Za-z]*)(?![\w@/])")
+_FUSED = re.compile(r"(?<![\w.@/#-])[A-Za-z]*(?:\d{2,}(?:[.,]\d+)*[A-Za-z]*)+(?![\w@/])")
+_SIDE = re.compile(r"[A-Za-z]+")
+_AFTER = re.compile(r"\d{2,}([a-z]{6,})")
 
 
-def _joined(match: re.Match[str]) -> bool:
-    """Whether a function word stands on either side: codes and units have none."""
+def _joined(batch: Batch, match: re.Match[str]) -> bool:
+    """Whether a function word stands on either side, or a known word after the number alone: codes have none."""
     small = lexicon.words("function_words") - lexicon.words("units")
-    return any(len(side) > 1 and side.lower() in small for side in match.groups())
+    if any(len(side) > 1 and side.lower() in small for side in _SIDE.findall(match.group())):
+        return True
+    after = _AFTER.fullmatch(match.group())
+    if after is None or batch.lm is None:
+        return False
+    ids = batch.lm.lookup(lexicon.hash_words([after[1]]), np.zeros(1, bool), np.ones(1, bool))
+    return bool(ids[0] >= FIRST_WORD)
 
 
 @marks("tokens", "“{span}” is typed at random", language="en")
