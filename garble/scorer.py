@@ -579,7 +579,7 @@ def _reason(signal: Signal, span: str) -> str:
     words = " ".join(span.split())
     half = _QUOTED // 2
     short = words if len(words) <= _QUOTED else f"{words[:half].rstrip()} … {words[-half:].lstrip()}"
-    return signal.reason.replace("{span}", short)
+    return signal.reason_for(span).replace("{span}", short)
 
 
 def _network(loaded: store.Loaded) -> Reader:

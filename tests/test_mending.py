@@ -232,8 +232,6 @@ def first_change(signal: str, marked: str) -> str:
     ("signal", "marked", "mended"), [(signal, *row) for signal, rows in MENDERS_DO.items() for row in rows]
 )
 def test_each_mender_does_its_work_and_no_more(signal: str, marked: str, mended: str) -> None:
-    if signal in ("characters.mojibake", "characters.misread_sign"):
-        pytest.importorskip("ftfy")
     assert first_change(signal, marked) == mended
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from garble.repairs.base import Change, Site
 from garble.repairs.untouched import Untouched
 from garble.report.findings import Finding
+from garble.text.mojibake import decode
 
 _BEFORE_LAST_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _AFTER_CAPITALS = re.compile(r"(?<=[A-Z]{2})(?=[a-z])")
@@ -83,11 +84,14 @@ def uncover(span: str) -> Iterator[str]:
 
 
 def read_again(site: Site, finding: Finding) -> Iterator[Change]:
-    """The word read in the right encoding, as ftfy sees it; without ftfy nothing. A quoted word is meant so."""
+    """The word read in the right encoding, as ftfy sees it; else the finding itself. A quoted word is meant so."""
     fixed = site.once(_read_again)
     place = bisect_left(fixed, (finding.start + 1,)) - 1
     if place >= 0 and finding.start < fixed[place].end:
         yield fixed[place]
+    elif not _QUOTED.fullmatch(site.text, *site.chunk(finding.start)):
+        meant = decode(site.text, finding.start, finding.end)
+        yield from (Change(finding.start, finding.end, after) for after in meant if after.isprintable())
 
 
 def _read_again(site: Site) -> list[Change]:
@@ -97,7 +101,8 @@ def _read_again(site: Site) -> list[Change]:
     except ImportError:
         return []
     words = _BETWEEN_SPACES.finditer(site.text, site.start, site.end)
-    fixed = (Change(*word.span(), fix_encoding(word.group())) for word in words if not word.group().isascii())
+    fixed = [Change(*word.span(), fix_encoding(word.group())) for word in words if not word.group().isascii()]
+    fixed = [change for change in fixed if change.after != site.text[change.start : change.end]]
     return [change for change in fixed if not _QUOTED.fullmatch(site.text, change.start, change.end)]
 
 

@@ -56,6 +56,7 @@ class Signal:
     """A function over a batch, and what is needed to name, explain and test it.
 
     reason: what a finding says; `{span}` stands for the garbled words.
+    explain: from a stretch to the reason, where that is not the same for all.
     peaks: whether a weigh's evidence is its strangest words, not its worst stretch.
     language: "any" for a signal that needs no knowledge of the language, else the language it knows.
     """
@@ -69,6 +70,11 @@ class Signal:
     function: Function
     survey: Survey | None
     peaks: bool = False
+    explain: Callable[[str], str] | None = None
+
+    def reason_for(self, span: str) -> str:
+        """What a finding of this stretch says; "{span}" still stands for its words."""
+        return self.explain(span) if self.explain else self.reason
 
     def values(self, batch: Batch, verdict: Values | None = None) -> Values:
         """What the function returns; without a verdict the batch is taken to hold all there is of its documents."""
@@ -164,19 +170,35 @@ def _beyond_style(values: Values, rows: Ints) -> Floats:
 
 
 def _signal(
-    kind: Kind, unit: Unit, reason: str, language: str, survey: Survey | None, peaks: bool = False
+    kind: Kind,
+    unit: Unit,
+    reason: str,
+    language: str,
+    survey: Survey | None,
+    peaks: bool = False,
+    explain: Callable[[str], str] | None = None,
 ) -> Callable[[Function], Signal]:
     def wrap(function: Function) -> Signal:
         family = function.__module__.rsplit(".", 1)[-1]
         name = f"{family}.{function.__name__}"
-        return Signal(name, kind, unit, language, reason, inspect.getdoc(function) or "", function, survey, peaks)
+        doc = inspect.getdoc(function) or ""
+        return Signal(name, kind, unit, language, reason, doc, function, survey, peaks, explain)
 
     return wrap
 
 
-def marks(unit: Unit, reason: str, language: str = "any", survey: Survey | None = None) -> Callable[[Function], Signal]:
-    """A signal that returns a boolean a token or a character; its feature is the share marked."""
-    return _signal("marks", unit, reason, language, survey)
+def marks(
+    unit: Unit,
+    reason: str,
+    language: str = "any",
+    survey: Survey | None = None,
+    explain: Callable[[str], str] | None = None,
+) -> Callable[[Function], Signal]:
+    """A signal that returns a boolean a token or a character; its feature is the share marked.
+
+    explain: from a marked stretch to the reason, where that is not the same for all.
+    """
+    return _signal("marks", unit, reason, language, survey, explain=explain)
 
 
 def weighs(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
+from garble.columns import lists
 from garble.columns.arrays import Ints, Mask, cover, offsets, row_sums, runs, spread
 from garble.columns.batch import Batch
+from garble.columns.lm import FIRST_WORD
 from garble.languages import lexicon
 from garble.signals.base import marks
 from garble.text.alphabet import (
+    CASE,
     CYRILLIC,
     DIGIT,
     GREEK,
@@ -20,37 +23,38 @@ from garble.text.alphabet import (
     KIND,
     LATIN,
     LETTER,
+    LOWER,
     MARK,
     OTHER_SCRIPT,
     SCRIPT,
-    Codes,
 )
+from garble.text.mojibake import EAST_ASIAN, LOST, LOST_QUOTES, bytes_at, is_latin, misread
 
 
-@cache
-def _bytes_of_cp1252() -> Ints:
-    """(65536,) the Windows-1252 byte that shows as each character, or 0; undefined bytes show as C1 controls."""
-    table = np.zeros(0x10000, np.int64)
-    for byte in range(0x80, 0x100):
-        table[byte] = byte
-        char = bytes([byte]).decode("cp1252", "ignore")
-        if char:
-            table[ord(char)] = byte
-    return table
-
-
-@marks("characters", "“{span}” is text decoded with the wrong encoding")
+@marks("characters", "“{span}” is text read in the wrong encoding")
 def mojibake(batch: Batch) -> Mask:
-    """Characters that are the bytes of one UTF-8 letter or mark, shown in Windows-1252.
+    """Characters that are the bytes of one UTF-8 letter or mark, shown in another encoding.
 
-    Why it is garble: "é" is two bytes in UTF-8; a decoder that takes each byte for a character gives "Ã©".
-    Known false alarms: none met; a text that writes about mojibake.
+    The encodings: Windows-1250 to 1254, Latin-1, Mac OS Roman, code page 437, Shift-JIS, GBK, Big5, EUC-KR. A sequence
+    counts where the letter or mark that it stands for is likely and the characters that show are not: "« été »" and
+    "„Fuß“" are sound. So do marks of which only the first byte is left ("itâs"), and marks of Windows-1252 in Mac OS
+    Roman and the other way round ("itÕs", "donít").
+
+    Why it is garble: "é" is two bytes, and a reader that takes each for a character sees "Ã©".
+    Known false alarms: a text that writes about mojibake.
     Reference: Speer, ftfy; HPLT notes on web text.
     Garbled: The cafÃ© is closed.
     Garbled: She said itâ€™s over.
+    Garbled: It‚Äôs the cafГ© of the innâs door.
     Clean: The café is closed, and Ângela's São João party is over.
+    Clean: Elle a dit « été » et « là », der „Fuß“ war groß.
     """
-    return _misread(batch, ((2, 0xC3, 0xDF), (3, 0xE0, 0xEF), (4, 0xF0, 0xF4)))
+    found = misread(batch.codes, batch.beyond_ascii, batch.chars)
+    lost = batch.chars_of(batch.matches(LOST, batch.beyond_ascii))
+    for quoted in batch.matches(LOST_QUOTES, batch.beyond_ascii):
+        lost[[quoted.start(), quoted.end() - 1]] = True
+    asian = batch.chars_of(match for match in batch.matches(EAST_ASIAN, batch.beyond_ascii) if is_latin(match.group()))
+    return found | lost | asian
 
 
 @marks("characters", "“{span}” is a sign decoded with the wrong encoding")
@@ -63,50 +67,74 @@ def misread_sign(batch: Batch) -> Mask:
     Garbled: The house cost Â£600.
     Clean: The house cost £600, said Ângela.
     """
-    return _misread(batch, ((2, 0xC2, 0xC2),))
-
-
-def _misread(batch: Batch, leads: tuple[tuple[int, int, int], ...]) -> Mask:
-    """Sequences of `size` characters whose Windows-1252 bytes are one UTF-8 character with such a first byte."""
     found = np.zeros(len(batch.codes), bool)
-    byte = _byte(batch.codes[batch.beyond_ascii])
-    for size, first, last in leads:
-        lead = batch.beyond_ascii[(byte >= first) & (byte <= last)]
-        for step in range(1, size):
-            follows = _byte(batch.beside(lead, step))
-            lead = lead[(follows >= 0x80) & (follows < 0xC0)]
-        for step in range(size):
-            found[lead + step] = True
+    lead = batch.beyond_ascii[batch.codes[batch.beyond_ascii] == ord("Â")]
+    follows = bytes_at(batch.beside(lead, 1), "cp1252")
+    lead = lead[(follows >= 0x80) & (follows < 0xC0)]
+    found[lead] = found[lead + 1] = True
     return found
 
 
-def _byte(codes: Codes) -> Ints:
-    return np.where(codes < 0x10000, _bytes_of_cp1252()[np.minimum(codes, 0xFFFF)], 0)
-
-
-@marks("characters", "a character is missing here")
+@marks("characters", "a character was lost here")
 def replacement(batch: Batch) -> Mask:
-    """Replacement characters, lone surrogates, private-use and unassigned code points.
+    """Replacement characters, lone surrogates, private-use and unassigned code points; "?" in place of a character.
 
-    Why it is garble: a decoder replaces bytes that it cannot decode by U+FFFD.
-    Known false alarms: icon fonts that live in the private-use area.
+    A "?" counts before "s", "t", "re" ..., before a sum, and inside a word of which one half is no word.
+
+    Why it is garble: a decoder that cannot read a byte puts U+FFFD in its place, an encoder "?".
+    Known false alarms: icon fonts that live in the private-use area; patterns such as "colou?r".
     Reference: Unicode Standard, chapter 5.22.
     Garbled: The caf\N{REPLACEMENT CHARACTER} is closed.
-    Clean: The café is closed.
+    Garbled: The inn?s door is shut.
+    Garbled: The Universit?t is closed.
+    Clean: The café is closed, isn't it? So?no.
     """
     codes = batch.codes[batch.beyond_ascii]
     private = ((codes >= 0xE000) & (codes <= 0xF8FF)) | (codes >= 0xF0000)
     surrogate = (codes >= 0xD800) & (codes <= 0xDFFF)
     found = np.zeros(len(batch.codes), bool)
     found[batch.beyond_ascii] = private | surrogate | (codes == 0xFFFD) | ((codes & 0xFFFE) == 0xFFFE)
-    return found
+    asked = batch.places("?")
+    lost = found | batch.chars_of(batch.matches(_LOST, asked))
+    if batch.lm is not None:
+        lost[_inside_words(batch, asked)] = True
+    return lost
+
+
+_LOST = re.compile(
+    r"(?<=[A-Za-z]{2})\?(?=(?:s|t|re|ve|ll|d|m)\b(?![=?]))|(?<=\bI)\?(?=(?:m|ve|ll|d)\b)|(?<=[\s(])\?(?=\d+[.,]?\d)"
+    r"|(?<=\d)\?(?=[CF]\b)|(?<=[a-z] )\?(?=[A-Z][a-z]+\b)|(?<![^\u2029])\?(?=[A-Z][a-z]*[ ,])"
+    r"|(?<=\s)\?(?=[a-z]{2,}\b[^?=\u2029]{2,80}\w\?(?!\w))"
+)
+
+
+def _inside_words(batch: Batch, asked: Ints) -> Ints:
+    """Those of the question marks that stand between letters of which one side at the least is no known word."""
+    before, after = batch.beside(asked, -1), batch.beside(asked, 1)
+    within = asked[(SCRIPT[before] == LATIN) & (SCRIPT[after] == LATIN) & (CASE[after] == LOWER)]
+    token = np.searchsorted(batch.starts, within, side="right") - 1
+    left, right = np.maximum(token - 1, 0), np.minimum(token + 1, len(batch.starts) - 1)
+    # Addresses and patterns are full of marks.
+    edges = np.stack([batch.beside(batch.starts[left], -1), batch.beside(batch.ends[right], 0)])
+    plain = ~np.isin(edges, _JOINING).any(axis=0)
+    strange = (batch.ids[left] < FIRST_WORD) | (batch.ids[right] < FIRST_WORD)
+    return np.asarray(within[plain & strange & (batch.length[left] + batch.length[right] > 4)])
+
+
+_JOINING = [ord(sign) for sign in "/.=?&_+*^$()[]{}|\\:@#<>\"'`"]
 
 
 _INVISIBLE = [0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x200E, 0x200F]
 _INVISIBLE += [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 
 
-@marks("characters", "invisible character inside the text")
+def _named(span: str) -> str:
+    """The reason with the first code point by number and name."""
+    name = unicodedata.name(span[0], "a control character" if ord(span[0]) < 0xA0 else "not assigned")
+    return f"U+{ord(span[0]):04X} ({name.lower()}) stands inside the text"
+
+
+@marks("characters", "an invisible character stands inside the text", explain=_named)
 def stray_control(batch: Batch) -> Mask:
     """Control characters, and zero-width or direction marks between Latin letters.
 
@@ -143,7 +171,13 @@ def _letters(batch: Batch, tokens: Ints, scripts: Sequence[int]) -> Ints:
 _LATIN, _GREEK, _FOREIGN = [LATIN], [GREEK], [GREEK, CYRILLIC, OTHER_SCRIPT]
 
 
-@marks("tokens", "“{span}” mixes two alphabets")
+def _of_scripts(span: str) -> str:
+    """The reason, by whether a word holds Latin letters too."""
+    is_mixed = any(char.isalpha() and unicodedata.name(char, "").startswith("LATIN") for char in span)
+    return "“{span}” mixes two alphabets" if is_mixed else "“{span}” is in another script than the sentence"
+
+
+@marks("tokens", "“{span}” mixes two alphabets, or is in another than the sentence", explain=_of_scripts)
 def mixed_script(batch: Batch) -> Mask:
     """Words with letters of two scripts, and words of another script in a Latin sentence.
 
@@ -184,22 +218,68 @@ def _marked_off(batch: Batch, foreign: Mask) -> Mask:
 
 @marks("characters", "“{span}” joins digits and a word")
 def fused_digits(batch: Batch) -> Mask:
-    """A number of two or more digits joined to a function word without a space.
+    """A number of two digits or more that runs into a function word, or into a longer word after it, without a space.
 
     Why it is garble: spaces lost in conversion, or subword pieces joined wrongly.
     Known false alarms: user names, product codes, COVID19.
     Reference: HPLT notes on glued words.
     Garbled: In the2000people who came in2014the mood was good.
+    Garbled: It won in1936,1951and1977but not since.
     Clean: In 2014 the iPhone5 cost 300km of H2O, said user7 in CO2 of the 1990s.
     """
     places = batch.inside(((batch.kinds & LETTER) != 0) & ((batch.kinds & DIGIT) != 0))
-    return batch.chars_of(match for match in batch.matches(_FUSED, places) if _joined(match))
+    return batch.chars_of(match for match in batch.matches(_FUSED, places) if _joined(batch, match))
 
 
-_FUSED = re.compile(r"(?<![\w.@/#-])([A-Za-z]*)\d{2,}(?:[.,]\d+)?([A-Za-z]*)(?![\w@/])")
+_FUSED = re.compile(r"(?<![\w.@/#-])[A-Za-z]*(?:\d{2,}(?:[.,]\d+)*[A-Za-z]*)+(?![\w@/])")
+_SIDE = re.compile(r"[A-Za-z]+")
+_AFTER = re.compile(r"\d{2,}([a-z]{6,})")
 
 
-def _joined(match: re.Match[str]) -> bool:
-    """Whether a function word stands on either side: codes and units have none."""
+def _joined(batch: Batch, match: re.Match[str]) -> bool:
+    """Whether a function word stands on either side, or a known word after the number alone: codes have none."""
     small = lexicon.words("function_words") - lexicon.words("units")
-    return any(len(side) > 1 and side.lower() in small for side in match.groups())
+    if any(len(side) > 1 and side.lower() in small for side in _SIDE.findall(match.group())):
+        return True
+    after = _AFTER.fullmatch(match.group())
+    if after is None or batch.lm is None:
+        return False
+    ids = batch.lm.lookup(lists.hash_words([after[1]]), np.zeros(1, bool), np.ones(1, bool))
+    return bool(ids[0] >= FIRST_WORD)
+
+
+@marks("tokens", "“{span}” is typed at random", language="en")
+def random_typing(batch: Batch) -> Mask:
+    """Words whose letters hardly ever follow each other: a long one, or several in a row.
+
+    Why it is garble: keys pressed to fill a field, or what a broken decoder puts out.
+    Known false alarms: names of commands and rare foreign words, where several stand in a row.
+    Reference: Markov models of letters as in Cavnar and Trenkle 1994.
+    Garbled: asdkjh aslkdjh qwkejh asldkj
+    Garbled: She wrote xcvmnbqw fjdksl on the form.
+    Clean: Mr Krzyzewski of Zhytomyr wrote etcd, xvfb and a fjord to Hsieh.
+    """
+    if batch.lm is None:
+        return np.zeros(len(batch.starts), bool)
+    unknown = batch.is_word & (batch.ids < FIRST_WORD) & ~batch.is_spelt_out & (~batch.is_capital | batch.is_first)
+    unknown &= (batch.length >= 4) & (batch.length <= 30)
+    tokens = np.flatnonzero(unknown)
+    edges = np.stack([batch.beside(batch.starts[tokens], -1), batch.beside(batch.ends[tokens], 0)])
+    typed = [
+        bool(_TYPED.fullmatch(batch.text, *span))
+        for span in zip(batch.starts[tokens].tolist(), batch.ends[tokens].tolist(), strict=True)
+    ]
+    tokens = tokens[~np.isin(edges, _JOINING).any(axis=0) & np.array(typed, bool)]
+    bits = np.zeros(len(batch.starts))
+    bits[tokens] = batch.lm.spelling(batch.codes, batch.starts[tokens], batch.ends[tokens])
+    found = runs(bits >= _STRANGE, batch.tokens)
+    wild = offsets(bits >= _WILD)
+    rows = (found.lengths > 1) & (wild[found.ends] > wild[found.starts])
+    alone = (bits >= _WILDEST) & (batch.length >= 8)
+    return np.asarray(cover(found.starts[rows], found.ends[rows], len(bits)) | alone)
+
+
+# Bits a letter: of a word in a row, of one of them at the least, and of a long word by itself. English has 3, names 5.
+_STRANGE, _WILD, _WILDEST = 5.5, 6.5, 8.0
+# No letter three times in a row: that is drawn out, as in "hellooo".
+_TYPED = re.compile(r"(?!.*(.)\1\1)[A-Za-z][a-z]+", re.IGNORECASE)

@@ -16,6 +16,7 @@ import numpy as np
 import sentencex
 from numpy.typing import NDArray
 
+from garble.languages import lexicon
 from garble.text import layout, markups
 from garble.text.layout import (
     CUE,
@@ -37,8 +38,19 @@ Ints = NDArray[np.int64]
 # What a long text has one of a sentence, for as long as it is scored.
 Numbers = NDArray[np.int32]
 
-_UNSAID = re.compile("[\ud800-\udfff]")
+# Lone surrogates, and a sign that decoders put for what they do not know, which ends no sentence.
+_UNSAID = re.compile("[\ud800-\udfff⁇]")
 _ABBREVIATION = re.compile(r"\b(?:vs|cf|e\.g|i\.e|approx|ca|Nos?)\.$")
+# Abbreviations of other languages, or the beginnings of such: "p.", "p. ej.".
+_CARRIED = re.compile(
+    "|".join(
+        rf"(?<!\w){re.escape(entry[: stop.end()])}$".replace(r"\ ", " ?")
+        for entry in sorted(lexicon.words("foreign_abbreviations"))
+        for stop in re.finditer(r"\.", entry)
+    )
+)
+# Half a "z. B.", the other half translated.
+_HALF = re.compile(r"(?:such|for|like)\.\s+B\.\s+[a-z]")
 _RUN_TOGETHER = re.compile(r"[a-z][.!?][A-Z]")
 # Characters that are parted at a time; a sentence longer than that is cut.
 _WINDOW = 100_000
@@ -211,7 +223,7 @@ def _sentences(line: str, kind: int) -> list[Span]:
     if kind in UNREAD:
         return [(0, len(line))]
     # Rust strings hold no lone surrogates: same length, same offsets.
-    plain = line if line.isprintable() else _UNSAID.sub("\ufffd", line)
+    plain = line if line.isprintable() and "⁇" not in line else _UNSAID.sub("\ufffd", line)
     spans: list[Span] = []
     for first, last in _boundaries(plain):
         span = strip(line, first, last)
@@ -283,7 +295,10 @@ def _clings(text: str, before: Span, span: Span) -> bool:
     # Without a space it is one token run into the next, which is worth seeing as such.
     if before[1] == span[0] and _RUN_TOGETHER.match(text, before[1] - 2):
         return True
-    return bool(_ABBREVIATION.search(text, max(before[0], before[1] - 12), before[1]))
+    first = max(before[0], before[1] - 12)
+    if _ABBREVIATION.search(text, first, before[1]) or _HALF.match(text, text.rfind(" ", 0, before[1]) + 1):
+        return True
+    return piece[0].islower() and _CARRIED.search(text, first, before[1]) is not None
 
 
 def _kinds(text: str, sentences: list[Span], owner: Numbers, blocks: list[Block]) -> Numbers:

@@ -395,3 +395,69 @@ def corrupt(sentence: str, rng: Random, before: list[str]) -> str:
             return garbled
     tried = (make(sentence, rng) for make in rng.choices(list(CORRUPTIONS), list(CORRUPTIONS.values()), k=5))
     return next((garbled for garbled in tried if garbled and garbled != sentence), sentence)
+
+
+def split_words(sentence: str, rng: Random) -> str | None:
+    """A third of the longer words cut in two by a space, as text extraction does."""
+    words = [word for word in _words(sentence) if len(word.group()) > 4]
+    if not words:
+        return None
+    for word in sorted(rng.sample(words, -(-len(words) // 3)), key=lambda word: -word.start()):
+        at = rng.randint(word.start() + 2, word.end() - 2)
+        sentence = f"{sentence[:at]} {sentence[at:]}"
+    return sentence
+
+
+def run_together(sentence: str, rng: Random) -> str | None:
+    """Three to six neighbouring words without their spaces."""
+    place = _phrase(sentence, rng, 3, 6)
+    return place and sentence[: place[0]] + sentence[slice(*place)].replace(" ", "") + sentence[place[1] :]
+
+
+def misread_letters(sentence: str, rng: Random) -> str | None:
+    """Letters taken for others of much the same shape, as a reader of scanned pages does."""
+    shapes = [entry.split() for entry in sorted(lexicon.words("letter_shapes"))]
+    places = [(m.start(), seen, meant) for seen, meant in shapes for m in re.finditer(meant, sentence)]
+    if len(places) < 3:
+        return None
+    last = len(sentence) + 1
+    for at, seen, meant in sorted(rng.sample(places, max(3, len(places) // 12)), reverse=True):
+        if at + len(meant) <= last:
+            sentence, last = sentence[:at] + seen + sentence[at + len(meant) :], at
+    return sentence
+
+
+def type_at_random(sentence: str, rng: Random) -> str | None:
+    """Two to five words typed at random in place of some, or of all."""
+    typed = " ".join(
+        "".join(rng.choices("asdfghjklqwertyuiopzxcvbnm", k=rng.randint(4, 9))) for _ in range(rng.randint(2, 5))
+    )
+    place = _phrase(sentence, rng, 2, 4)
+    if place is None or rng.random() < 0.2:
+        return typed
+    return sentence[: place[0]] + typed + sentence[place[1] :]
+
+
+def leave_remnant(sentence: str, rng: Random) -> str | None:
+    """Tokens of decoders and chat models, placeholders and escapes in place of a word or beside it."""
+    words = _words(sentence)
+    if not words:
+        return None
+    word = rng.choice(words)
+    left = [
+        "<|im_end|>",
+        "<extra_id_0>",
+        "<unused7>",
+        "⁇",
+        "{{name}}",
+        "${user}",
+        "__PH_1__",
+        "% 1 $ s",
+        "{0 }",
+        "[INST]",
+    ]
+    beside = [f"{word.group()} {rng.choice(left)}", rng.choice(left), f"{word.group()}Ġ", f"{word.group()}\\u2019s"]
+    return sentence[: word.start()] + rng.choice(beside) + sentence[word.end() :]
+
+
+CORRUPTIONS.update({split_words: 0.7, run_together: 0.7, misread_letters: 0.7, type_at_random: 0.5, leave_remnant: 0.5})
