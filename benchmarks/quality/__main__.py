@@ -5,7 +5,8 @@
 DIR is the project's data folder. Every system scores the same texts in the same run, each set once. Writes
 results/quality.json and the tables of README.md; --out DIR writes quality.json and tables.md there instead. Nothing is
 fitted on dev/. --share measures on a part of the documents of each set. WORK holds `small-0` and `small-1`, networks
-that were not taught with two of the four language pairs each. --tables writes the tables from quality.json again.
+that were not taught with two of the four language pairs each. --tables writes the tables from results/quality.json
+again, or from the results of several runs that measured different systems on the same share at the same commit.
 """
 
 from __future__ import annotations
@@ -45,12 +46,14 @@ from benchmarks.quality.systems import (
     surprisal,
     unseen_network,
 )
-from benchmarks.quality.tables import HERE, README, RESULTS, filled, publish, rendered
+from benchmarks.quality.tables import HERE, RESULTS, publish, rendered
 
 # Sentences that the speed is measured on, in turns.
 _SPEED_SENTENCES, _TURNS = 600, 3
-# Systems whose figures the ablation needs.
+# Named with the systems: scorecards without one family of signals each.
 ABLATION = "ablation"
+# The order of the columns; the network alone is measured with "unseen".
+ORDER = [key for name in EVERY for key in ((name, "network") if name == "unseen" else (name,))]
 
 
 def commit() -> str:
@@ -106,7 +109,7 @@ def run(
     data: Path, share: float, names: list[str], networks: Path | None, fit_share: float, workers: int
 ) -> dict[str, Any]:
     """Fit, score and measure."""
-    begin = time.perf_counter()
+    begin, measured_at = time.perf_counter(), commit()
 
     def log(what: str) -> None:
         print(f"{time.perf_counter() - begin:6.0f} s  {what}", flush=True)
@@ -150,7 +153,7 @@ def run(
         log("speed")
     return {
         "date": date.today().isoformat(),
-        "commit": commit(),
+        "commit": measured_at,
         "share": share,
         "fit_share": fit_share if folds else None,
         "seconds": round(time.perf_counter() - begin),
@@ -159,6 +162,25 @@ def run(
         "speed": rates,
         "systems": found,
         "ablation": ablated,
+    }
+
+
+def together(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The results of several runs, the systems in their usual order. Raises ValueError where the runs do not agree."""
+    for name in ("share", "commit", "sets"):
+        if any(found[name] != runs[0][name] for found in runs):
+            raise ValueError(f"the runs have different values of {name}")
+    systems = {key: found for some in runs for key, found in some["systems"].items()}
+    order = [key for key in ORDER if key in systems]
+    return {
+        **runs[0],
+        "date": max(found["date"] for found in runs),
+        "fit_share": max((found["fit_share"] for found in runs if found["fit_share"]), default=None),
+        "seconds": sum(found["seconds"] for found in runs),
+        "missing": [name for name in EVERY if name not in systems],
+        "speed": {key: rate for some in runs for key, rate in some["speed"].items()},
+        "systems": {key: systems[key] for key in order},
+        "ablation": {title: found for some in runs for title, found in some["ablation"].items()},
     }
 
 
@@ -174,11 +196,16 @@ def main() -> None:
     parser.add_argument("--networks", type=Path)
     parser.add_argument("--workers", type=int, default=2, help="processes for fits and for other people's filters")
     parser.add_argument("--out", type=Path, help="write there, and leave README.md and results/ as they are")
-    parser.add_argument("--tables", action="store_true", help="only write the tables from results/quality.json")
+    parser.add_argument(
+        "--tables", type=Path, nargs="*", metavar="FILE", help="only write the tables, from these results together"
+    )
     given = parser.parse_args()
-    if given.tables:
-        results = json.loads(RESULTS.read_text(encoding="utf-8"))
-        README.write_text(filled(README.read_text(encoding="utf-8"), rendered(results)), encoding="utf-8")
+    if given.tables is not None:
+        try:
+            results = together([json.loads(path.read_text(encoding="utf-8")) for path in given.tables or [RESULTS]])
+        except ValueError as error:
+            parser.error(str(error))
+        publish(RESULTS, results, rendered(results))
         return
     if given.data is None:
         parser.error("--data DIR is needed")
