@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ sys.path.append(str(Path(__file__).parent.parent))
 
 from benchmarks import damage, loops, peers
 from benchmarks.quality import material, measures, statistics, systems, tables
+from benchmarks.quality.__main__ import run, together
 
 SENTENCE = "Yesterday the old ferryman Tobias Lindgren told two very curious visitors about the long winter of 1987."
 
@@ -322,3 +324,70 @@ def test_the_figures_on_the_page_are_those_of_the_results(benchmark: ModuleType,
     results = json.loads((tables.HERE / "results" / f"{name}.json").read_text(encoding="utf-8"))
     page = tables.README.read_text(encoding="utf-8")
     assert tables.filled(page, benchmark.rendered(results)) == page
+
+
+def tiny_data(folder: Path) -> Path:
+    """A data folder of the files that the quality benchmark reads, of made sentences of eleven words."""
+    rng = Random(5)
+    who, did, what = ("ferryman", "nurse", "printer", "smith"), ("sold", "found", "lost"), ("boat", "letter", "coin")
+
+    def sentences(count: int) -> list[str]:
+        made = (
+            f"The {rng.choice(who)} {rng.choice(('Ann', 'Eve'))} Lindgren {rng.choice(did)} a {rng.choice(what)} "
+            f"near the bridge in {rng.randint(1800, 1999)}."
+            for _ in range(count)
+        )
+        return list(made)
+
+    texts = [" ".join(sentences(3)) for _ in range(40)] + [" ".join(sentences(60)) for _ in range(3)]
+    # As many words, so that clean twins can be stitched.
+    bad = [text.replace("near the bridge in", "near the near the") for text in sentences(160)]
+    scored = [
+        {"text": text, "tokenised": text[:-1] + " .", "post_edit": text[:-6] + " .", "hter": 0.7,
+         "da": 80 if i % 3 == 0 else 20, "bad": [[place := text.index("near"), place + 4]], "lp": material.PAIRS[i % 4]}
+        for i, text in enumerate(bad)
+    ]  # fmt: skip
+    graded = [
+        {"text": text, "acceptability": 1 + i % 4, "coherence": 1 + i % 4, "fluency": 1 + i % 3, "lang": "en",
+         "visible": 1, "kind": "base_id1_repeat", "clean": text[5:], "doc": f"smog.{('bnc', 'enwiki')[i // 20]}.{i}"}
+        for i, text in enumerate(texts[:40])
+    ]  # fmt: skip
+    panel2 = [{"text": texts[0], "kind": "law", "lang": "de"}, {"text": texts[1], "kind": "law", "lang": "en"}]
+    files = {
+        "dev/human": [{"text": text, "kind": "news", "lang": "en"} for text in texts],
+        "dev/panel2": panel2,
+        "dev/mlqe": scored,
+        "fit/mlqe": scored * 3,
+        "fit/mqm": [{"text": text, "visible": [[0, 9]]} for text in texts],
+        "dev/needle": [{"text": text, "repetitions": i % 2, "full-unsupport": 1} for i, text in enumerate(bad)],
+        "dev/mtdocs": [{"text": text, "label": i % 2, "lang": "en"} for i, text in enumerate(texts)],
+        **{f"dev/{name}": graded for name in ("smog", "gug", "demetr", "summeval")},
+    }
+    for name, records in files.items():
+        path = folder / f"{name}.jsonl.xz"
+        path.parent.mkdir(exist_ok=True)
+        with lzma.open(path, "wt", encoding="utf-8") as file:
+            file.writelines(json.dumps({"doc": f"{name}.{i}"} | record) + "\n" for i, record in enumerate(records))
+    return folder
+
+
+def test_one_run_gives_every_figure_of_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(material, "DAMAGED", 40)
+    monkeypatch.setattr(material, "STITCHED", 10)
+    results = run(tiny_data(tmp_path), 1.0, ["off", "bits", "zlib ratio"], None, 1.0, 1)
+    assert "estimate: all systems" in capsys.readouterr().out
+    off = results["systems"]["off"]
+    # Only a network has marks of its own.
+    assert {*tables.FIGURES} - {*off["figures"]} == {"words f1 reader", "words mcc reader"}
+    assert {"smog bnc r", "mt auroc", "words mcc", "made word salad"} <= {*results["systems"]["bits"]["figures"]}
+    assert set(off["human"]) == {"news", "law", "law (de)"}
+    assert off["articles"]["documents"] == 20
+    assert sum(row["items"] for row in off["bins"]["seeds"]) > 500
+    parts = tables.rendered(json.loads(json.dumps(results)))
+    assert "law (de)" in parts["human-sentences"]
+    again = together([results, results | {"systems": {"large": off}, "speed": {"large": 1.0}}])
+    assert [*again["systems"]] == ["off", "large", "bits", "zlib ratio"]
+    with pytest.raises(ValueError, match="different values of share"):
+        together([results, results | {"share": 0.5}])

@@ -19,6 +19,7 @@ from benchmarks.quality.statistics import (
     f1,
     limit,
     mcc,
+    mean,
     pearson,
     rate,
     ratio,
@@ -89,7 +90,7 @@ def on_mlqe(columns: Columns) -> Found:
             found[f"post-edit recall {pair}"] = rate(low[mine] > at, twice[:, : mine.sum()])
     for name in ("mt auroc", "post-edit auroc", "mt recall", "post-edit recall"):
         if f"{name} {PAIRS[0]}" in found:
-            found[name] = np.nanmean([found[f"{name} {pair}"] for pair in PAIRS], axis=0)
+            found[name] = mean([found[f"{name} {pair}"] for pair in PAIRS])
     return found
 
 
@@ -103,7 +104,7 @@ def on_demetr(columns: Columns) -> Found:
         both = np.concatenate([some.weights[:, own], some.weights[:, own]], axis=1)
         positive = np.arange(2 * own.sum()) < own.sum()
         found[f"demetr {kind}"] = auroc(np.concatenate([broken[own], clean[own]]), positive, both)
-    return {"demetr mean": np.nanmean(list(found.values()), axis=0), **found} if found else {}
+    return {"demetr mean": mean(list(found.values())), **found} if found else {}
 
 
 def on_needle(columns: Columns) -> Found:
@@ -143,7 +144,7 @@ def on_stitched(columns: Columns) -> Found:
                 scores = columns.read("stitched", pair).score[own]
                 weights = resample(np.array(some.owners)[own])
                 found.setdefault(f"stitched {size}", []).append(auroc(scores, some.columns["bad"][own], weights))
-    return {name: np.mean(draws, axis=0) for name, draws in found.items()}
+    return {name: mean(draws) for name, draws in found.items()}
 
 
 def on_planted(columns: Columns) -> Found:
@@ -392,7 +393,7 @@ def on_words(columns: Columns) -> Found:
             draws = agreed(columns, kind, mcc, ("mlqe read off", others), ("mlqe", own), pair)
             figures.append(draws)
         if figures:
-            found[f"words mcc{named[kind]}"] = np.nanmean(figures, axis=0)
+            found[f"words mcc{named[kind]}"] = mean(figures)
         sides = [(name, list(range(len(on.tagged[name])))) for name in ("mqm read off", "mqm")]
         if columns.system.scope == "all" and all(rows for _, rows in sides):
             found[f"words f1{named[kind]}"] = agreed(columns, kind, f1, sides[0], sides[1], "")

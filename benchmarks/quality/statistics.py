@@ -87,6 +87,13 @@ def ratio(above: Array, below: Array) -> Draws:
     return np.asarray(np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0))
 
 
+def mean(draws: Sequence[Draws]) -> Draws:
+    """The mean of several figures, of those that are a number on a resample."""
+    table = np.stack(draws)
+    known = ~np.isnan(table)
+    return ratio(np.where(known, table, 0).sum(axis=0), known.sum(axis=0))
+
+
 def limit(scores: Floats, share: float = COST) -> float:
     """The score that at most `share` of `scores` exceed."""
     return float(np.sort(scores)[::-1][int(share * len(scores))]) if len(scores) else float("inf")

@@ -202,8 +202,8 @@ def crossed_table(systems: Systems) -> str:
     """English human sentences at the shipped threshold, and at one read off the other half of the panel."""
     keys = [key for key in present(systems, GARBLE) if "human" in systems[key]]
     rows = [["English human sentences flagged, %", *(systems[key]["title"] for key in keys)]]
-    for title, column in (("`balanced` as shipped", "balanced"), ("`balanced` read off the other half", "crossed")):
-        row = [title]
+    for label, column in (("`balanced` as shipped", "balanced"), ("`balanced` read off the other half", "crossed")):
+        row = [label]
         for key in keys:
             kinds = [found for found in systems[key]["human"].values() if "crossed" in found]
             hits = sum(int(np.ravel(found[column])[0]) for found in kinds)
