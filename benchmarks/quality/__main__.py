@@ -57,12 +57,13 @@ ORDER = [key for name in EVERY for key in ((name, "network") if name == "unseen"
 
 
 def commit() -> str:
-    """The commit that is measured; with "+" where files were changed since."""
+    """The last commit that changed garble or its models; with "+" where files were changed since."""
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=HERE, capture_output=True, text=True, check=False).stdout.strip()
 
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", "../garble", "../models")
-    return f"{git('rev-parse', '--short=10', 'HEAD') or 'unknown'}{'+' if changed else ''}"
+    measured = "--", "../garble", "../models"
+    changed = git("status", "--porcelain", "--untracked-files=no", *measured)
+    return f"{git('log', '-1', '--format=%h', *measured) or 'unknown'}{'+' if changed else ''}"
 
 
 def wanted_systems(
