@@ -61,7 +61,7 @@ def commit() -> str:
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=HERE, capture_output=True, text=True, check=False).stdout.strip()
 
-    measured = "--", "../garble", "../models"
+    measured = "--", "../garble", "../models", ":!../models/*/README.md"
     changed = git("status", "--porcelain", "--untracked-files=no", *measured)
     return f"{git('log', '-1', '--format=%h', *measured) or 'unknown'}{'+' if changed else ''}"
 
