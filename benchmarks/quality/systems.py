@@ -214,7 +214,9 @@ class Product:
     def scorer(self, pair: str = "", threshold: str | float = "balanced") -> Scorer:
         """The scorer of a pair."""
         model = self.models.get(pair, self.models[""])
-        return self._scorers.setdefault((pair, threshold), Scorer(model, threshold, reader=self.reader))
+        if (pair, threshold) not in self._scorers:
+            self._scorers[pair, threshold] = Scorer(model, threshold=threshold, reader=self.reader)
+        return self._scorers[pair, threshold]
 
     def score(self, texts: Sequence[str], pair: str) -> Floats:
         """(texts,) each a sentence alone."""
