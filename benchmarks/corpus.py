@@ -1,6 +1,6 @@
 """Filter a generated corpus of 1 GB with one worker and with two: are the bytes the same, and what memory it takes.
 
-    python benchmarks/corpus.py [--megabytes 1000] [--folder DIR]
+    python -m benchmarks.corpus [--megabytes 1000] [--folder DIR]
 
 It needs no data: the texts are made of the project's seeds. Peak memory is read from the kernel for the process that
 reads and writes and for every worker, twice a second. Takes about half an hour on two cores.
@@ -21,7 +21,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from quality import publish
+from benchmarks.quality.tables import publish
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "corpus.json"

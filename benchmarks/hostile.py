@@ -1,7 +1,7 @@
 """How time and memory grow with the size of hostile texts.
 
-    python benchmarks/hostile.py            # 100 kB and 400 kB of each shape, some minutes
-    python benchmarks/hostile.py --small    # 25 kB and 100 kB, as in CI; prints what grew more than 6-fold
+    python -m benchmarks.hostile            # 100 kB and 400 kB of each shape, some minutes
+    python -m benchmarks.hostile --small    # 25 kB and 100 kB, as in CI; prints what grew more than 6-fold
 
 Each shape is scored, repaired, shown as a page and filtered, each in a process of its own: its CPU seconds and the
 memory that it took beyond what it began with. For four times the text, four times of both is linear. What takes less

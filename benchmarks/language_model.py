@@ -1,6 +1,6 @@
 """How well the language model foretells text it has not read, beside nltk's Kneser-Ney on a small corpus.
 
-    python benchmarks/language_model.py --data DIR
+    python -m benchmarks.language_model --data DIR
 
 DIR is the project's data folder. Prints perplexities, a word, unknown words and sentence ends included.
 """

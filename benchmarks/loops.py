@@ -1,6 +1,6 @@
 """What `garble.loops` finds in looped text of every layout, what it costs in other text, and how fast it is.
 
-    python benchmarks/loops.py --data DIR
+    python -m benchmarks.loops --data DIR [--share 0.25]
 
 DIR is the project's data folder, of which dev/loops, dev/panel2 and dev/human are read; nothing is fitted. Other
 people's rules judge the same rows where they are installed (`pip install "datatrove[processing]" spacy opusfilter
@@ -14,23 +14,25 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from functools import cache
-from importlib.util import find_spec
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from peers import PEERS, zlib_ratio
-from quality import publish, resample, summary, table
 
+from benchmarks.peers import PEERS, has_olmo_spans, zlib_ratio
+from benchmarks.quality.material import kind_of, marked, sampled
+from benchmarks.quality.statistics import resample, summary
+from benchmarks.quality.tables import HERE, publish, table
 from garble import LoopGuard, __version__, loops
+from garble.scorer import Scorer
 from garble.text.periodic import looped_share
 from garble.text.segmentation import segment
 from garble.training.data import Record, read_records
 
-RESULTS = Path(__file__).parent / "results" / "loops.json"
+RESULTS = HERE / "results" / "loops.json"
 
 # A document is called looped where so much of it lies in loops beyond their first turns.
 LOOPED = 0.1
@@ -38,8 +40,6 @@ LOOPED = 0.1
 MUCH = 0.2
 # Whisper takes a segment that zlib makes smaller than by this for a loop.
 WHISPER = 2.4
-# OLMo masks what repeats so often, of so many tokens at the most.
-OLMO_TIMES, OLMO_TOKENS = 32, 13
 # Megabytes of each text whose speed is measured: the growth is the time of the last over that of the first.
 SIZES = (1.0, 8.0)
 TURNS = 3
@@ -47,7 +47,6 @@ TURNS = 3
 STREAMED = 4
 
 Spans = list[tuple[int, int]]
-Mask = NDArray[np.bool_]
 
 
 class System(NamedTuple):
@@ -72,61 +71,33 @@ def is_looped(text: str) -> bool:
     return looped_share(loops(text), len(text)) >= LOOPED
 
 
-def olmo_spans(text: str) -> Spans:
-    """OLMo's rule with words and marks for tokens."""
-    matches = list(re.finditer(r"\w+|[^\w\s]", text))
-    words = np.array([hash(match[0]) for match in matches])
-    spans = []
-    for period in range(1, min(OLMO_TOKENS, len(words) // OLMO_TIMES) + 1):
-        same = np.concatenate([[False], words[period:] == words[:-period], [False]])
-        edges = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2)
-        for first, last in edges[edges[:, 1] - edges[:, 0] >= (OLMO_TIMES - 1) * period].tolist():
-            spans.append((matches[first].start(), matches[last + period - 1].end()))
-    return spans
+def product(reader: str) -> System:
+    """All of garble: sentences flagged at `balanced` for any reason, and its verdict on documents."""
+    # Verdict and spans of a text are asked one after the other.
+    report = lru_cache(maxsize=1)(Scorer("en", reader=reader).score)
 
+    def spans(text: str) -> Spans:
+        return [(sentence.start, sentence.end) for sentence in report(text).sentences if sentence.garbled]
 
-@cache
-def dolma_tagger() -> Any:
-    """The tagger of repetitions of dolma, at its defaults."""
-    from dolma.taggers.repetitions import RepetitionsTagger
-
-    return RepetitionsTagger()
-
-
-@cache
-def dolma_spans(text: str) -> Spans:
-    """What dolma's tagger calls a repetition."""
-    from dolma.core.data_types import Document
-
-    tagged = dolma_tagger().predict(Document(source="", id="", text=text))
-    return [(span.start, span.end) for span in tagged.spans if span.type == "repetition"]
-
-
-def by_spans(spans: Callable[[str], Spans], share: float) -> Callable[[str], bool]:
-    """A verdict: so much of the text lies in spans."""
-
-    def verdict(text: str) -> bool:
-        return bool(covered(text, spans(text)).mean() >= share) if text else False
-
-    return verdict
+    note = f"`garble.Scorer` with reader={reader!r}: sentences flagged for any reason; documents by its own verdict"
+    return System(note, lambda text: report(text).garbled, spans)
 
 
 def systems() -> dict[str, System]:
     """garble, and the rules that are installed."""
+    olmo = PEERS["OLMo's n-gram rule"]
     found = {
         "garble.loops": System(
             f"a document where {LOOPED:.0%} of it lies in loops beyond the first turn", is_looped, garble_spans
         ),
+        "garble.Scorer, off": product("off"),
+        "garble.Scorer, unsure": product("unsure"),
         "zlib ratio above 2.4": System("Whisper's rule, on whole documents", lambda text: zlib_ratio(text) > WHISPER),
-        "OLMo's n-gram rule": System(
-            f"1 to {OLMO_TOKENS} tokens {OLMO_TIMES} times running, on words and marks; a document where there is any",
-            lambda text: bool(olmo_spans(text)),
-            olmo_spans,
-        ),
+        "OLMo's n-gram rule": System(olmo.note, has_olmo_spans, olmo.spans),
     }
-    if find_spec("dolma"):
+    if (dolma := PEERS["dolma repetitions"]).installed and dolma.spans:
         note = "dolma's regular expression; a document where a tenth of it is repetition"
-        found["dolma repetitions"] = System(note, by_spans(dolma_spans, LOOPED), dolma_spans, slow=True)
+        found["dolma repetitions"] = System(note, lambda text: dolma.score(text) >= LOOPED, dolma.spans, slow=True)
     if (gopher := PEERS["datatrove Gopher repetition"]).installed and gopher.verdict:
         found["datatrove Gopher repetition"] = System("documents by its own verdict", gopher.verdict)
     if (opus := PEERS["OpusFilter repetition"]).installed:
@@ -135,14 +106,6 @@ def systems() -> dict[str, System]:
 
 
 # What is measured.
-
-
-def covered(text: str, spans: Spans) -> Mask:
-    """(characters,) those in a span."""
-    mask = np.zeros(len(text), bool)
-    for start, end in spans:
-        mask[start:end] = True
-    return mask
 
 
 def groups(record: Record) -> list[tuple[str, str]]:
@@ -176,13 +139,13 @@ def band(value: int, edges: Sequence[int]) -> str:
 def on_loops(system: System, records: Sequence[Record]) -> dict[str, dict[str, Any]]:
     """By row of the tables: looped characters found, documents with much loop called looped; clean twins flagged."""
     looped = [record for record in records if record["label"]]
-    verdicts = np.array([system.verdict(record["text"]) for record in looped])
-    gold = [covered(record["text"], record["spans"]) for record in looped]
+    gold = [marked(len(record["text"]), record["spans"]) for record in looped]
     size = np.array([int(mask.sum()) for mask in gold], float)
-    hit = np.zeros(len(looped))
-    if system.spans:
-        marks = [covered(record["text"], system.spans(record["text"])) for record in looped]
-        hit = np.array([int((mask & mark).sum()) for mask, mark in zip(gold, marks, strict=True)], float)
+    verdicts, hit = np.zeros(len(looped), bool), np.zeros(len(looped))
+    for place, (record, mask) in enumerate(zip(looped, gold, strict=True)):
+        verdicts[place] = system.verdict(record["text"])
+        if system.spans:
+            hit[place] = int((mask & marked(len(mask), system.spans(record["text"]))).sum())
     much = np.array([record["share"] >= MUCH for record in looped])
     member: dict[tuple[str, str], list[int]] = {}
     for place, record in enumerate(looped):
@@ -214,9 +177,9 @@ def flagged(system: System, record: Record) -> bool:
 
 def on_clean(system: System, records: Sequence[Record]) -> dict[str, Any]:
     """Documents in which any loop is seen, and called looped."""
-    flags = np.array([flagged(system, record) for record in records])
-    calls = np.array([system.verdict(record["text"]) for record in records]) if system.spans else flags
-    return {"documents": len(records), "flagged": int(flags.sum()), "called": int(calls.sum())}
+    found = [(flagged(system, record), system.verdict(record["text"])) for record in records]
+    flags, calls = (sum(column) for column in zip(*found, strict=True)) if found else (0, 0)
+    return {"documents": len(records), "flagged": flags, "called": calls}
 
 
 def sentences_flagged(records: Sequence[Record]) -> dict[str, int]:
@@ -234,8 +197,7 @@ def by_kind(records: Sequence[Record]) -> dict[str, list[Record]]:
     """The records of each kind of text."""
     found: dict[str, list[Record]] = {}
     for record in records:
-        language = "" if record.get("lang", "en") == "en" else f" ({record['lang']})"
-        found.setdefault(f"{record['kind']}{language}", []).append(record)
+        found.setdefault(kind_of(record), []).append(record)
     return found
 
 
@@ -305,9 +267,10 @@ def guard_speed(prose: str) -> float:
     return len(text) / 1e3 / seconds(feed)
 
 
-def run(data: Path) -> dict[str, Any]:
-    """Measure everything."""
-    dev = {name: list(read_records(data / "dev" / f"{name}.jsonl.xz")) for name in ("loops", "panel2", "human")}
+def run(data: Path, share: float) -> dict[str, Any]:
+    """Measure everything, on a share of the documents of each set."""
+    names = ("loops", "panel2", "human")
+    dev = {name: sampled(read_records(data / "dev" / f"{name}.jsonl.xz"), share) for name in names}
     twins = [record for record in dev["loops"] if not record["label"]]
     prose = "\n\n".join(record["text"] for record in dev["human"])
     prose *= int(max(SIZES) * 1e6 / len(prose)) + 1
@@ -319,15 +282,15 @@ def run(data: Path) -> dict[str, Any]:
             "twins": on_clean(system, twins),
         }
         if not system.slow:
-            found[name]["panel2"] = on_clean(system, dev["panel2"])
+            found[name] |= {panel: on_clean(system, dev[panel]) for panel in ("panel2", "human")}
         print(name, found[name]["twins"], found[name].get("panel2"), flush=True)
-    found["garble.loops"]["human"] = on_clean(systems()["garble.loops"], dev["human"])
     panels = {
         kind: {**on_clean(systems()["garble.loops"], records), **sentences_flagged(records)}
         for kind, records in sorted(by_kind(dev["panel2"]).items())
     }
     return {
         "date": date.today().isoformat(),
+        "share": share,
         "version": __version__,
         "systems": found,
         "panel2": panels,
@@ -411,7 +374,8 @@ def rendered(results: Mapping[str, Any]) -> dict[str, str]:
     speed = [("text", "MB/s", f"growth from {SIZES[0]:.0f} to {SIZES[-1]:.0f} MB")]
     for name, row in results["speed"].items():
         speed.append((name, f"{row['mb_s']:.1f}", f"{row['growth']:.2f}"))
-    head = f"Measured on {results['date']}."
+    part = "" if results.get("share", 1) == 1 else f", on {100 * results['share']:g} % of the documents of each set"
+    head = f"Measured on {results['date']}{part}."
     guard = f"A `LoopGuard` takes in {results['guard']} thousand characters a second, {STREAMED} at a time."
     return {
         "loops": f"{head}\n\n{notes}\n\n{systems_table(systems)}",
@@ -425,7 +389,9 @@ def main() -> None:
     """Measure, and write the results and the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    results = run(parser.parse_args().data)
+    parser.add_argument("--share", type=float, default=1.0, help="of the documents of each set")
+    given = parser.parse_args()
+    results = run(given.data, given.share)
     parts = rendered(results)
     publish(RESULTS, results, parts)
     print(parts["loops"], parts["loops-speed"], sep="\n\n")

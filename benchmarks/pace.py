@@ -1,6 +1,6 @@
 """How fast this commit is, on whatever machine: full scoring against a fixed piece of work in numpy.
 
-    python benchmarks/pace.py [--store]
+    python -m benchmarks.pace [--store]
 
 Scoring the project's seeds and the piece of work take turns on one core, and the ratio of their processor times is
 printed beside that of results/pace.json, which --store writes. Nothing is asserted: a ratio that moves by a tenth is

@@ -1,27 +1,38 @@
 """What a user would reach for instead: other people's filters, each as one score a text, the higher the worse.
 
-Only `zlib` is always here. The others are measured where they are installed: `pip install "datatrove[processing]" spacy
-ftfy opusfilter`. Nothing of them is copied; their own functions are called with their own thresholds.
+Only `zlib` and OLMo's rule are always here. The others are measured where they are installed: `pip install
+"datatrove[processing]" spacy ftfy opusfilter dolma`. Nothing of them is copied; their own functions are called with
+their own thresholds.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+import numpy as np
+
 Score = Callable[[str], float]
+Spans = list[tuple[int, int]]
+# OLMo masks what repeats so often, of so many tokens at the most.
+OLMO_TIMES, OLMO_TOKENS = 32, 13
 
 
 class Peer(NamedTuple):
-    """score: of a sentence. verdict: whether it drops a whole document, for those that only judge documents."""
+    """score: of a sentence. verdict: whether it drops a whole document, for those that only judge documents.
+
+    spans: what it takes for repetition in a text, for those that say where.
+    """
 
     packages: tuple[str, ...]
     score: Score
     note: str
     verdict: Callable[[str], bool] | None = None
+    spans: Callable[[str], Spans] | None = None
 
     @property
     def installed(self) -> bool:
@@ -115,6 +126,49 @@ def ftfy_badness(text: str) -> float:
     return float(badness(text))
 
 
+def olmo_spans(text: str) -> Spans:
+    """OLMo's rule with words and marks for tokens."""
+    matches = list(re.finditer(r"\w+|[^\w\s]", text))
+    words = np.array([hash(match[0]) for match in matches])
+    spans = []
+    for period in range(1, min(OLMO_TOKENS, len(words) // OLMO_TIMES) + 1):
+        same = np.concatenate([[False], words[period:] == words[:-period], [False]])
+        edges = np.flatnonzero(same[1:] != same[:-1]).reshape(-1, 2)
+        for first, last in edges[edges[:, 1] - edges[:, 0] >= (OLMO_TIMES - 1) * period].tolist():
+            spans.append((matches[first].start(), matches[last + period - 1].end()))
+    return spans
+
+
+@cache
+def dolma_tagger() -> Any:
+    """The tagger of repetitions of dolma, at its defaults."""
+    from dolma.taggers.repetitions import RepetitionsTagger
+
+    return RepetitionsTagger()
+
+
+@cache
+def dolma_spans(text: str) -> Spans:
+    """What dolma's tagger calls a repetition."""
+    from dolma.core.data_types import Document
+
+    tagged = dolma_tagger().predict(Document(source="", id="", text=text))
+    return [(span.start, span.end) for span in tagged.spans if span.type == "repetition"]
+
+
+def has_olmo_spans(text: str) -> bool:
+    """Whether OLMo's rule masks anything."""
+    return bool(olmo_spans(text))
+
+
+def covered(spans: Callable[[str], Spans], text: str) -> float:
+    """The share of a text's characters that lie in spans."""
+    mask = np.zeros(max(len(text), 1), bool)
+    for start, end in spans(text):
+        mask[start:end] = True
+    return float(mask.mean())
+
+
 PEERS: dict[str, Peer] = {
     "zlib ratio": Peer(("zlib",), zlib_ratio, "how many times smaller zlib makes the sentence"),
     "datatrove Gopher repetition": Peer(
@@ -133,4 +187,14 @@ PEERS: dict[str, Peer] = {
         ("opusfilter",), opusfilter_repetition, "repetitions it counts, at its default of two"
     ),
     "ftfy badness": Peer(("ftfy",), ftfy_badness, "mis-decoded sequences it counts"),
+    "OLMo's n-gram rule": Peer(
+        (),
+        partial(covered, olmo_spans),
+        f"the share in 1 to {OLMO_TOKENS} words and marks {OLMO_TIMES} times running; documents where there is any",
+        has_olmo_spans,
+        olmo_spans,
+    ),
+    "dolma repetitions": Peer(
+        ("dolma",), partial(covered, dolma_spans), "the share in what its tagger calls a repetition", spans=dolma_spans
+    ),
 }

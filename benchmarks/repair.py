@@ -1,6 +1,6 @@
 """What `garble.repair` mends, what it misses, and what it does to text that needs no mending.
 
-    python benchmarks/repair.py --data DIR
+    python -m benchmarks.repair --data DIR
 
 DIR is the project's data folder. Writes results/repair.json and the tables of README.md.
 """
@@ -21,10 +21,12 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-import damage
 import numpy as np
-from quality import SEED, WORKERS, clean_sentences, joined, publish, resample, summary, table
 
+from benchmarks import damage
+from benchmarks.quality.material import clean_sentences, joined
+from benchmarks.quality.statistics import SEED, resample, summary
+from benchmarks.quality.tables import publish, table
 from garble.repairs import Edit, repair
 from garble.scorer import Scorer
 from garble.text.layout import PROSE
@@ -37,6 +39,7 @@ RESULTS = HERE / "results" / "repair.json"
 READ = HERE / "results" / "repair_read.json"
 VERDICTS = ("slip", "wrong")
 
+_WORKERS = 2
 # Each kind of loop is made of so many sentences.
 LOOPED = 500
 # Half of fit/mlqe is told of.
@@ -253,7 +256,7 @@ def run(data: Path) -> dict[str, Any]:
         "dev/mlqe": list(read_records(data / "dev" / "mlqe.jsonl.xz")),
     }
     read = json.loads(READ.read_text("utf-8"))
-    with ProcessPoolExecutor(WORKERS) as pool:
+    with ProcessPoolExecutor(_WORKERS) as pool:
         made = list(pool.map(mended_loop, loops(human, Random(SEED)), chunksize=50))
         real = {
             name: [case for case in pool.map(mended_translation, corrected(records), chunksize=200) if case]

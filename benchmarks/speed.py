@@ -1,6 +1,6 @@
 """How fast garble is, beside what else stands in such a pipeline, on one core and in one run.
 
-    python benchmarks/speed.py --data DIR
+    python -m benchmarks.speed --data DIR
 
 DIR is the project's data folder; its human texts (dev and fit) are the documents. Every figure is taken in a process of
 its own, pinned to one core where that is what is measured, and the processes take turns, A B A B, so that what else
@@ -453,8 +453,7 @@ def main() -> None:
         return
     if given.data is None:
         parser.error("--data DIR is needed")
-    from quality import publish
-
+    from benchmarks.quality.tables import publish
     from garble import Scorer
 
     with tempfile.TemporaryDirectory() as name:

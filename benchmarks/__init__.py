@@ -1,0 +1,1 @@
+"""Benchmarks of garble. Run them from the root of a checkout: `python -m benchmarks.quality --data DIR`."""
