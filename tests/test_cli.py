@@ -464,7 +464,7 @@ def test_explain_guesses_what_was_meant(name: str) -> None:
 
 
 def test_train_hands_on_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def train_en(data: Path, out: Path, seed: int, log: Callable[[str], None]) -> None:
+    def train_en(data: Path, out: Path, seed: int, log: Callable[[str], None], lm: Path | None) -> None:
         log(f"{data.name} {out.name} {seed}")
 
     monkeypatch.setattr(training, "train_en", train_en)
@@ -473,7 +473,7 @@ def test_train_hands_on_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_train_says_what_is_wrong_with_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def train_en(data: Path, out: Path, seed: int, log: Callable[[str], None]) -> None:
+    def train_en(data: Path, out: Path, seed: int, log: Callable[[str], None], lm: Path | None) -> None:
         raise ValueError("a.jsonl:3: not JSON")
 
     monkeypatch.setattr(training, "train_en", train_en)

@@ -90,6 +90,12 @@ def test_the_model_is_whole_and_sealed(trained: tuple[Path, list[str]]) -> None:
     ]
 
 
+def test_a_language_model_is_reused(data: Path, trained: tuple[Path, list[str]], tmp_path: Path) -> None:
+    train.train_en(data, tmp_path, 0, lambda line: None, trained[0] / "lm.npz")
+    for name in ("lm.npz", "scorecard.json"):
+        assert (tmp_path / name).read_bytes() == (trained[0] / name).read_bytes()
+
+
 def test_the_model_tells_loops_from_the_same_sentences_without(trained: tuple[Path, list[str]]) -> None:
     clean = segment(documents(1)[0]).slices()
     looped = [f"{sentence[:-1]} to to to to to to." for sentence in clean]

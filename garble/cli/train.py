@@ -32,10 +32,18 @@ from garble.io import problem_of
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with network.onnx, network.npz and tokenizer.json, to add to the model of --base.",
 )
+@click.option(
+    "--language-model",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With the data folder of the English model: lm.npz to reuse. Default: train one.",
+)
 @click.option("--base", default="en", show_default=True, help="With --network: model that gets the network.")
 @click.option("--seed", default=0, show_default=True, help="Random seed. The same data and seed give the same model.")
 @OVERWRITE
-def train(data: Path, out: Path, network: Path | None, base: str, seed: int, overwrite: bool) -> None:
+def train(
+    data: Path, out: Path, network: Path | None, language_model: Path | None, base: str, seed: int, overwrite: bool
+) -> None:
     """Train a model on your own labels, or retrain the English model.
 
     FILE has one JSON object per line: "text", "label" (1 garbled, 0 clean) and optionally "doc" (the document it comes
@@ -53,13 +61,17 @@ def train(data: Path, out: Path, network: Path | None, base: str, seed: int, ove
 
     if network and not data.is_dir():
         raise click.UsageError("--network requires the data folder of the English model as --data")
+    if language_model and (network or not data.is_dir()):
+        raise click.UsageError("--language-model requires the data folder of the English model, and no --network")
     if (out / "scorecard.json").exists() and not overwrite:
         raise click.ClickException(f"{out}: contains a model; use --overwrite to replace it")
     try:
         if network:
             train_reader(data, network, out, base, seed, log)
+        elif data.is_dir():
+            train_en(data, out, seed, log, language_model)
         else:
-            (train_en if data.is_dir() else train_own)(data, out, seed, log)
+            train_own(data, out, seed, log)
     except OSError as error:
         raise click.ClickException(f"{error.filename or data}: {problem_of(error)}") from error
     except ValueError as error:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from garble.columns.batch import Batch
+from garble.columns.lm import load as load_language_model
 from garble.columns.packets import packets
 from garble.models.scorecard import Network, Scorecard
 from garble.network.reader import FILES as READER_FILES
@@ -58,17 +59,22 @@ def written_whole(out: Path) -> Iterator[Path]:
             path.replace(out / path.name)
 
 
-def train_en(data: Path, out: Path, seed: int, log: Log) -> None:
+def train_en(data: Path, out: Path, seed: int, log: Log, language_model: Path | None = None) -> None:
     """Train the English model on the project's data and write lm.npz and scorecard.json into `out`.
 
+    language_model: the lm.npz to reuse; one is trained without it.
     The thresholds are read off all of dev/human. The shares of human sentences that it logs are cross-fitted: each half
     of the documents is measured at thresholds read off the other.
     """
     with written_whole(out) as part:
-        log("counting words")
-        lm = train_language_model(language_model_texts(data), seed)
-        lm = with_usual(lm, human_texts(data, Random(seed)))
-        lm.save(part / "lm.npz")
+        if language_model is None:
+            log("counting words")
+            lm = train_language_model(language_model_texts(data), seed)
+            lm = with_usual(lm, human_texts(data, Random(seed)))
+            lm.save(part / "lm.npz")
+        else:
+            lm = load_language_model(language_model)
+            (part / "lm.npz").write_bytes(language_model.read_bytes())
         log(f"{len(lm.class_of)} words, {sum(len(table.prints) for table in lm.words.longer)} places for n-grams")
         documents, garbled = labelled_documents(data, Random(seed))
         features, prose = features_of(documents, lm)
