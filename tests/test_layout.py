@@ -225,3 +225,15 @@ def test_a_hyphen_that_writers_use_stays_at_a_line_end() -> None:
 def test_code_in_backticks_and_names_to_fill_in_are_no_words() -> None:
     text = "Set `max_speed` and `min_speed` in {{config}} and then call `set_sail()` again."
     assert segment(text, "text").slices() == ["Set it and it in config and then call it again."]
+
+
+def test_a_text_written_with_entities_is_read_with_their_characters() -> None:
+    text = "I don&#39;t know. It&#39;s late, and we&#39;re tired &amp; cold. You&#39;ll see."
+    document = segment(text, "text")
+    assert document.slices() == ["I don't know.", "It's late, and we're tired & cold.", "You'll see."]
+    assert text[slice(*document.place(1, 2, 3))] == "&#39;"
+
+
+def test_a_few_entities_are_left_as_they_are() -> None:
+    text = "Bread &amp; butter is what we&#39;ll have."
+    assert segment(text, "text").slices() == [text]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from html import unescape
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -129,6 +130,9 @@ _LITERAL = re.compile(
     re.MULTILINE,
 )
 _FEWEST_LITERALS = 3
+# Character references of HTML. A text with as many of them was written as HTML, and is read so.
+_ENTITY = re.compile(r"&(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|amp|lt|gt|quot|apos|nbsp|[lr][sd]quo|[mn]dash|hellip);")
+_FEWEST_ENTITIES = 5
 
 # What is said in place of code and addresses.
 _STAND_IN = "it"
@@ -200,15 +204,23 @@ def plain_blocks(text: str) -> list[Block]:
         return timed
     lines = _uncommented(text, lines)
     lines = _marked(text, lines)
-    return _without_literals(text, list(_grouped(text, lines)))
+    return _without_marks(text, list(_grouped(text, lines)))
 
 
-def _without_literals(text: str, found: list[Block]) -> list[Block]:
-    """The blocks of a text in reStructuredText with its literals and roles read as code is."""
+def _without_marks(text: str, found: list[Block]) -> list[Block]:
+    """The blocks of a text with its literals and roles read as code, and its entities as characters."""
     literals = list(_LITERAL.finditer(text))
+    marks: list[Run] = [mark for literal in literals for mark in _said_by(text, literal)]
     if len(literals) < _FEWEST_LITERALS:
+        marks = []
+    entities = list(_ENTITY.finditer(text)) if "&" in text else []
+    if len(entities) >= _FEWEST_ENTITIES:
+        coded: list[Run] = [
+            (entity.start(), entity.end(), unescape(entity.group()).replace("\xa0", " ")) for entity in entities
+        ]
+        marks = apart([*marks, *coded])
+    if not marks:
         return found
-    marks = [mark for literal in literals for mark in _said_by(text, literal)]
     starts = [start for start, _, _ in marks]
 
     def read(block: Block) -> Block:
@@ -680,6 +692,15 @@ def _undashed(text: str, lines: list[tuple[Run, ...]]) -> list[tuple[Run, ...]]:
 
 
 # What the readers of markup use.
+
+
+def apart(marks: list[Run]) -> list[Run]:
+    """The marks in order, without those that overlap an earlier one."""
+    kept: list[Run] = []
+    for mark in sorted(marks, key=lambda mark: mark[:2]):
+        if not kept or mark[0] >= kept[-1][1]:
+            kept.append(mark)
+    return kept
 
 
 def within(text: str, start: int, end: int) -> list[Block]:

@@ -174,12 +174,4 @@ def _marks(text: str, first: int, last: int) -> list[Run]:
             emphasis.append((start, end, ""))
     if len(emphasis) > 1:
         marks += emphasis
-    return _apart(marks)
-
-
-def _apart(marks: list[Run]) -> list[Run]:
-    kept: list[Run] = []
-    for mark in sorted(marks, key=lambda mark: mark[:2]):
-        if not kept or mark[0] >= kept[-1][1]:
-            kept.append(mark)
-    return kept
+    return layout.apart(marks)

@@ -23,6 +23,10 @@ LICENSED = ("poetry", "dialect fiction", "learner sentence")
 # Shares of human sentences, and of human documents, that each threshold may flag.
 COSTS = {"strict": 0.001, "balanced": 0.01, "loose": 0.05}
 COSTS_OF_DOCUMENTS = {"strict": 0.0005, "balanced": 0.003, "loose": 0.015}
+# Sentences that a threshold may flag of a kind from which on its share is measured.
+_FEWEST_FLAGGED = 3
+# What is garbled by rule, at every threshold.
+BY_RULE = ("repetition.looped",)
 # A document with a larger share in loops is garbled by rule.
 _LOOPED = 0.1
 # Least distance of two points on the scale of documents, in log-odds.
@@ -51,11 +55,18 @@ def aligned(card: Scorecard, alone: Mapping[str, Floats], together: Mapping[str,
 def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
     """For each named threshold the lowest score that no kind of human text reaches more often than it may.
 
-    panel: for each kind the scores of its sentences. Those of `LICENSED` may cost twice as much as the others.
+    panel: for each kind the scores of its sentences. Those of `LICENSED` may cost twice as much as the others. Kinds
+    with too few sentences to measure the share are measured together with all others only.
     """
+    groups = {**panel, "": np.concatenate(list(panel.values()))}
+    shares = {name: {kind: share * _allowance(kind) for kind in groups} for name, share in COSTS.items()}
     return {
-        name: max(_reached_by(scores, share * _allowance(kind)) for kind, scores in panel.items())
-        for name, share in COSTS.items()
+        name: max(
+            _reached_by(scores, share[kind])
+            for kind, scores in groups.items()
+            if not kind or share[kind] * len(scores) >= _FEWEST_FLAGGED
+        )
+        for name, share in shares.items()
     }
 
 

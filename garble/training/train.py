@@ -36,6 +36,7 @@ from garble.training.examples import (
 from garble.training.fitting import FITTED, extended, fit_scorecard, with_loops
 from garble.training.language_model import language_model_texts, train_language_model, with_usual
 from garble.training.panels import (
+    BY_RULE,
     aligned,
     cross_fitted,
     document_scale,
@@ -114,8 +115,9 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         panel = panel_of(data)
         # With a threshold that nothing reaches the scorecard alone counts for nothing.
         replace(card, thresholds={"balanced": 1 - 1e-6}).save(part / "scorecard.json")
-        together = panel_scores(Scorer(part, threshold=1.0), panel)
-        card = aligned(card, panel_scores(plain, panel), together)
+        together = panel_scores(Scorer(part, threshold=1.0, without=BY_RULE), panel)
+        alone = panel_scores(Scorer(base, reader="off", without=BY_RULE), panel)
+        card = aligned(card, alone, together)
         card.save(part / "scorecard.json")
         log("pooling documents")
         pooling = fit_pooling(Scorer(part, threshold=1.0), data, Random(seed), CHARACTERS_READ)
@@ -125,7 +127,8 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         card = replace(card, network=header)
         card.save(part / "scorecard.json")
         log("scoring the documents of the panels")
-        scale = document_scale(document_scores(Scorer(part, threshold=1.0), panel), card.thresholds)
+        scores = document_scores(Scorer(part, threshold=1.0, without=BY_RULE), panel)
+        scale = document_scale(scores, card.thresholds)
         card = replace(card, network=replace(header, documents=scale))
         card.save(part / "scorecard.json")
         log(f"thresholds {card.thresholds}, {card.network}")
@@ -148,7 +151,7 @@ def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> No
     """
     card.save(folder / "scorecard.json")
     card = replace(card, pooling=fit_pooling(Scorer(folder, threshold=1.0), data, Random(seed), CHARACTERS_A_KIND))
-    scorer = Scorer(folder, threshold=1.0)
+    scorer = Scorer(folder, threshold=1.0, without=BY_RULE)
     panels = [panel_scores(scorer, half) for half in by_document(panel_of(data), 0.5)]
     names = sorted({*panels[0], *panels[1]})
     kinds = {kind: np.concatenate([panel[kind] for panel in panels if kind in panel]) for kind in names}
@@ -159,5 +162,5 @@ def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> No
         log(f"{kind}, {len(kinds[kind])} sentences: {figures}")
     card = replace(card, thresholds=thresholds).sealed(folder)
     card.save(folder / "scorecard.json")
-    panel = document_scores(Scorer(folder, threshold=1.0), panel_of(data))
+    panel = document_scores(Scorer(folder, threshold=1.0, without=BY_RULE), panel_of(data))
     replace(card, documents=document_scale(panel, thresholds)).save(folder / "scorecard.json")
