@@ -350,7 +350,7 @@ def test_a_threshold_of_other_conditions_is_refused(
 def test_a_threshold_of_another_version_is_noted_in_the_report(here: Conditions) -> None:
     scorer = Scorer(threshold=made(conditions=here._replace(garble="0.0.9")), reader="off")
     (note,) = scorer.score("He came home.").notes
-    assert note.startswith("the threshold was calibrated with garble 0.0.9")
+    assert note.startswith("threshold calibrated with garble 0.0.9")
 
 
 @pytest.mark.parametrize("unit", ["document", "sentence", "passage"])

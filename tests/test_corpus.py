@@ -156,7 +156,7 @@ def test_a_file_that_is_cut_off_or_damaged_is_told_of_and_the_others_are_filtere
     Path("good.jsonl").write_bytes(json_lines([CLEAN]))
     names = [f"cut.jsonl{compression}", f"no.jsonl{compression}", "good.jsonl"]
     result = garble_filter(*names, "-o", "kept.jsonl", code=2)
-    assert f"garble: cut.jsonl{compression}: cut off" in result.stderr
+    assert f"garble: cut.jsonl{compression}: truncated" in result.stderr
     assert f"garble: no.jsonl{compression}: " in result.stderr
     assert Path("kept.jsonl").read_bytes().endswith(json_lines([CLEAN]))
 
@@ -370,7 +370,7 @@ def test_bad_records_go_to_the_errors_with_line_and_reason() -> None:
     assert all(error["reason"].startswith(reason) for error, reason in zip(errors, BAD.values(), strict=True))
     assert [error["record"].encode("utf-8", "surrogateescape") for error in errors] == list(BAD)
     report = json.loads(Path("report.json").read_text())
-    assert (report["documents"], report["bad_records"], report["bad_no_string"]) == (len(BAD), len(BAD), 2)
+    assert (report["documents"], report["bad_records"], report["bad_not_a_string"]) == (len(BAD), len(BAD), 2)
 
 
 def test_without_a_place_for_errors_they_are_told_and_the_exit_code_is_two() -> None:

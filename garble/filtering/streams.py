@@ -73,10 +73,10 @@ def opened(path: str) -> Iterator[Stream]:
     except EOFError as error:
         raise InputError(name_of(path), f"truncated {COMPRESSIONS[compression]} data") from error
     except _damage(compression) as error:
-        raise InputError(name_of(path), f"damaged or not a {COMPRESSIONS[compression]} file: {error}") from error
+        raise InputError(name_of(path), f"damaged or not {COMPRESSIONS[compression]}: {error}") from error
     except OSError as error:
         # The decompressor of bzip2 raises one that has no number.
-        damage = f"damaged or not a {COMPRESSIONS[compression]} file: " if compression and not error.errno else ""
+        damage = f"damaged or not {COMPRESSIONS[compression]}: " if compression and not error.errno else ""
         raise InputError(name_of(path), damage + problem_of(error)) from error
 
 
