@@ -231,7 +231,10 @@ def fused_digits(batch: Batch) -> Mask:
     return batch.chars_of(match for match in batch.matches(_FUSED, places) if _joined(batch, match))
 
 
-_FUSED = re.compile(r"(?<![\w.@/#-])[A-Za-z]*(?:\d{2,}(?:[.,]\d+)*[A-Za-z]*)+(?![\w@/])")
+# No part of it can match in two ways: a long row of digits takes linear time.
+_FUSED = re.compile(r"(?<![\w.@/#-])[A-Za-z]*+\d{2}(?:[.,]?\d|[A-Za-z])*+(?![\w@/])")
+# Keys and sums of hexadecimal digits, and single digits inside: codes.
+_CODE = re.compile(r"[0-9a-f]*+|[0-9A-F]*+|.*(?<![\d.,])\d(?![\d.,]).*")
 _SIDE = re.compile(r"[A-Za-z]+")
 _AFTER = re.compile(r"\d{2,}([a-z]{6,})")
 
@@ -239,6 +242,8 @@ _AFTER = re.compile(r"\d{2,}([a-z]{6,})")
 def _joined(batch: Batch, match: re.Match[str]) -> bool:
     """Whether a function word stands on either side, or a known word after the number alone: codes have none."""
     small = lexicon.words("function_words") - lexicon.words("units")
+    if _CODE.fullmatch(match.group()):
+        return False
     if any(len(side) > 1 and side.lower() in small for side in _SIDE.findall(match.group())):
         return True
     after = _AFTER.fullmatch(match.group())
