@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import numpy as np
 import pytest
 
@@ -231,3 +233,44 @@ def test_a_run_of_another_language_is_marked(text: str, stretches: list[str], en
 )
 def test_loans_quotations_and_mojibake_are_not_untranslated(text: str, english: LanguageModel) -> None:
     assert marked(artifacts.untranslated, text, english) == []
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a" + "1" * 60 + "_ ",
+        "a" + "12.5" * 60 + "@ ",
+        "a &amp; ",
+        "a <b> ",
+        "<arg1> ",
+        "{{name}} ",
+        "\\u00e9 a\\u00e9 ",
+        "{a|b ",
+        "a?b ",
+        "âa ",
+    ],
+)
+def test_time_grows_no_faster_than_the_text(piece: str, english: LanguageModel) -> None:
+    signals = (artifacts.leftover_markup, characters.fused_digits, characters.mojibake, characters.replacement)
+    times = []
+    for size in (20_000, 80_000):
+        batch = Batch.alone([piece * (size // len(piece))], english)
+        started = process_time()
+        for signal in signals:
+            signal.values(batch)
+        times.append(process_time() - started)
+    # Four times as much, and half a second for what a busy machine does beside.
+    assert times[1] < 8 * times[0] + 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "stretches"),
+    [
+        ("In the2000people who came in2014the mood was good.", ["the2000people", "in2014the"]),
+        ("It won in1936,1951and1977but not since.", ["in1936,1951and1977but"]),
+        ("The iPhone5 cost 300km of H2O, user7 in the 1990s, 20mph and win32 at 24hours, in 20minutes.", []),
+        ("The hashes 12be34 and c0ffee12and34bead are in 1024x768 and mp3.", []),
+    ],
+)
+def test_a_number_that_runs_into_words_is_marked(text: str, stretches: list[str], english: LanguageModel) -> None:
+    assert marked(characters.fused_digits, text, english) == stretches

@@ -58,7 +58,7 @@ _DECODER = (
     r"|(?<=\w)@@(?=\s|$)|(?<=\s)##[a-z]+|▁|@-@|@,@|@\.@|⁇|｟[^｠\n]{0,40}｠|(?<=[a-z.,])[ĠĊ](?=[A-Za-z])"
     r"|(?:<0x[0-9A-F]{2}>)+|>>[a-z]{2,3}(?:_[A-Z][a-z]{3})?<<"
     r"|(?<!\w)__(?:en|de|fr|es|it|pt|nl|pl|cs|ru|uk|ro|hu|fi|sv|da|nb|el|tr|ar|he|fa|hi|zh|ja|ko|vi|th)__(?!\w)"
-    r"|<arg\d>(?=[^\u2029]*</(?:arg\d|rel)>)|</(?:arg\d|rel)>"
+    r"|<arg\d>(?=[^\u2029]{0,200}</(?:arg\d|rel)>)|</(?:arg\d|rel)>"
 )
 _BROKEN = (
     r"%(?: \d ?\$ ?|\d \$ ?|\d\$ )[sd](?!\w)|\{\d+ \}|\{ \d+ ?\}|\{ \{ ?\w+ ?\} ?\}|\$ \{ ?\w+ ?\}|% \(\w+\) ?s(?!\w)"
@@ -85,6 +85,8 @@ _KINDS = (
     (re.compile(r"[{$%]|__[A-Z]"), "a placeholder that was never filled in"),
     (re.compile(r"[\\=]"), "a character that was never decoded"),
 )
+# Characters around a remnant that tell whether it is one.
+_NEAR = 300
 _OPENING, _CLOSING = "`\"'“‘«", "`\"'”’»"
 # What is written down is a mention, and the others of its sentence with it: "type &amp; for an ampersand".
 _NAMED = re.compile(
@@ -99,7 +101,9 @@ def _is_left(batch: Batch, match: re.Match[str]) -> bool:
     """Whether a remnant is no mention of one."""
     kind, span = match.lastgroup, match.group()
     sentence = int(np.searchsorted(batch.chars, match.start(), side="right")) - 1
-    first, last = int(batch.chars[sentence]), int(batch.chars[sentence + 1]) - 1
+    # What stands further off says nothing, and looking at all of a long sentence each time would take too long.
+    first = max(int(batch.chars[sentence]), match.start() - _NEAR)
+    last = min(int(batch.chars[sentence + 1]) - 1, match.end() + _NEAR)
     before, after = batch.text[first : match.start()], batch.text[match.end() : last]
     if before and after and before[-1] in _OPENING and after[0] in _CLOSING:
         return False

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from garble.columns import lists
 from garble.columns.arrays import Ints, Mask, cover, offsets, row_sums, runs, spread
 from garble.columns.batch import Batch
 from garble.columns.lm import FIRST_WORD
@@ -218,7 +217,7 @@ def _marked_off(batch: Batch, foreign: Mask) -> Mask:
 
 @marks("characters", "“{span}” joins digits and a word")
 def fused_digits(batch: Batch) -> Mask:
-    """A number of two digits or more that runs into a function word, or into a longer word after it, without a space.
+    """A number of two digits or more that runs into a function word without a space.
 
     Why it is garble: spaces lost in conversion, or subword pieces joined wrongly.
     Known false alarms: user names, product codes, COVID19.
@@ -228,24 +227,21 @@ def fused_digits(batch: Batch) -> Mask:
     Clean: In 2014 the iPhone5 cost 300km of H2O, said user7 in CO2 of the 1990s.
     """
     places = batch.inside(((batch.kinds & LETTER) != 0) & ((batch.kinds & DIGIT) != 0))
-    return batch.chars_of(match for match in batch.matches(_FUSED, places) if _joined(batch, match))
+    return batch.chars_of(match for match in batch.matches(_FUSED, places) if _joined(match))
 
 
-_FUSED = re.compile(r"(?<![\w.@/#-])[A-Za-z]*(?:\d{2,}(?:[.,]\d+)*[A-Za-z]*)+(?![\w@/])")
+# No part of it can match in two ways: a long row of digits takes linear time.
+_FUSED = re.compile(r"(?<![\w.@/#-])[A-Za-z]*+\d{2}(?:[.,]?\d|[A-Za-z])*+(?![\w@/])")
+# Keys and sums of hexadecimal digits, and single digits inside: codes.
+_CODE = re.compile(r"[0-9a-f]*+|[0-9A-F]*+|.*(?<![\d.,])\d(?![\d.,]).*")
 _SIDE = re.compile(r"[A-Za-z]+")
-_AFTER = re.compile(r"\d{2,}([a-z]{6,})")
 
 
-def _joined(batch: Batch, match: re.Match[str]) -> bool:
-    """Whether a function word stands on either side, or a known word after the number alone: codes have none."""
+def _joined(match: re.Match[str]) -> bool:
+    """Whether a function word stands beside a number: codes and units have none, and "20minutes" is a slip."""
     small = lexicon.words("function_words") - lexicon.words("units")
-    if any(len(side) > 1 and side.lower() in small for side in _SIDE.findall(match.group())):
-        return True
-    after = _AFTER.fullmatch(match.group())
-    if after is None or batch.lm is None:
-        return False
-    ids = batch.lm.lookup(lists.hash_words([after[1]]), np.zeros(1, bool), np.ones(1, bool))
-    return bool(ids[0] >= FIRST_WORD)
+    words = (side for side in _SIDE.findall(match.group()) if len(side) > 1)
+    return _CODE.fullmatch(match.group()) is None and any(word.lower() in small for word in words)
 
 
 @marks("tokens", "“{span}” is typed at random", language="en")
