@@ -22,6 +22,7 @@ from garble import repairs as mending
 from garble.cli import main
 from garble.repairs import MENDERS, SURFACE, Edit, apply, law, repair, undo
 from garble.repairs.base import Site
+from garble.repairs.repetition import with_gap
 from garble.repairs.untouched import Untouched
 from garble.report.findings import Finding
 from garble.scorer import Scorer
@@ -79,6 +80,19 @@ def test_what_people_say_twice_stays(text: str) -> None:
 # By signal: a text with what its finding marks, and what its mender first makes of that; "" where it must do nothing.
 MENDERS_DO = {
     "repetition.loop": [
+        ("⟦To to to to to⟧ go home is all that he wants.", "To go home is all that he wants."),
+        ("They said ⟦spend spend spend spend⟧ to us all.", ""),
+        ("They said ⟦spend spend spend spend spend⟧ to us all.", "They said spend to us all."),
+        ("They said ⟦spend spend spend spend⟧ to all of us.", "They said spend to all of us."),
+        ("Oh, ⟦if… if… if… if…⟧ we could only see what is going on there.", ""),
+        ("He said ⟦Tora Tora Tora Tora Tora⟧ to all of them.", "He said Tora to all of them."),
+        ("Go on ⟦once, once, once⟧ more to the town by the sea.", ""),
+        (
+            "Go on ⟦once, once, once, once, once⟧ more to the town by the sea.",
+            "Go on once more to the town by the sea.",
+        ),
+        ("Go on ⟦to it, to it, to it, to it⟧ by the sea.", "Go on to it by the sea."),
+        ("He went ⟦up and up and up and up and⟧ out of the house.", "He went up and out of the house."),
         ("He ⟦wants to to to to⟧ go home.", "He wants to go home."),
         ("In ⟦the town of the town of the town of⟧ Hull he lived.", "In the town of Hull he lived."),
         ("⟦I'm cold I'm cold I'm cold I'm cold I'm cold⟧", "I'm cold"),
@@ -102,12 +116,22 @@ MENDERS_DO = {
         ("They [⟦giggle giggle giggle⟧] and go off to the inside of the castle.", ""),
     ],
     "repetition.phrase_twice": [
+        ("He was ⟦of the town of the town⟧ by the sea.", "He was of the town by the sea."),
+        ("It is ⟦in town, in town⟧ that he is to be seen.", ""),
+        ("It is ⟦of it of it⟧ that he is to be told.", "It is of it that he is to be told."),
+        ("It is ⟦a b a b⟧ that he is to be told.", "It is a b that he is to be told."),
         ("She went ⟦to the market to the market⟧ on Monday.", "She went to the market on Monday."),
         ("“Oh, ⟦he’s gone, he’s gone⟧, and I never told him where it was.", ""),
         ("He worked ⟦day by day by⟧ the light of a lamp that he had found.", ""),
         ("⟦What is it? What is it?⟧ he asked of the man at the door.", ""),
     ],
     "repetition.doubled_word": [
+        ("Then Monday ⟦in in⟧ May came with a storm.", "Then Monday in May came with a storm."),
+        ("All that ⟦is is⟧ here was made by hand.", ""),
+        ("The town ⟦is is⟧ here by the sea.", "The town is here by the sea."),
+        ("He said it to the ⟦man man⟧ of the man.", ""),
+        ("He said it to the ⟦man man⟧ of the one other man.", "He said it to the man of the one other man."),
+        ("A man said it to the one other ⟦man man⟧ here.", "A man said it to the one other man here."),
         ("Pharmacies ⟦were were⟧ told to return the bottles.", "Pharmacies were told to return the bottles."),
         ("The current ⟦liability liability⟧ layer is thin.", ""),
         (
@@ -138,6 +162,11 @@ MENDERS_DO = {
     ],
     "repetition.name_echo": [
         (
+            "The Anna Rossi told us of the ⟦Anna Rossi⟧ that all was well.",
+            "",
+        ),
+        ("Anna Rossi spoke to Ann’s ⟦Anna Rossi⟧ that all was well.", ""),
+        (
             "Anna Rossi told state radio ⟦Anna Rossi⟧ that all was well.",
             "Anna Rossi told state radio that all was well.",
         ),
@@ -147,6 +176,14 @@ MENDERS_DO = {
         ("Anna Rossi is the daughter of ⟦Anna Rossi⟧ who was a judge.", ""),
     ],
     "repetition.loop_in_word": [
+        ("It was a ⟦RomeRomeRome⟧ house.", "It was a Rome house."),
+        ("It was a ⟦CatCatCat⟧ house.", ""),
+        ("It was a ⟦WHiteWhiteWhite⟧ house.", ""),
+        ("The function ⟦barbarbar⟧ calls test.", ""),
+        ("The function x⟦barbarbar⟧ calls test.", ""),
+        ("The function xy⟦barbarbar⟧ calls test.", "The function xybar calls test."),
+        ("The function ⟦barbarbar⟧xy calls test.", "The function barxy calls test."),
+        ("He said “walk⟦inginging⟧”, and left.", "He said “walking”, and left."),
         ("It was a ⟦WhiteWhiteWhite⟧ house.", "It was a White house."),
         ("He went walk⟦inginging⟧ in the park.", "He went walking in the park."),
         ("The probe reads ⟦ATATATATATAT⟧ in both strands.", ""),
@@ -159,6 +196,9 @@ MENDERS_DO = {
         ("Then she laughed: bwah⟦ahahahahaha⟧!", ""),
     ],
     "repetition.sentence_again": [
+        ("- Wash your hands.\n- Wash your hands.\n- ⟦Wash your hands.⟧\n- Wash your hands.\n", ""),
+        ("He shut the door. We left. ⟦He shut the door.⟧ We left.", "He shut the door. We left."),
+        ("Ahe shut. ⟦he shut.⟧ Then we left.", ""),
         ("He shut the door. ⟦He shut the door.⟧ Then we left.", "He shut the door. Then we left."),
         ("The dog ran. It was cold. ⟦The dog ran.⟧ It was cold. We left.", "The dog ran. It was cold. We left."),
         ("The dog ran. It was cold. ⟦The dog ran.⟧ We left.", ""),
@@ -233,6 +273,62 @@ def first_change(signal: str, marked: str) -> str:
 )
 def test_each_mender_does_its_work_and_no_more(signal: str, marked: str, mended: str) -> None:
     assert first_change(signal, marked) == mended
+
+
+@pytest.mark.parametrize(
+    ("text", "offered"),
+    [
+        ("He wants to to to to go home.", ["He wants to go home."]),
+        # All turns but the first, at once.
+        ("In the town of the town of the town of Hull he lived.", ["In the town of Hull he lived."]),
+        # With the word that links the turns, or without.
+        (
+            "Go to it and to it and to it and to it by the sea.",
+            ["Go to it by the sea.", "Go to it and to it by the sea."],
+        ),
+        (
+            "Go on once, once, once, once, once more to the town by the sea.",
+            ["Go on once more to the town by the sea.", "Go on once, once more to the town by the sea."],
+        ),
+        (
+            "It was cold cold cold cold cold, and we saw the the dog.",
+            ["It was cold, and we saw the the dog.", "It was cold cold cold cold cold, and we saw the dog."],
+        ),
+        (
+            "Of the day of the day of the men of the day of the men he spoke.",
+            ["Of the day of the men of the day of the men he spoke.", "Of the day of the day of the men he spoke."],
+        ),
+    ],
+)
+def test_all_that_is_offered_for_a_loop(text: str, offered: list[str]) -> None:
+    site = Site(text, 0, len(text), {})
+    found = MENDERS["repetition.loop"](site, Finding("repetition.loop", 0, len(text), 1.0, 1.0, ""))
+    assert [text[: change.start] + change.after + text[change.end :] for change in found] == offered
+
+
+@pytest.mark.parametrize(
+    ("marked", "left"),
+    [
+        ("One. ⟦Two.⟧ Six.", "One. Six."),
+        ("⟦One.⟧ Two. Six.", "Two. Six."),
+        ("One. Two. ⟦Six.⟧", "One. Two."),
+        ("One. Two. ⟦Six.⟧\n", "One. Two.\n"),
+        (" ⟦One.⟧ Two.", " Two."),
+        ("⟦One.⟧", ""),
+        # The break of fewer lines goes.
+        ("One.\n\n⟦Two.⟧ Six.", "One.\n\nSix."),
+        ("One. ⟦Two.⟧\n\nSix.", "One.\n\nSix."),
+        ("One.\n⟦Two.⟧\nSix.", "One.\nSix."),
+        ("One.\n\n⟦Two.⟧\nSix.", "One.\n\nSix."),
+        ("One.  ⟦Two.⟧ Six.", "One. Six."),
+        ("One. ⟦Two.⟧   Six.", "One.   Six."),
+    ],
+)
+def test_a_sentence_is_left_out_with_the_lesser_break(marked: str, left: str) -> None:
+    start, end = marked.index("⟦"), marked.index("⟧") - 1
+    text = re.sub("[⟦⟧]", "", marked)
+    begin, close = with_gap(text, start, end)
+    assert text[:begin] + text[close:] == left
 
 
 def test_each_mender_has_its_table() -> None:
