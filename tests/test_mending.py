@@ -23,7 +23,7 @@ from garble.cli import main
 from garble.repairs import MENDERS, SURFACE, Edit, apply, law, repair, undo
 from garble.repairs.base import Site
 from garble.repairs.repetition import with_gap
-from garble.repairs.untouched import Untouched
+from garble.repairs.untouched import Untouched, is_prose, is_word
 from garble.report.findings import Finding
 from garble.scorer import Scorer
 from garble.signals import SIGNALS
@@ -550,6 +550,19 @@ def test_surface_edits_lose_no_letter(before: str, after: str, holds: bool) -> N
         "A ⟦<b class='x'>⟧word⟦</b>⟧ here.",
         "A ⟦<script>if (a) { b }</script>⟧ here.",
         "A ⟦<script>never closed",
+        "A ⟦<script>a </b> b </script>⟧ here.",
+        "A ⟦<pre>a <pre> b</pre>⟧ here and ⟦<PRE>c</pre>⟧ there.",
+        "A ⟦<pre/> b </pre>⟧ here.",
+        "A ⟦<!DOCTYPE html>⟧ b ⟦<br>⟧ c ⟦</i>⟧ d <unk> e.",
+        "⟦<!-- b -->⟧ here ⟦<!-- c -->⟧ and ⟦<!-- d",
+        "A ⟦<pre>a <!-- b --> c</pre>⟧ d ⟦`e`⟧ f.",
+        "A ⟦``b c``⟧ here, `e\nf there.",
+        "Text\n⟦````\na\n```\nb\n````⟧\nmore\n⟦~~~\nc\n```\nd\n~~~~⟧\nlast",
+        "Text\n⟦```\na\n~~~\nb",
+        "Text\n⟦ {a} b⟧\nmore",
+        "Text ⟦a.b@c.org⟧ and ⟦x/y/z⟧ or ⟦~/c⟧ or ⟦d.py⟧ or ⟦www.e⟧ here.",
+        "Text\n⟦    a b\n    c d\n    e f⟧\nmore",
+        "Text\n⟦\ta b\n\tc d⟧\n\n    e f\n\n    g h",
         "A ⟦<!-- b -->⟧ here.",
         "A ⟦`b c`⟧ here.",
         "A [link⟦](b c)⟧ here.",
@@ -573,6 +586,80 @@ def test_code_is_untouched_to_the_character(marked: str) -> None:
     # What is put in between two characters of code is in code.
     inside = [before and after for before, after in pairwise(is_code)]
     assert [code.hold(place, place) for place in range(1, len(text))] == inside
+
+
+@pytest.mark.parametrize(
+    ("text", "is_markup"),
+    [
+        ("# Food\n\nBread.", True),
+        ("Bread.\n\n## Food", True),
+        ("###### Food", True),
+        ("####### Food", False),
+        ("#food is", False),
+        ("See [it](a).", True),
+        ("It is **bold** or __so__.", True),
+        ("a ** b __ c", False),
+        ("<P>Bread.", True),
+        ("Bread. </table>", True),
+        ("Bread <px> is", False),
+        ("A :ref:`b`.", True),
+        ("~~~\na", True),
+        ("a ~~~ b & c < d > e", False),
+    ],
+)
+def test_a_text_in_markup_is_known_by_its_signs(text: str, is_markup: bool) -> None:
+    assert Untouched(text).is_markup == is_markup
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [
+        ("the", True),
+        ("don't", True),
+        ("x", True),
+        ("a1", False),
+        ("12", False),
+        ("a_b", False),
+        ("deadbeef", False),
+        ("deadbee", True),
+        ("beefed", True),
+        ("FF", False),
+        ("ff", False),
+        ("FFF", True),
+        ("Ff", True),
+        ("ACGT", False),
+        ("ACG", False),
+        ("AC", False),
+        ("AT", True),
+        ("acgt", True),
+        ("--", False),
+    ],
+)
+def test_codes_keys_and_sequences_are_no_words(token: str, expected: bool) -> None:
+    assert is_word(token) == expected
+
+
+@pytest.mark.parametrize(
+    ("marked", "expected"),
+    [
+        ("He wants to⟦ to to⟧ go.", True),
+        ("He wants 12⟦ 12 12⟧.", False),
+        ("He wants **to⟦ to** to⟧.", False),
+        ("He saw <unk>⟦ <unk> to⟧.", True),
+        ("He saw <unk>⟦ <b> to⟧.", False),
+        ("He saw to.⟦  To to⟧.", True),
+        ("He saw to⟦  to to⟧.", False),
+        ("He saw to⟦\tto⟧.", False),
+        ("See a⟦/a⟧.", False),
+        ("See a⟦-a⟧.", False),
+        ("See a ⟦-a⟧.", True),
+        ("See a⟦-a a⟧.", True),
+        ("See a⟦(a⟧.", True),
+    ],
+)
+def test_a_loop_loses_words_but_no_parts_of_codes_or_columns(marked: str, expected: bool) -> None:
+    start, end = marked.index("⟦"), marked.index("⟧") - 1
+    assert is_prose(re.sub("[⟦⟧]", "", marked), start, end) == expected
 
 
 @pytest.mark.parametrize(("text", "mended"), MENDED.items())

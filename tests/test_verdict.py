@@ -189,6 +189,9 @@ def test_pooling_multiplies_and_adds() -> None:
     assert pooling.score(sigmoid(np.array([1.0] * 4))) == pytest.approx(sigmoid(np.array(2.0)))
     assert pooling.mean_at(float(sigmoid(np.array(2.0))), np.array([4, 16])) == pytest.approx([1.0, 0.5])
     assert pooling.excess_of(np.array([1.0]), np.array([0])) == pytest.approx([0.5])
+    # Scores of 0 and 1 have log-odds all the same.
+    assert pooling.mean_at(1.0, np.array([4])) == pytest.approx([(np.log(1e6 - 1) + 1) / 3])
+    assert pooling.mean_at(0.0, np.array([4])) == pytest.approx([(1 - np.log(1e6 - 1)) / 3])
 
 
 @pytest.mark.parametrize(
