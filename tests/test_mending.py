@@ -410,25 +410,30 @@ NO_PROSE = {
 @pytest.mark.parametrize(("markup", "around"), [(markup, text) for markup in PROSE for text in PROSE[markup]])
 def test_prose_is_mended_in_every_markup(markup: str, around: str) -> None:
     scorer = Scorer(reader="off")
-    assert repair(around.format(SAID_AGAIN), scorer, markup=markup).text == around.format(ONCE)
+    assert repair(around.format(SAID_AGAIN), scorer=scorer, markup=markup).text == around.format(ONCE)
 
 
 @pytest.mark.parametrize("drop", [False, True])
 @pytest.mark.parametrize(("markup", "around"), [(markup, text) for markup in NO_PROSE for text in NO_PROSE[markup]])
 def test_what_is_no_prose_stays_as_it_is(markup: str, around: str, drop: bool) -> None:
-    assert repair(around.format(SAID_AGAIN), Scorer(reader="off"), drop, markup).edits == ()
+    assert (
+        repair(around.format(SAID_AGAIN), scorer=Scorer(reader="off"), drop_unresolved=drop, markup=markup).edits == ()
+    )
 
 
 def test_no_edit_reaches_over_markup() -> None:
     text = "<p>Pharmacies were <b>were</b> told to return the bottles.</p>"
-    mended = repair(text, Scorer(reader="off"), drop_unresolved=True, markup="html")
+    mended = repair(text, scorer=Scorer(reader="off"), drop_unresolved=True, markup="html")
     assert (mended.edits, len(mended.unresolved)) == ((), 1)
 
 
 def test_prose_beside_a_garbled_heading_is_dropped_and_the_heading_stays() -> None:
     salad = "Church the on hill small a which stands by built were monks stone who."
     text = f"{salad}\n\n# {SAID_AGAIN}\n\n{salad}\n\n{CLEAN}"
-    assert repair(text, Scorer(reader="off"), True, "markdown").text == f"# {SAID_AGAIN}\n\n{CLEAN}"
+    assert (
+        repair(text, scorer=Scorer(reader="off"), drop_unresolved=True, markup="markdown").text
+        == f"# {SAID_AGAIN}\n\n{CLEAN}"
+    )
 
 
 @pytest.mark.parametrize(("name", "option"), [("a.html", "auto"), ("a.txt", "html")])
