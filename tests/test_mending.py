@@ -525,6 +525,15 @@ def test_surface_edits_of_spaces_and_marks_keep_every_letter(text: str) -> None:
         ("walkingabc", 7, 10, False),
         ("cat concat", 3, 10, False),
         ("left, left", 4, 5, False),
+        # "The", which joined the turns, may go, but no second word.
+        ("mouth of the mouth", 5, 18, False),
+        ("mouth the mouth", 5, 15, True),
+        ("a mouth to mouth", 7, 16, True),
+        ("walk ing", 4, 8, False),
+        ("walk walk", 4, 9, True),
+        # Beside: 2,000 characters and the edit's own length.
+        (f"lost, {'x ' * 1000}lost", 2005, 2010, True),
+        (f"lost {'x ' * 1001}lost", 2006, 2011, False),
         (f"lost {'x ' * 1100}lost", 2204, 2209, False),
     ],
 )
