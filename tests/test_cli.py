@@ -25,6 +25,8 @@ from garble import scorer as scoring
 from garble.cli import main
 from garble.cli.readability import readability
 from garble.cli.terminal import segments, visible
+from garble.models import scorecard
+from garble.models.store import folder_of
 from garble.report import Report
 from garble.report.findings import Finding, Passage, ScoredSentence
 from garble.signals import EVERY, SIGNALS
@@ -415,6 +417,25 @@ def test_the_page_of_a_family_is_up_to_date(family: str) -> None:
     pages = ROOT / "docs/signals"
     assert garble("signals", family, "--format", "markdown").stdout == (pages / f"{family}.md").read_text("utf-8")
     assert f"[{family}]({family}.md)" in (pages / "README.md").read_text("utf-8")
+
+
+def test_a_signal_that_no_shipped_model_weighs_is_marked_preview(monkeypatch: pytest.MonkeyPatch) -> None:
+    def marked() -> list[str]:
+        listed = json.loads(garble("signals", "--format", "json").stdout)
+        return [signal["name"] for signal in listed if signal["preview"]]
+
+    cards = [scorecard.load(folder_of(model) / "scorecard.json") for model in ("en", "en-large")]
+    weighed = {name for card in cards for name in card.features}
+    assert marked() == [signal.name for signal in EVERY if weighed.isdisjoint(signal.features)]
+    without = cards[0].without(["repetition.loop", "fluency.syntax.level"])
+    monkeypatch.setattr(scorecard, "load", lambda path: without)
+    weighed = set(without.features)
+    assert "repetition.loop" in marked()
+    assert marked() == [signal.name for signal in EVERY if weighed.isdisjoint(signal.features)]
+    assert "preview:" in garble("signals").stdout
+    nature = "(marks tokens, any language, preview)"
+    assert nature in garble("signals", "repetition.loop", "--format", "markdown").stdout
+    assert garble("explain", "repetition.loop").stdout.startswith(f"repetition.loop {nature}")
 
 
 def test_signals_cost_tells_what_each_takes() -> None:

@@ -22,7 +22,8 @@ from garble import repairs as mending
 from garble.cli import main
 from garble.repairs import MENDERS, SURFACE, Edit, apply, law, repair, undo
 from garble.repairs.base import Site
-from garble.repairs.untouched import Untouched
+from garble.repairs.repetition import with_gap
+from garble.repairs.untouched import Untouched, is_prose, is_word
 from garble.report.findings import Finding
 from garble.scorer import Scorer
 from garble.signals import SIGNALS
@@ -79,6 +80,19 @@ def test_what_people_say_twice_stays(text: str) -> None:
 # By signal: a text with what its finding marks, and what its mender first makes of that; "" where it must do nothing.
 MENDERS_DO = {
     "repetition.loop": [
+        ("⟦To to to to to⟧ go home is all that he wants.", "To go home is all that he wants."),
+        ("They said ⟦spend spend spend spend⟧ to us all.", ""),
+        ("They said ⟦spend spend spend spend spend⟧ to us all.", "They said spend to us all."),
+        ("They said ⟦spend spend spend spend⟧ to all of us.", "They said spend to all of us."),
+        ("Oh, ⟦if… if… if… if…⟧ we could only see what is going on there.", ""),
+        ("He said ⟦Tora Tora Tora Tora Tora⟧ to all of them.", "He said Tora to all of them."),
+        ("Go on ⟦once, once, once⟧ more to the town by the sea.", ""),
+        (
+            "Go on ⟦once, once, once, once, once⟧ more to the town by the sea.",
+            "Go on once more to the town by the sea.",
+        ),
+        ("Go on ⟦to it, to it, to it, to it⟧ by the sea.", "Go on to it by the sea."),
+        ("He went ⟦up and up and up and up and⟧ out of the house.", "He went up and out of the house."),
         ("He ⟦wants to to to to⟧ go home.", "He wants to go home."),
         ("In ⟦the town of the town of the town of⟧ Hull he lived.", "In the town of Hull he lived."),
         ("⟦I'm cold I'm cold I'm cold I'm cold I'm cold⟧", "I'm cold"),
@@ -102,12 +116,22 @@ MENDERS_DO = {
         ("They [⟦giggle giggle giggle⟧] and go off to the inside of the castle.", ""),
     ],
     "repetition.phrase_twice": [
+        ("He was ⟦of the town of the town⟧ by the sea.", "He was of the town by the sea."),
+        ("It is ⟦in town, in town⟧ that he is to be seen.", ""),
+        ("It is ⟦of it of it⟧ that he is to be told.", "It is of it that he is to be told."),
+        ("It is ⟦a b a b⟧ that he is to be told.", "It is a b that he is to be told."),
         ("She went ⟦to the market to the market⟧ on Monday.", "She went to the market on Monday."),
         ("“Oh, ⟦he’s gone, he’s gone⟧, and I never told him where it was.", ""),
         ("He worked ⟦day by day by⟧ the light of a lamp that he had found.", ""),
         ("⟦What is it? What is it?⟧ he asked of the man at the door.", ""),
     ],
     "repetition.doubled_word": [
+        ("Then Monday ⟦in in⟧ May came with a storm.", "Then Monday in May came with a storm."),
+        ("All that ⟦is is⟧ here was made by hand.", ""),
+        ("The town ⟦is is⟧ here by the sea.", "The town is here by the sea."),
+        ("He said it to the ⟦man man⟧ of the man.", ""),
+        ("He said it to the ⟦man man⟧ of the one other man.", "He said it to the man of the one other man."),
+        ("A man said it to the one other ⟦man man⟧ here.", "A man said it to the one other man here."),
         ("Pharmacies ⟦were were⟧ told to return the bottles.", "Pharmacies were told to return the bottles."),
         ("The current ⟦liability liability⟧ layer is thin.", ""),
         (
@@ -138,6 +162,11 @@ MENDERS_DO = {
     ],
     "repetition.name_echo": [
         (
+            "The Anna Rossi told us of the ⟦Anna Rossi⟧ that all was well.",
+            "",
+        ),
+        ("Anna Rossi spoke to Ann’s ⟦Anna Rossi⟧ that all was well.", ""),
+        (
             "Anna Rossi told state radio ⟦Anna Rossi⟧ that all was well.",
             "Anna Rossi told state radio that all was well.",
         ),
@@ -147,6 +176,14 @@ MENDERS_DO = {
         ("Anna Rossi is the daughter of ⟦Anna Rossi⟧ who was a judge.", ""),
     ],
     "repetition.loop_in_word": [
+        ("It was a ⟦RomeRomeRome⟧ house.", "It was a Rome house."),
+        ("It was a ⟦CatCatCat⟧ house.", ""),
+        ("It was a ⟦WHiteWhiteWhite⟧ house.", ""),
+        ("The function ⟦barbarbar⟧ calls test.", ""),
+        ("The function x⟦barbarbar⟧ calls test.", ""),
+        ("The function xy⟦barbarbar⟧ calls test.", "The function xybar calls test."),
+        ("The function ⟦barbarbar⟧xy calls test.", "The function barxy calls test."),
+        ("He said “walk⟦inginging⟧”, and left.", "He said “walking”, and left."),
         ("It was a ⟦WhiteWhiteWhite⟧ house.", "It was a White house."),
         ("He went walk⟦inginging⟧ in the park.", "He went walking in the park."),
         ("The probe reads ⟦ATATATATATAT⟧ in both strands.", ""),
@@ -159,6 +196,9 @@ MENDERS_DO = {
         ("Then she laughed: bwah⟦ahahahahaha⟧!", ""),
     ],
     "repetition.sentence_again": [
+        ("- Wash your hands.\n- Wash your hands.\n- ⟦Wash your hands.⟧\n- Wash your hands.\n", ""),
+        ("He shut the door. We left. ⟦He shut the door.⟧ We left.", "He shut the door. We left."),
+        ("Ahe shut. ⟦he shut.⟧ Then we left.", ""),
         ("He shut the door. ⟦He shut the door.⟧ Then we left.", "He shut the door. Then we left."),
         ("The dog ran. It was cold. ⟦The dog ran.⟧ It was cold. We left.", "The dog ran. It was cold. We left."),
         ("The dog ran. It was cold. ⟦The dog ran.⟧ We left.", ""),
@@ -233,6 +273,62 @@ def first_change(signal: str, marked: str) -> str:
 )
 def test_each_mender_does_its_work_and_no_more(signal: str, marked: str, mended: str) -> None:
     assert first_change(signal, marked) == mended
+
+
+@pytest.mark.parametrize(
+    ("text", "offered"),
+    [
+        ("He wants to to to to go home.", ["He wants to go home."]),
+        # All turns but the first, at once.
+        ("In the town of the town of the town of Hull he lived.", ["In the town of Hull he lived."]),
+        # With the word that links the turns, or without.
+        (
+            "Go to it and to it and to it and to it by the sea.",
+            ["Go to it by the sea.", "Go to it and to it by the sea."],
+        ),
+        (
+            "Go on once, once, once, once, once more to the town by the sea.",
+            ["Go on once more to the town by the sea.", "Go on once, once more to the town by the sea."],
+        ),
+        (
+            "It was cold cold cold cold cold, and we saw the the dog.",
+            ["It was cold, and we saw the the dog.", "It was cold cold cold cold cold, and we saw the dog."],
+        ),
+        (
+            "Of the day of the day of the men of the day of the men he spoke.",
+            ["Of the day of the men of the day of the men he spoke.", "Of the day of the day of the men he spoke."],
+        ),
+    ],
+)
+def test_all_that_is_offered_for_a_loop(text: str, offered: list[str]) -> None:
+    site = Site(text, 0, len(text), {})
+    found = MENDERS["repetition.loop"](site, Finding("repetition.loop", 0, len(text), 1.0, 1.0, ""))
+    assert [text[: change.start] + change.after + text[change.end :] for change in found] == offered
+
+
+@pytest.mark.parametrize(
+    ("marked", "left"),
+    [
+        ("One. ⟦Two.⟧ Six.", "One. Six."),
+        ("⟦One.⟧ Two. Six.", "Two. Six."),
+        ("One. Two. ⟦Six.⟧", "One. Two."),
+        ("One. Two. ⟦Six.⟧\n", "One. Two.\n"),
+        (" ⟦One.⟧ Two.", " Two."),
+        ("⟦One.⟧", ""),
+        # The break of fewer lines goes.
+        ("One.\n\n⟦Two.⟧ Six.", "One.\n\nSix."),
+        ("One. ⟦Two.⟧\n\nSix.", "One.\n\nSix."),
+        ("One.\n⟦Two.⟧\nSix.", "One.\nSix."),
+        ("One.\n\n⟦Two.⟧\nSix.", "One.\n\nSix."),
+        ("One.  ⟦Two.⟧ Six.", "One. Six."),
+        ("One. ⟦Two.⟧   Six.", "One.   Six."),
+    ],
+)
+def test_a_sentence_is_left_out_with_the_lesser_break(marked: str, left: str) -> None:
+    start, end = marked.index("⟦"), marked.index("⟧") - 1
+    text = re.sub("[⟦⟧]", "", marked)
+    begin, close = with_gap(text, start, end)
+    assert text[:begin] + text[close:] == left
 
 
 def test_each_mender_has_its_table() -> None:
@@ -314,25 +410,30 @@ NO_PROSE = {
 @pytest.mark.parametrize(("markup", "around"), [(markup, text) for markup in PROSE for text in PROSE[markup]])
 def test_prose_is_mended_in_every_markup(markup: str, around: str) -> None:
     scorer = Scorer(reader="off")
-    assert repair(around.format(SAID_AGAIN), scorer, markup=markup).text == around.format(ONCE)
+    assert repair(around.format(SAID_AGAIN), scorer=scorer, markup=markup).text == around.format(ONCE)
 
 
 @pytest.mark.parametrize("drop", [False, True])
 @pytest.mark.parametrize(("markup", "around"), [(markup, text) for markup in NO_PROSE for text in NO_PROSE[markup]])
 def test_what_is_no_prose_stays_as_it_is(markup: str, around: str, drop: bool) -> None:
-    assert repair(around.format(SAID_AGAIN), Scorer(reader="off"), drop, markup).edits == ()
+    assert (
+        repair(around.format(SAID_AGAIN), scorer=Scorer(reader="off"), drop_unresolved=drop, markup=markup).edits == ()
+    )
 
 
 def test_no_edit_reaches_over_markup() -> None:
     text = "<p>Pharmacies were <b>were</b> told to return the bottles.</p>"
-    mended = repair(text, Scorer(reader="off"), drop_unresolved=True, markup="html")
+    mended = repair(text, scorer=Scorer(reader="off"), drop_unresolved=True, markup="html")
     assert (mended.edits, len(mended.unresolved)) == ((), 1)
 
 
 def test_prose_beside_a_garbled_heading_is_dropped_and_the_heading_stays() -> None:
     salad = "Church the on hill small a which stands by built were monks stone who."
     text = f"{salad}\n\n# {SAID_AGAIN}\n\n{salad}\n\n{CLEAN}"
-    assert repair(text, Scorer(reader="off"), True, "markdown").text == f"# {SAID_AGAIN}\n\n{CLEAN}"
+    assert (
+        repair(text, scorer=Scorer(reader="off"), drop_unresolved=True, markup="markdown").text
+        == f"# {SAID_AGAIN}\n\n{CLEAN}"
+    )
 
 
 @pytest.mark.parametrize(("name", "option"), [("a.html", "auto"), ("a.txt", "html")])
@@ -424,6 +525,15 @@ def test_surface_edits_of_spaces_and_marks_keep_every_letter(text: str) -> None:
         ("walkingabc", 7, 10, False),
         ("cat concat", 3, 10, False),
         ("left, left", 4, 5, False),
+        # "The", which joined the turns, may go, but no second word.
+        ("mouth of the mouth", 5, 18, False),
+        ("mouth the mouth", 5, 15, True),
+        ("a mouth to mouth", 7, 16, True),
+        ("walk ing", 4, 8, False),
+        ("walk walk", 4, 9, True),
+        # Beside: 2,000 characters and the edit's own length.
+        (f"lost, {'x ' * 1000}lost", 2005, 2010, True),
+        (f"lost {'x ' * 1001}lost", 2006, 2011, False),
         (f"lost {'x ' * 1100}lost", 2204, 2209, False),
     ],
 )
@@ -454,6 +564,19 @@ def test_surface_edits_lose_no_letter(before: str, after: str, holds: bool) -> N
         "A ⟦<b class='x'>⟧word⟦</b>⟧ here.",
         "A ⟦<script>if (a) { b }</script>⟧ here.",
         "A ⟦<script>never closed",
+        "A ⟦<script>a </b> b </script>⟧ here.",
+        "A ⟦<pre>a <pre> b</pre>⟧ here and ⟦<PRE>c</pre>⟧ there.",
+        "A ⟦<pre/> b </pre>⟧ here.",
+        "A ⟦<!DOCTYPE html>⟧ b ⟦<br>⟧ c ⟦</i>⟧ d <unk> e.",
+        "⟦<!-- b -->⟧ here ⟦<!-- c -->⟧ and ⟦<!-- d",
+        "A ⟦<pre>a <!-- b --> c</pre>⟧ d ⟦`e`⟧ f.",
+        "A ⟦``b c``⟧ here, `e\nf there.",
+        "Text\n⟦````\na\n```\nb\n````⟧\nmore\n⟦~~~\nc\n```\nd\n~~~~⟧\nlast",
+        "Text\n⟦```\na\n~~~\nb",
+        "Text\n⟦ {a} b⟧\nmore",
+        "Text ⟦a.b@c.org⟧ and ⟦x/y/z⟧ or ⟦~/c⟧ or ⟦d.py⟧ or ⟦www.e⟧ here.",
+        "Text\n⟦    a b\n    c d\n    e f⟧\nmore",
+        "Text\n⟦\ta b\n\tc d⟧\n\n    e f\n\n    g h",
         "A ⟦<!-- b -->⟧ here.",
         "A ⟦`b c`⟧ here.",
         "A [link⟦](b c)⟧ here.",
@@ -477,6 +600,80 @@ def test_code_is_untouched_to_the_character(marked: str) -> None:
     # What is put in between two characters of code is in code.
     inside = [before and after for before, after in pairwise(is_code)]
     assert [code.hold(place, place) for place in range(1, len(text))] == inside
+
+
+@pytest.mark.parametrize(
+    ("text", "is_markup"),
+    [
+        ("# Food\n\nBread.", True),
+        ("Bread.\n\n## Food", True),
+        ("###### Food", True),
+        ("####### Food", False),
+        ("#food is", False),
+        ("See [it](a).", True),
+        ("It is **bold** or __so__.", True),
+        ("a ** b __ c", False),
+        ("<P>Bread.", True),
+        ("Bread. </table>", True),
+        ("Bread <px> is", False),
+        ("A :ref:`b`.", True),
+        ("~~~\na", True),
+        ("a ~~~ b & c < d > e", False),
+    ],
+)
+def test_a_text_in_markup_is_known_by_its_signs(text: str, is_markup: bool) -> None:
+    assert Untouched(text).is_markup == is_markup
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [
+        ("the", True),
+        ("don't", True),
+        ("x", True),
+        ("a1", False),
+        ("12", False),
+        ("a_b", False),
+        ("deadbeef", False),
+        ("deadbee", True),
+        ("beefed", True),
+        ("FF", False),
+        ("ff", False),
+        ("FFF", True),
+        ("Ff", True),
+        ("ACGT", False),
+        ("ACG", False),
+        ("AC", False),
+        ("AT", True),
+        ("acgt", True),
+        ("--", False),
+    ],
+)
+def test_codes_keys_and_sequences_are_no_words(token: str, expected: bool) -> None:
+    assert is_word(token) == expected
+
+
+@pytest.mark.parametrize(
+    ("marked", "expected"),
+    [
+        ("He wants to⟦ to to⟧ go.", True),
+        ("He wants 12⟦ 12 12⟧.", False),
+        ("He wants **to⟦ to** to⟧.", False),
+        ("He saw <unk>⟦ <unk> to⟧.", True),
+        ("He saw <unk>⟦ <b> to⟧.", False),
+        ("He saw to.⟦  To to⟧.", True),
+        ("He saw to⟦  to to⟧.", False),
+        ("He saw to⟦\tto⟧.", False),
+        ("See a⟦/a⟧.", False),
+        ("See a⟦-a⟧.", False),
+        ("See a ⟦-a⟧.", True),
+        ("See a⟦-a a⟧.", True),
+        ("See a⟦(a⟧.", True),
+    ],
+)
+def test_a_loop_loses_words_but_no_parts_of_codes_or_columns(marked: str, expected: bool) -> None:
+    start, end = marked.index("⟦"), marked.index("⟧") - 1
+    assert is_prose(re.sub("[⟦⟧]", "", marked), start, end) == expected
 
 
 @pytest.mark.parametrize(("text", "mended"), MENDED.items())

@@ -8,10 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from garble.columns.batch import Batch
 from garble.models.scorecard import Network, Pooling, Scorecard, logit, sigmoid
-from garble.report.findings import ScoredSentence
+from garble.report.findings import ScoredSentence, passages_of
+from garble.text.layout import KINDS
+from garble.text.periodic import Loop
+from garble.text.segmentation import segment
 from garble.training.panels import COSTS_OF_DOCUMENTS, document_scale
-from garble.verdict import document_score
+from garble.verdict import as_read, before_shown, document_score, looped_prose, shown, silent, voices
 
 BAD, SOUND = 0.9, 0.2
 UNREAD = float("nan")
@@ -28,7 +32,7 @@ def card(pooling: Pooling | None = None, network: Network | None = None) -> Scor
 
 def sentences(rows: Sequence[tuple[int, float] | tuple[int, float, str]]) -> list[ScoredSentence]:
     """Sentences of so many characters, with these scores and kinds."""
-    return [ScoredSentence(0, size, "x" * size, score, False, *(kind or ["prose"])) for size, score, *kind in rows]
+    return [ScoredSentence(7, 7 + size, "x" * size, score, False, *(kind or ["prose"])) for size, score, *kind in rows]
 
 
 def score(rows: Sequence[tuple[int, float] | tuple[int, float, str]], looped: float = 0.0) -> float:
@@ -185,6 +189,9 @@ def test_pooling_multiplies_and_adds() -> None:
     assert pooling.score(sigmoid(np.array([1.0] * 4))) == pytest.approx(sigmoid(np.array(2.0)))
     assert pooling.mean_at(float(sigmoid(np.array(2.0))), np.array([4, 16])) == pytest.approx([1.0, 0.5])
     assert pooling.excess_of(np.array([1.0]), np.array([0])) == pytest.approx([0.5])
+    # Scores of 0 and 1 have log-odds all the same.
+    assert pooling.mean_at(1.0, np.array([4])) == pytest.approx([(np.log(1e6 - 1) + 1) / 3])
+    assert pooling.mean_at(0.0, np.array([4])) == pytest.approx([(1 - np.log(1e6 - 1)) / 3])
 
 
 @pytest.mark.parametrize(
@@ -223,3 +230,107 @@ def test_the_scale_of_documents_keeps_what_each_threshold_may_cost() -> None:
 def test_where_no_document_is_near_a_threshold_the_scale_changes_nothing() -> None:
     scale = document_scale({"news": np.full(4000, 0.1)}, {"strict": 0.95, "balanced": 0.7, "loose": 0.3})
     assert all(raw == shown for raw, shown in scale)
+
+
+def test_without_a_loose_threshold_the_worst_sentences_always_count() -> None:
+    plain = Scorecard("x", "en", (), 0.0, np.zeros((0, 2)), np.zeros((0, 2)), {}, POOLING)
+    said = sentences([(10, 0.3), (10, 0.3), (10, 0.01), (10, 0.01)])
+    assert document_score(said, plain, [UNREAD] * 4) == 0.3
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "limit"), [({"balanced": 0.5}, 0.0), ({"balanced": 0.7310585786}, 1.0), ({"loose": 0.9}, 0.0)]
+)
+def test_below_the_balanced_threshold_scores_of_what_was_read_are_shown_flatter(
+    thresholds: dict[str, float], limit: float
+) -> None:
+    none = np.zeros((0, 2))
+    plain = Scorecard("x", "en", (), 0.0, none, none, thresholds)
+    odds, read = np.array([-3.0, 3.0, -3.0, limit - 2, limit]), np.array([True, True, False, True, True])
+    found = shown(odds, read, plain)
+    assert found == pytest.approx([limit + 0.55 * (-3 - limit), 3.0, -3.0, limit - 1.1, limit])
+    assert before_shown(sigmoid(found), read, plain) == pytest.approx(odds)
+    # Scores of 0 and 1 have log-odds all the same.
+    assert before_shown(np.array([0.0, 1.0]), np.zeros(2, bool), plain) == pytest.approx([-13.8155, 13.8155], abs=1e-3)
+
+
+# Which parts of a document are scored, and by which signals.
+
+PAGE = """\
+# The bridge
+
+It was built in 1932.
+
+- rain
+- The rain fell on it.
+
+| a | b |
+|---|---|
+| 1 | 2 |
+"""
+
+
+def test_items_that_are_no_sentences_are_scored_apart_and_tables_not_at_all() -> None:
+    document = segment(PAGE, "markdown")
+    kinds = [KINDS[kind] for kind in document.kind.tolist()]
+    together, apart = voices(document)
+    by_text = dict(zip(document.slices(), zip(kinds, together.tolist(), apart.tolist(), strict=True), strict=True))
+    assert by_text["The bridge"] == ("heading", True, False)
+    assert by_text["It was built in 1932."] == ("prose", True, False)
+    assert by_text["rain"] == ("list", False, True)
+    assert by_text["The rain fell on it."] == ("list", True, False)
+    assert {row for row in by_text.values() if row[0] == "table"} == {("table", False, False)}
+    assert voices(segment("", "text"))[0].tolist() == []
+
+
+def test_items_that_are_sentences_are_read_as_prose() -> None:
+    document = segment(PAGE, "markdown")
+    read = dict(zip(document.slices(), (KINDS[kind] for kind in as_read(Batch.of([document])).tolist()), strict=True))
+    assert (read["rain"], read["The rain fell on it."], read["The bridge"]) == ("list", "prose", "heading")
+    # The kinds of the batch stay as they are.
+    batch = Batch.of([document])
+    as_read(batch)
+    assert batch.kind.tolist() == document.kind.tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "markup", "loops", "share"),
+    [
+        ("It was cold. We left.", "text", [], 0.0),
+        # Beyond the first turn, of the characters of sentences.
+        ("It was cold. We left.", "text", [(7, 12, 10)], 2 / 20),
+        ("It was cold. We left.", "text", [(0, 12, 3), (13, 21, 16)], 14 / 20),
+        ("# It was cold\n\nWe left it.", "markdown", [(2, 13, 2), (15, 20, 17)], 3 / 11),
+        ("# It was cold", "markdown", [(2, 13, 2)], 0.0),
+        # Items count where they are sentences, and subtitles always.
+        ("- cold\n- We left it.", "markdown", [(2, 6, 2), (9, 14, 9)], 5 / 11),
+        ("1\n00:00:01,000 --> 00:00:02,000\nto to\n", "srt", [(32, 37, 34)], 3 / 5),
+    ],
+)
+def test_the_share_of_prose_that_stands_in_loops(
+    text: str, markup: str, loops: list[tuple[int, int, int]], share: float
+) -> None:
+    found = tuple(Loop(start, end, first_end, 1, 4.0) for start, end, first_end in loops)
+    assert looped_prose(replace(segment(text, markup), loops=found)) == pytest.approx(share)
+
+
+def test_passages_are_runs_of_garbled_sentences() -> None:
+    text = "abcdefghijklmnopqrstuvwxyz"
+    flags = [False, True, True, False, True, False, True]
+    said = [
+        ScoredSentence(3 * i, 3 * i + 2, text[3 * i : 3 * i + 2], i / 10, flag, "prose") for i, flag in enumerate(flags)
+    ]
+    found = [(p.start, p.end, p.text, p.score) for p in passages_of(text, said)]
+    assert found == [(3, 8, "defgh", 0.2), (12, 14, "mn", 0.4), (18, 20, "st", 0.6)]
+    assert passages_of(text, said[:1]) == passages_of(text, []) == ()
+    assert [(p.start, p.end) for p in passages_of(text, said[1:3])] == [(3, 8)]
+
+
+def test_what_does_not_speak() -> None:
+    names = ("repetition.loop", "characters.mojibake", "fluency.rarity.level")
+    kinds = np.array([KINDS.index(kind) for kind in ("prose", "heading", "list", "cue", "verse", "prose")])
+    ramp = np.tile([0.0, 1.0], (3, 1))
+    plain = Scorecard("x", "en", names, 0.0, ramp, ramp, {})
+    # All but prose is asked of no signal that knows the language, and verse may say things again.
+    expected = [[0, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1], [1, 0, 1], [0, 0, 1]]
+    assert silent(plain, kinds, np.array([False] * 5 + [True])).tolist() == np.array(expected, bool).tolist()

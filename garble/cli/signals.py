@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
 
-from garble.cli.terminal import costs_table, gallery, table
+from garble.cli.terminal import costs_table, gallery, nature, table
 from garble.cli.writing import writing
 
 if TYPE_CHECKING:
     from garble.signals.base import Signal
+
+# The models whose weights say which signals are part of a score.
+_SHIPPED = ("en", "en-large")
 
 
 @click.command()
@@ -26,7 +29,8 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
     NAME is a signal or a family; all signals by default.
 
     A signal marks or weighs tokens or characters, or measures whole sentences. Language "any" means that the signal is
-    language-independent.
+    language-independent. "preview" means that the shipped models have no weight for the signal yet: it does not change
+    scores.
 
     --cost adds the microseconds per sentence, measured on one core on clean and garbled sentences. Segmentation,
     tokenization and work shared by several signals have rows of their own.
@@ -48,12 +52,16 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
     members = _members(names)
     with writing(None) as stream:
         if form == "text":
-            stream.write(table(members, stream))
+            stream.write(table(members, previews(members), stream))
         elif form == "markdown":
-            stream.write(gallery(members))
+            stream.write(gallery(members, previews(members)))
         else:
             facts = ("name", "family", "kind", "unit", "language", "summary")
-            listed = [{fact: getattr(signal, fact) for fact in facts} for signal in members]
+            some = previews(members)
+            listed = [
+                {**{fact: getattr(signal, fact) for fact in facts}, "preview": signal.name in some}
+                for signal in members
+            ]
             stream.write(json.dumps(listed, indent=2) + "\n")
 
 
@@ -66,7 +74,9 @@ def explain(name: str) -> None:
     """
     members = _members([name])
     with writing(None) as stream:
-        print(*map(_explanation, members), sep="\n\n", file=stream)
+        some = previews(members)
+        parts = (f"{signal.name} ({nature(signal, some)})\n\n{signal.doc}" for signal in members)
+        print(*parts, sep="\n\n", file=stream)
 
 
 def _members(names: Sequence[str]) -> list[Signal]:
@@ -80,9 +90,13 @@ def _members(names: Sequence[str]) -> list[Signal]:
     return [signal for signal in EVERY if not names or signal.name in names or signal.family in names]
 
 
-def _explanation(signal: Signal) -> str:
-    language = "any language" if signal.language == "any" else f"language {signal.language}"
-    return f"{signal.name} ({signal.kind} {signal.unit}, {language})\n\n{signal.doc}"
+def previews(signals: Iterable[Signal]) -> frozenset[str]:
+    """The names of the signals for which no shipped model has a weight."""
+    from garble.models import scorecard, store
+
+    cards = (scorecard.load(store.folder_of(name) / "scorecard.json") for name in _SHIPPED)
+    weighed = {feature for card in cards for feature in card.features}
+    return frozenset(signal.name for signal in signals if weighed.isdisjoint(signal.features))
 
 
 def _nearest(name: str, signals: Sequence[Signal]) -> str:

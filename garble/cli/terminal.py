@@ -14,7 +14,7 @@ import re
 import sys
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import StringIO
 from itertools import groupby
@@ -282,7 +282,13 @@ def _summary(tally: Tally) -> Iterator[str]:
         yield from (f"{count:8}  {name}" for name, count in tally.signals.most_common())
 
 
-def gallery(signals: Iterable[Signal]) -> str:
+def nature(signal: Signal, previews: Collection[str]) -> str:
+    """What a signal returns, for which languages, and "preview" for one of `previews`."""
+    language = "any language" if signal.language == "any" else f"language {signal.language}"
+    return f"{signal.kind} {signal.unit}, {language}{', preview' if signal.name in previews else ''}"
+
+
+def gallery(signals: Iterable[Signal], previews: Collection[str]) -> str:
     """The signals with their docstrings' sections, in Markdown, a page per family; docs/signals/ has these pages."""
     pages = []
     for family, members in groupby(signals, lambda signal: signal.family):
@@ -290,13 +296,12 @@ def gallery(signals: Iterable[Signal]) -> str:
         about = inspect.getdoc(sys.modules[listed[0].function.__module__]) or ""
         head = f"# Signals: {family}\n\n{about}\n\n"
         note = f"<!-- Generated from the docstrings by `garble signals {family} --format markdown`; do not edit. -->\n"
-        pages.append(head + note + "".join(map(_described, listed)))
+        pages.append(head + note + "".join(_described(signal, previews) for signal in listed))
     return "\n".join(pages)
 
 
-def _described(signal: Signal) -> str:
-    language = "any language" if signal.language == "any" else f"language {signal.language}"
-    head = f"\n## {signal.name}\n\n{signal.summary} ({signal.kind} {signal.unit}, {language})\n\n"
+def _described(signal: Signal, previews: Collection[str]) -> str:
+    head = f"\n## {signal.name}\n\n{signal.summary} ({nature(signal, previews)})\n\n"
     sections = signal.sections.items()
     return head + "".join(f"- **{name}:** {line}\n" for name, lines in sections for line in map(_escaped, lines))
 
@@ -305,7 +310,7 @@ def _escaped(line: str) -> str:
     return visible(re.sub(r"([<>*_@`\[\]])", r"\\\1", line))
 
 
-def table(signals: Iterable[Signal], stream: TextIO) -> str:
+def table(signals: Iterable[Signal], previews: Collection[str], stream: TextIO) -> str:
     """The signals and what they look for, at the width of the stream."""
     from rich.table import Table
 
@@ -314,7 +319,8 @@ def table(signals: Iterable[Signal], stream: TextIO) -> str:
         rows.add_column(heading, no_wrap=True)
     rows.add_column("description")
     for signal in signals:
-        rows.add_row(signal.name, signal.kind, signal.language, signal.summary)
+        mark = "preview: " if signal.name in previews else ""
+        rows.add_row(signal.name, signal.kind, signal.language, mark + signal.summary)
     return _printed(rows, console_of(stream))
 
 

@@ -203,7 +203,7 @@ def is_prose(text: str, start: int, end: int) -> bool:
     if (
         not any(map(is_word, _WORD.findall(taken)))
         or _MARKS.search(taken.replace("<unk>", "unk"))
-        or _COLUMNS.search(taken)
+        or _COLUMNS.search(text, start, end)
     ):
         return False
     # "FF:FF:FF", "a/a/a", "1.1.1": the parts of one code.
