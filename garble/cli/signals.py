@@ -25,8 +25,8 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
 
     NAME is a signal or a family; all signals by default.
 
-    A signal marks or weighs tokens or characters, or measures whole sentences. Language "any" means that the signal is
-    language-independent.
+    A signal marks or weighs tokens or characters, or measures whole sentences. It is off in languages that lack what
+    it needs, such as a word list or the language model (lm). A language-independent signal needs nothing.
 
     --cost adds the microseconds per sentence, measured on one core on clean and garbled sentences. Segmentation,
     tokenization and work shared by several signals have rows of their own.
@@ -52,7 +52,7 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
         elif form == "markdown":
             stream.write(gallery(members))
         else:
-            facts = ("name", "family", "kind", "unit", "language", "summary")
+            facts = ("name", "family", "kind", "unit", "needs", "summary")
             listed = [{fact: getattr(signal, fact) for fact in facts} for signal in members]
             stream.write(json.dumps(listed, indent=2) + "\n")
 
@@ -81,8 +81,7 @@ def _members(names: Sequence[str]) -> list[Signal]:
 
 
 def _explanation(signal: Signal) -> str:
-    language = "any language" if signal.language == "any" else f"language {signal.language}"
-    return f"{signal.name} ({signal.kind} {signal.unit}, {language})\n\n{signal.doc}"
+    return f"{signal.name} ({signal.kind} {signal.unit}; {signal.needed})\n\n{signal.doc}"
 
 
 def _nearest(name: str, signals: Sequence[Signal]) -> str:

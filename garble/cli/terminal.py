@@ -295,8 +295,7 @@ def gallery(signals: Iterable[Signal]) -> str:
 
 
 def _described(signal: Signal) -> str:
-    language = "any language" if signal.language == "any" else f"language {signal.language}"
-    head = f"\n## {signal.name}\n\n{signal.summary} ({signal.kind} {signal.unit}, {language})\n\n"
+    head = f"\n## {signal.name}\n\n{signal.summary} ({signal.kind} {signal.unit}; {signal.needed})\n\n"
     sections = signal.sections.items()
     return head + "".join(f"- **{name}:** {line}\n" for name, lines in sections for line in map(_escaped, lines))
 
@@ -310,11 +309,12 @@ def table(signals: Iterable[Signal], stream: TextIO) -> str:
     from rich.table import Table
 
     rows = Table(box=None, pad_edge=False)
-    for heading in ("signal", "kind", "language"):
+    for heading in ("signal", "kind"):
         rows.add_column(heading, no_wrap=True)
+    rows.add_column("needs")
     rows.add_column("description")
     for signal in signals:
-        rows.add_row(signal.name, signal.kind, signal.language, signal.summary)
+        rows.add_row(signal.name, signal.kind, ", ".join(signal.needs), signal.summary)
     return _printed(rows, console_of(stream))
 
 
