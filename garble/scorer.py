@@ -609,13 +609,14 @@ def _of_card(card: Scorecard) -> tuple[Signal, ...]:
 
 
 def _words(batch: Batch) -> Ints:
-    """(documents, 4) words, words the vocabulary has, function words, and those of other languages."""
+    """(documents, 5) the fields of `detection.Words`."""
     rows = batch.tokens[batch.documents]
     # A word that is said again and again tells no more than once.
     said = batch.is_word & ~batch.looped[batch.starts]
     known = batch.ids >= lm.FIRST_WORD
     foreign = isin(batch.word, batch.hashes("foreign_function_words"))
-    masks = said, said & known, said & batch.is_small, said & foreign
+    own = batch.is_small & ~isin(batch.word, batch.hashes("shared_function_words"))
+    masks = said, said & known, said & batch.is_small, said & own, said & foreign
     return np.stack([row_sums(mask, rows) for mask in masks], axis=1).astype(np.int64)
 
 

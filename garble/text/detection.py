@@ -12,6 +12,8 @@ _SAMPLE, _PIECES = 2000, 4
 _FEW_WORDS = 8
 # A text is in the usual language if so many of its words are function words, and others' are rarer by this factor.
 _HELD_TOGETHER, _RARER = 0.2, 3.0
+# From this share on, its own function words make a text one in the usual language with stretches in another.
+_OWN = 0.05
 # Share of words that the vocabulary knows, and of function words, of which either speaks for the usual language.
 _KNOWN, _SMALL = 0.6, 0.25
 # What langdetect must be sure of to be believed on a short text.
@@ -27,13 +29,14 @@ _KANA_LETTERS = re.compile(r"[\u3041-\u30ff\u31f0-\u31ff]")
 class Words(NamedTuple):
     """What a text's words tell of its language.
 
-    words: all of them. known: those in the vocabulary of the usual language. small: its function words. foreign:
-    function words of other languages that it does not have.
+    words: all of them. known: those in the vocabulary of the usual language. small: its function words. own: those of
+    them that its neighbours do not have. foreign: function words of other languages that it does not have.
     """
 
     words: int
     known: int
     small: int
+    own: int
     foreign: int
 
 
@@ -52,7 +55,7 @@ def identify(text: str, counts: Words, usual: str) -> Identified:
     text in two languages is in that of the larger part, and less certain. Where nothing tells, as in lists of names and
     texts of a few words, the usual language is half certain.
     """
-    words, known, small, foreign = counts
+    words, known, small, own, foreign = counts
     if not words:
         return Identified("und", 0.0)
     is_short = words < _FEW_WORDS
@@ -63,8 +66,9 @@ def identify(text: str, counts: Words, usual: str) -> Identified:
     if is_latin := _is_latin(sample):
         if is_short and foreign < 2 and (speaks_usual or sample.isascii()):
             return Identified(usual, 0.5)
-        # Words of the vocabulary without function words are a list, or salad.
-        if speaks_usual and foreign <= small:
+        # Words of the vocabulary without function words are a list, or salad; with those of two languages, a sentence
+        # of the usual language that has a stretch in another.
+        if speaks_usual and (foreign <= small or own >= _OWN * words):
             return Identified(usual, 0.5)
     found = detect(sample)
     is_doubtful = found.code == "und" or (is_short and foreign < 2 and found.certainty < _SURE)
