@@ -26,11 +26,6 @@ RECORDS = {
 }
 CLEAN = {code: [record for record in records if not record["spans"]] for code, records in RECORDS.items()}
 each_language = pytest.mark.parametrize("code", RECORDS)
-# Where a German "ß" stands before a closing quotation mark, characters.mojibake takes both for the bytes of one letter.
-_KNOWN = pytest.mark.xfail(strict=True, raises=AssertionError, reason="mojibake takes ß“ for one letter")
-each_but_mojibake = pytest.mark.parametrize(
-    "code", [pytest.param(code, marks=[_KNOWN] if code == "de" else []) for code in RECORDS]
-)
 
 
 def flagged(report: Report) -> list[str]:
@@ -128,7 +123,7 @@ def test_a_signal_is_off_where_the_language_lacks_what_it_needs(code: str, off: 
 
 
 @pytest.mark.parametrize("known", ["auto", "und"])
-@each_but_mojibake
+@each_language
 def test_clean_text_raises_no_alarm_in_any_language(code: str, known: str) -> None:
     scorer = Scorer(reader="off", language=known)
     reports = list(scorer.score_many(record["text"] for record in CLEAN[code]))
@@ -137,7 +132,7 @@ def test_clean_text_raises_no_alarm_in_any_language(code: str, known: str) -> No
 
 
 @pytest.mark.parametrize("known", ["auto", "und"])
-@each_but_mojibake
+@each_language
 def test_loops_and_mojibake_are_found_in_every_language(code: str, known: str) -> None:
     scorer = Scorer(reader="off", language=known)
     garbled = [record for record in RECORDS[code] if record["spans"]]
