@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise, repeat, starmap
+from itertools import chain, pairwise, repeat, starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
@@ -15,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import garble
-from garble import calibration
+from garble import calibration, languages
 from garble.calibration import Calibration, Conditions, Threshold
 from garble.columns import lm
 from garble.columns.arrays import Floats, Ints, Mask, offsets, row_sums
 from garble.columns.batch import Batch, Opinion
+from garble.columns.lists import isin
 from garble.columns.lm import LanguageModel
 from garble.columns.packets import blocks, packets
 from garble.errors import InputError, UsageError, checked_text, checked_texts, quoted
+from garble.languages import Language
 from garble.models import store
 from garble.models.scorecard import Scorecard, logit, sigmoid
 from garble.report import Report
@@ -41,8 +44,8 @@ from garble.signals import (
     judge,
 )
 from garble.signals.base import Signal, Values
-from garble.text import detection as language
 from garble.text.alphabet import hash_runs
+from garble.text.detection import Identified, Words, identify
 from garble.text.layout import KINDS, PROSE, UNREAD
 from garble.text.markups import MARKUPS
 from garble.text.periodic import looped_share, loops_of
@@ -53,6 +56,7 @@ from garble.verdict import (
     as_read,
     before_shown,
     document_score,
+    lacking,
     looped_prose,
     of_signals,
     shown,
@@ -74,8 +78,11 @@ _FILLED_LINE = re.compile(r"\S[^\n]*")
 # Signals with a smaller contribution, in log-odds, have no finding; nor have those that mark no defect and contribute
 # less than this share of the strongest signal: alone, a reader would not notice them.
 _LEAST_CONTRIBUTION, _LEAST_SHARE = 0.25, 0.1
-# langdetect is often wrong about fewer words than this, so they pass for the model's language.
-_FEW_WORDS = 8
+# The languages of texts are found one by one, and those that are given are ISO 639 codes.
+AUTO = "auto"
+_CODE = re.compile(r"[a-z]{2,3}")
+# Of what signals need and a language lacks, a note names so much.
+_NAMED = 3
 _OTHER_VERSION = "threshold calibrated with garble {}; its guarantee may not hold, calibrate again"
 _WITHOUT = "signals disabled: {}; threshold guarantees do not apply"
 
@@ -106,6 +113,7 @@ class Settings(TypedDict, total=False):
     without: Collection[str]
     reader: str
     markup: str
+    language: str
 
 
 def scorer_of(scorer: Scorer | None, settings: Settings, **defaults: Unpack[Settings]) -> Scorer:
@@ -131,10 +139,11 @@ class Scorer:
     that the scorecard does not find sound; "off".
     card, lm, network: the model's scorecard, without those signals, its language model, and its network where it is
     used. markup: how texts are read: "text", "markdown", "html", "srt", "vtt"; "auto" looks what each text is, and
-    "none" takes every line for a paragraph of prose. notes: what every report says. conditions: what its scores depend
-    on. calibration: the threshold's, if it has one.
-    Raises ValueError, in one line, for a model, threshold, signal, reader or markup that does not exist, and for a
-    threshold that was calibrated for another model, reader, markup or without.
+    "none" takes every line for a paragraph of prose. language: that of all texts, as a code such as "en"; "auto" finds
+    that of each. A signal is off in a language that lacks what it needs. notes: what every report says.
+    conditions: what its scores depend on. calibration: the threshold's, if it has one.
+    Raises ValueError, in one line, for a model, threshold, signal, reader, markup or language that does not exist, and
+    for a threshold that was calibrated for another model, reader, markup or without.
     """
 
     def __init__(
@@ -145,6 +154,7 @@ class Scorer:
         without: Collection[str] = (),
         reader: str = "all",
         markup: str = "auto",
+        language: str = AUTO,
     ) -> None:
         loaded = store.loaded(store.folder_of(model))
         without = tuple(checked_texts(without, "without"))
@@ -154,6 +164,7 @@ class Scorer:
         self.card = card if self.reader != "off" else card.without(FEATURES_READ)
         self.network = _network(loaded) if self.reader != "off" else None
         self.markup = _known(markup)
+        self.language = _checked_language(language)
         self.without = tuple(sorted(set(without)))
         self.conditions = Conditions(
             garble.__version__, self.card.name, loaded.digest, self.reader, self.markup, self.without
@@ -171,10 +182,16 @@ class Scorer:
                 f"garble|v:{garble.__version__}|d:{loaded.digest[:8]}|m:{self.card.name}|t:{name}",
                 *([f"w:{','.join(self.without)}"] if silent else []),
                 *([f"r:{self.reader}"] if loaded.card.network else []),
+                *([f"l:{self.language}"] if self.language != AUTO else []),
             ]
         )
         self._settings = Settings(
-            model=model, threshold=self.calibration or threshold, without=self.without, reader=reader, markup=markup
+            model=model,
+            threshold=self.calibration or threshold,
+            without=self.without,
+            reader=reader,
+            markup=markup,
+            language=language,
         )
 
     def __reduce__(self) -> tuple[partial[Scorer], tuple[()], dict[str, object]]:
@@ -212,7 +229,7 @@ class Scorer:
             cut = len(some) - (len(some[-1][0]) > _LONG)
             for part in (some[:cut], some[cut:]):
                 if part:
-                    yield from self._reports([_segmented(text, _known(markup or self.markup)) for text, markup in part])
+                    yield from self._reports([(text, _known(markup or self.markup)) for text, markup in part])
 
     def score_sentences(self, sentences: Sequence[str]) -> NDArray[np.float64]:
         """(sentences,) scores, each string taken as one sentence of its own in the model's language.
@@ -226,17 +243,53 @@ class Scorer:
             scores.append(_weigh(batch, extract(batch, signals=self._mind.signals), silent, self._mind).scores)
         return np.concatenate(scores)
 
-    def _reports(self, documents: list[Document]) -> Iterator[Report]:
-        found = loops_of([document.text for document in documents])
-        documents = [replace(document, loops=loops) for document, loops in zip(documents, found, strict=True)]
+    def _reports(self, texts: list[tuple[str, str]]) -> Iterator[Report]:
+        loops = loops_of([text for text, _ in texts])
+        own = languages.load(self.card.language)
+
+        def divided(some: Sequence[int], language: Language) -> list[Document]:
+            return [replace(_segmented(*texts[i], language), loops=loops[i]) for i in some]
+
+        # The model's own language is the most likely, and what is prepared for it need not be done again.
+        documents = divided(range(len(texts)), own)
+        prepared = _Portions([voices(document)[0] for document in documents], own, self.lm)
+        identified = self._identified(documents, prepared)
+        codes = [who.code for who in identified]
+        if set(codes) == {own.code}:
+            yield from self._judged(documents, prepared, identified)
+            return
+        reports: dict[int, Report] = {}
+        for code in dict.fromkeys(codes):
+            language = languages.load(code)
+            some = [i for i, other in enumerate(codes) if other == code]
+            again = divided(some, language) if language.segmenter != own.segmenter else [documents[i] for i in some]
+            known = self.lm if code == own.code else None
+            portions = _Portions([voices(document)[0] for document in again], language, known)
+            reports.update(zip(some, self._judged(again, portions, [identified[i] for i in some]), strict=True))
+        yield from (reports[i] for i in range(len(texts)))
+
+    def _identified(self, documents: list[Document], prepared: _Portions) -> list[Identified]:
+        """The language of each document: the one that is given, or that of its prose, or of all it says without any."""
+        if self.language != AUTO:
+            return [Identified(self.language, 1.0)] * len(documents)
+        # Of a long text the first part tells enough.
+        rows = [Words(*row) for row in _words(next(prepared.batches())).tolist()]
+        if bare := [i for i, row in enumerate(rows) if not row.words and len(documents[i].sentences)]:
+            others = _Portions([documents[i] for i in bare], prepared.language, self.lm)
+            for i, row in zip(bare, _words(next(others.batches())).tolist(), strict=True):
+                rows[i] = Words(*row)
+        return [identify(document.text, row, self.card.language) for document, row in zip(documents, rows, strict=True)]
+
+    def _judged(self, documents: list[Document], prepared: _Portions, identified: list[Identified]) -> Iterator[Report]:
+        """The reports on documents in one language. prepared: their prose."""
         # What is no prose is scored apart from it, and so changes nothing there.
-        masks = [voices(document) for document in documents]
-        main, aside = ([document.only(heard) for document, heard in zip(documents, some, strict=True)]
-                       for some in zip(*masks, strict=True))  # fmt: skip
-        languages, spoken, read = self._said(main)
-        besides = self._said(aside)[1] if any(len(document.sentences) for document in aside) else [[]] * len(aside)
-        parts = zip(documents, languages, read, spoken, besides, strict=True)
-        for document, code, starts, prose, others in parts:
+        aside = [voices(document)[1] for document in documents]
+        spoken, read = self._said(prepared)
+        besides: list[list[ScoredSentence]] = [[] for _ in aside]
+        if any(len(document.sentences) for document in aside):
+            besides, _ = self._said(_Portions(aside, prepared.language, prepared.lm))
+        off = self._off(prepared.language)
+        for document, who, starts, prose, others in zip(documents, identified, read, spoken, besides, strict=True):
             said = prose + others
             if len(said) < len(document.sentences) or others:
                 said = sorted([*said, *self._unread(document)], key=lambda sentence: sentence.start)
@@ -244,22 +297,33 @@ class Scorer:
             score = document_score(said, self.card, raised, looped_prose(document))
             looped = looped_share(document.loops or (), len(document.text))
             reported = (s if s.garbled or not s.findings else replace(s, findings=()) for s in said)
-            yield self._report(document.text, code, tuple(reported), score, looped)
+            yield self._report(document.text, who, tuple(reported), score, looped, off)
 
-    def _said(self, documents: list[Document]) -> tuple[list[str], list[list[ScoredSentence]], list[dict[int, float]]]:
-        """The languages of documents, and their scored sentences.
+    def _off(self, language: Language) -> tuple[str, ...]:
+        """A note on the signals that are off in a language; none in the model's own."""
+        signals = _of_card(self.card)
+        lacks = [needs for signal in signals if (needs := lacking(signal, language, self.card))]
+        if language.code == self.card.language or not lacks:
+            return ()
+        needed = [need.replace("_", " ") for need, _ in Counter(chain.from_iterable(lacks)).most_common()]
+        more = f" and {len(needed) - _NAMED} more" if len(needed) > _NAMED else ""
+        off = f"{len(lacks)} of {len(signals)} signals are off"
+        return (f"language {language.code}: {off}, for lack of {', '.join(needed[:_NAMED])}{more}",)
+
+    def _said(self, prepared: _Portions) -> tuple[list[list[ScoredSentence]], list[dict[int, float]]]:
+        """The scored sentences of documents.
 
         And for each document where the sentences begin that the network has read, with what their document added.
         """
-        languages, scored = _score(documents, self._mind)
-        said: list[list[ScoredSentence]] = [[] for _ in documents]
-        read: list[dict[int, float]] = [{} for _ in documents]
+        count = len(prepared.documents)
+        said: list[list[ScoredSentence]] = [[] for _ in range(count)]
+        read: list[dict[int, float]] = [{} for _ in range(count)]
         # By map, as a loop's variable would keep what was measured on one packet while the next is measured.
-        for parts in map(self._sentences, scored):
+        for parts in map(self._sentences, _score(prepared, self._mind)):
             for sentences, starts, (some, which) in zip(said, read, parts, strict=True):
                 sentences += some
                 starts.update((s.start, raised) for s, raised in zip(some, which, strict=True) if raised == raised)
-        return languages, said, read
+        return said, read
 
     def _unread(self, document: Document) -> Iterator[ScoredSentence]:
         """What nothing is asked of: it scores 0."""
@@ -269,19 +333,25 @@ class Scorer:
             yield ScoredSentence(start, end, text, 0.0, self.threshold == 0, kind)
 
     def _report(
-        self, text: str, code: str, sentences: tuple[ScoredSentence, ...], score: float, looped: float
+        self,
+        text: str,
+        who: Identified,
+        sentences: tuple[ScoredSentence, ...],
+        score: float,
+        looped: float,
+        off: tuple[str, ...],
     ) -> Report:
-        note = f"language is {code}, not {self.card.language}: only language-independent signals were used"
         return Report(
             score=score,
             garbled=score >= self.threshold,
-            language=code,
+            language=who.code,
             threshold=self.threshold,
             sentences=sentences,
             passages=passages_of(text, sentences),
-            notes=self.notes if code == self.card.language else (note, *self.notes),
+            notes=(*off, *self.notes),
             signature=self.signature,
             looped=looped,
+            language_certainty=who.certainty,
             thresholds=self.card.thresholds,
             text=text,
         )
@@ -310,12 +380,12 @@ class Scorer:
         ]
 
 
-def _segmented(text: str, markup: str) -> Document:
+def _segmented(text: str, markup: str, language: Language) -> Document:
     """The parts of a text. Raises InputError for more sentences than memory is promised for."""
     # Lines are counted beforehand, since to part them takes memory too; of wrapped ones several make a sentence.
     if text.count("\n") > _MOST_LINES and sum(1 for _ in _FILLED_LINE.finditer(text)) > _MOST_LINES:
         raise InputError("text", f"more than {_MOST_LINES:,} lines; split the text")
-    document = segment(text, markup)
+    document = segment(text, markup, language)
     if len(document.sentences) > MOST_SENTENCES:
         raise InputError("text", f"{len(document.sentences):,} sentences; limit {MOST_SENTENCES:,}; split the text")
     return document
@@ -359,24 +429,30 @@ class _Scored(NamedTuple):
     raised: Floats
 
 
-def _score(documents: list[Document], mind: _Mind) -> tuple[list[str], Iterator[_Scored]]:
-    """The documents' languages, and their sentences: those of several documents together, of a long one in parts."""
-    portions = [documents] if len(documents) > 1 else [[part] for part in _parts(documents[0])]
-    # What fits one batch is read once; the parts of a long text are read for what the whole tells, and then again.
-    held = [Batch.of(portion, mind.lm) for portion in portions] if len(portions) == 1 else []
+class _Portions:
+    """Documents in one language, as batches: one of several documents, or one a part of a long one."""
 
-    def batches() -> Iterator[Batch]:
-        return iter(held) if held else (Batch.of(portion, mind.lm) for portion in portions)
+    def __init__(self, documents: list[Document], language: Language, lm: LanguageModel | None) -> None:
+        self.documents, self.language, self.lm = documents, language, lm
+        self.portions = [documents] if len(documents) > 1 else [[part] for part in _parts(documents[0])]
+        self._held: list[Batch] = []
 
-    answers, counts = zip(*((ask(batch, mind.signals), _words(batch)) for batch in batches()), strict=True)
-    texts = [document.text for document in documents]
-    usual = mind.card.language
-    languages = [_language(text, row, usual) for text, row in zip(texts, sum(counts).tolist(), strict=True)]
+    def batches(self) -> Iterator[Batch]:
+        """What fits one batch is read once; the parts of a long text are read anew each time."""
+        if len(self.portions) == 1 and not self._held:
+            self._held = [Batch.of(self.portions[0], self.lm, self.language)]
+        return iter(self._held) if self._held else (Batch.of(some, self.lm, self.language) for some in self.portions)
+
+
+def _score(prepared: _Portions, mind: _Mind) -> Iterator[_Scored]:
+    """The scored sentences of documents, those of several documents together, of a long one in parts."""
+    signals = tuple(signal for signal in mind.signals if not lacking(signal, prepared.language, mind.card))
+    answers = [ask(batch, signals) for batch in prepared.batches()]
 
     def measured(portion: list[Document], batch: Batch, verdicts: dict[str, Values]) -> _Scored:
-        return _measure(portion, batch, verdicts, languages, mind)
+        return _measure(portion, batch, verdicts, signals, mind)
 
-    return languages, starmap(measured, zip(portions, batches(), judge(answers), strict=True))
+    return starmap(measured, zip(prepared.portions, prepared.batches(), judge(answers), strict=True))
 
 
 def _parts(document: Document) -> Iterator[Document]:
@@ -390,12 +466,11 @@ def _parts(document: Document) -> Iterator[Document]:
 
 
 def _measure(
-    documents: list[Document], batch: Batch, verdicts: dict[str, Values], languages: list[str], mind: _Mind
+    documents: list[Document], batch: Batch, verdicts: dict[str, Values], signals: tuple[Signal, ...], mind: _Mind
 ) -> _Scored:
     card = mind.card
-    foreign = np.array([code != card.language for code in languages], bool)[batch.document]
     kinds = as_read(batch)
-    found = _weigh(batch, extract(batch, verdicts, mind.signals), silent(card, kinds, foreign), mind)
+    found = _weigh(batch, extract(batch, verdicts, signals), silent(card, kinds, batch.language), mind)
     # A part of a document does not know what all of it comes to.
     is_whole = documents[0].total == len(documents[0].sentences)
     scores, raised = _in_context(batch, found, kinds, card if is_whole else replace(card, network=None))
@@ -524,25 +599,25 @@ def _columns(extraction: Extraction, card: Scorecard) -> Floats:
 
 
 def _asked(card: Scorecard) -> tuple[Signal, ...]:
+    """The signals that the card has a feature of, but for those of a network."""
+    return tuple(signal for signal in _of_card(card) if signal in SIGNALS)
+
+
+def _of_card(card: Scorecard) -> tuple[Signal, ...]:
     """The signals that the card has a feature of."""
-    return tuple(signal for signal in SIGNALS if not set(signal.features).isdisjoint(card.features))
+    return tuple(signal for signal in EVERY if not set(signal.features).isdisjoint(card.features))
 
 
 def _words(batch: Batch) -> Ints:
-    """(documents, 3) words, words the vocabulary has, and function words."""
+    """(documents, 5) the fields of `detection.Words`."""
     rows = batch.tokens[batch.documents]
-    known = batch.is_word & (batch.ids >= lm.FIRST_WORD)
-    return np.stack([row_sums(mask, rows) for mask in (batch.is_word, known, batch.is_small)], axis=1).astype(np.int64)
-
-
-def _language(text: str, words: Sequence[int], usual: str) -> str:
-    """The model's language where its words are known or held together by its small words; else langdetect's word."""
-    count, known, small = words
-    if not count:
-        return "und"
-    if count < _FEW_WORDS or known >= 0.6 * count or small >= 0.25 * count:
-        return usual
-    return language.detect(text)
+    # A word that is said again and again tells no more than once.
+    said = batch.is_word & ~batch.looped[batch.starts]
+    known = batch.ids >= lm.FIRST_WORD
+    foreign = isin(batch.word, batch.hashes("foreign_function_words"))
+    own = batch.is_small & ~isin(batch.word, batch.hashes("shared_function_words"))
+    masks = said, said & known, said & batch.is_small, said & own, said & foreign
+    return np.stack([row_sums(mask, rows) for mask in masks], axis=1).astype(np.int64)
 
 
 def _findings(scored: _Scored, card: Scorecard, flagged: Ints) -> dict[int, tuple[Finding, ...]]:
@@ -587,6 +662,12 @@ def _network(loaded: store.Loaded) -> Reader:
     from garble.network import reader
 
     return reader.cached(loaded.folder, loaded.state)
+
+
+def _checked_language(code: str) -> str:
+    if code != AUTO and not (isinstance(code, str) and _CODE.fullmatch(code)):
+        raise UsageError(f"no language {quoted(code)}: auto, or an ISO 639 code such as en")
+    return code
 
 
 def _checked_reader(reader: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from garble.columns.arrays import Floats, Ints, Mask
 from garble.columns.batch import Batch
+from garble.languages import Language
 from garble.models.scorecard import Pairs, Scorecard, logit, sigmoid
 from garble.report.findings import ScoredSentence
 from garble.signals import EVERY
@@ -26,6 +27,8 @@ _CLAUSE_BORDER = re.compile(r"[,;:.!?–—]\s+|\s(?=(?:and|but|or|so|because|th
 SEVERAL = 4
 # Share of a document in loops beyond their first turn, and the score that comes to.
 _LOOPED, _LOOPED_SCORE = (0.1, 0.2), (0.0, 0.999)
+# What a signal may need of a model.
+_OF_MODEL = frozenset({"lm", "network"})
 # By this factor log-odds of sentences that are read are flatter below the threshold, where their scores are shown.
 _FLATTER = 0.55
 
@@ -105,14 +108,14 @@ def looped_prose(document: Document) -> float:
     return float(np.concatenate(some).mean()) if some else 0.0
 
 
-def voices(document: Document) -> tuple[Mask, Mask]:
-    """(sentences,) what is scored together, and what apart: items and cues that are no sentences."""
+def voices(document: Document) -> tuple[Document, Document]:
+    """What is scored together, and what apart: items and cues that are no sentences."""
     heard = ~np.isin(document.kind, list(UNREAD))
     aside = np.zeros(len(heard), bool)
     if (some := np.flatnonzero(np.isin(document.kind, list(SPOKEN)))).size:
         pieces = document.slices()
         aside[some] = [not counts(int(document.kind[i]), pieces[i]) for i in some]
-    return heard & ~aside, aside
+    return document.only(heard & ~aside), document.only(aside)
 
 
 def as_read(batch: Batch) -> Ints:
@@ -124,17 +127,13 @@ def as_read(batch: Batch) -> Ints:
     return kinds
 
 
-def _knows(signal: Signal) -> bool:
-    return signal.language != "any"
-
-
-# What is not asked of a kind: of all that is no prose what needs to know the language; verse may say things again. Of
-# prose everything is asked, of the kinds in layout.UNREAD nothing.
+# What is not asked of a kind: of all that is no prose what means something in full sentences only; verse may say things
+# again. Of prose everything is asked, of the kinds in layout.UNREAD nothing.
 _DEAF: dict[int, Callable[[Signal], bool]] = {
-    HEADING: _knows,
-    LIST: _knows,
-    CUE: _knows,
-    VERSE: lambda signal: _knows(signal) or signal.family == "repetition",
+    HEADING: lambda signal: signal.prose,
+    LIST: lambda signal: signal.prose,
+    CUE: lambda signal: signal.prose,
+    VERSE: lambda signal: signal.prose or signal.family == "repetition",
 }
 
 
@@ -160,13 +159,19 @@ def of_signals(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
     return np.array([name in names for name in card.features], bool)
 
 
-def silent(card: Scorecard, kinds: Ints, foreign: Mask) -> Mask:
-    """(sentences, features of the card) what does not speak: in another language, or of a kind that it is deaf to.
+def silent(card: Scorecard, kinds: Ints, language: Language) -> Mask:
+    """(sentences, features of the card) what does not speak: for want of what it needs, or of a kind it is deaf to.
 
-    kinds, foreign: (sentences,) as `as_read` gives them, and which sentences are not in the card's language.
+    kinds: (sentences,) as `as_read` gives them. language: that of all the sentences.
     """
     mask = np.zeros((len(kinds), len(card.features)), bool)
-    mask[np.ix_(foreign, of_signals(card, _knows))] = True
+    mask[:, of_signals(card, lambda signal: bool(lacking(signal, language, card)))] = True
     for kind, deaf_to in _DEAF.items():
         mask[np.ix_(kinds == kind, of_signals(card, deaf_to))] = True
     return mask
+
+
+def lacking(signal: Signal, language: Language, card: Scorecard) -> tuple[str, ...]:
+    """What a signal needs that is not known of a language."""
+    known = language.knowledge | (_OF_MODEL if language.code == card.language else frozenset())
+    return tuple(need for need in signal.needs if need not in known)

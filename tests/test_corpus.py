@@ -9,6 +9,7 @@ import json
 import lzma
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +40,7 @@ from garble.filtering.streams import compressed
 from garble.scorer import Scorer
 
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."
+GERMAN = "Der Stadtrat hat am Dienstag beschlossen, die alte Brücke noch vor dem Winter zu sanieren."
 LOOPED = "I want to to to to to to to go home."
 MIXED = f"{CLEAN} {LOOPED} He left early to see his mother in the village."
 GARBLE = [sys.executable, "-c", "from garble.cli import main; main()", "filter", "in.jsonl", "-o", "kept.jsonl"]
@@ -832,3 +834,31 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_that_looks_whole() -> None:
     assert done.returncode == 2
     assert done.stderr.splitlines() == ["garble: kept.jsonl: file too large"]
     assert not Path("kept.jsonl").exists()
+
+
+# Other languages.
+
+
+@pytest.mark.parametrize(
+    ("options", "kept", "reasons"),
+    [
+        ((), [CLEAN, GERMAN], []),
+        (("--other-languages", "keep"), [CLEAN, GERMAN], []),
+        (("--other-languages", "drop"), [CLEAN], ["language"]),
+        (("--other-languages", "drop", "--language", "de"), [], ["language", "language"]),
+        (("--other-languages", "drop", "--language", "en"), [CLEAN], ["artifacts.untranslated"]),
+    ],
+)
+def test_documents_in_other_languages(options: tuple[str, ...], kept: list[str], reasons: list[str]) -> None:
+    Path("in.jsonl").write_bytes(json_lines([CLEAN, GERMAN]))
+    outputs = ("-o", "kept.jsonl", "--rejected", "rejected.jsonl", "--report", "report.json")
+    result = garble_filter("in.jsonl", *outputs, "--reader", "off", *options, code=0)
+
+    def read(name: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in Path(name).read_text("utf-8").splitlines()]
+
+    assert [record["text"] for record in read("kept.jsonl")] == kept
+    assert [record["garble"]["reason"] for record in read("rejected.jsonl")] == reasons
+    report = json.loads(Path("report.json").read_text())
+    assert sum(n for name, n in report.items() if re.fullmatch("language_[a-z]{2}", name)) == 2
+    assert ("documents by language:" in result.stderr) == ("--language" not in options)

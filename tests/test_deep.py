@@ -259,7 +259,7 @@ def test_no_text_upsets_the_reader_or_its_signals(text: str, scripted: reading.R
 def test_a_reading_signal_explains_itself(signal: Signal) -> None:
     assert f"garble.signals.{signal.name}" == f"{signal.function.__module__}.{signal.function.__name__}"
     assert {"Why it is garble", "Known false alarms", "Reference", "Garbled", "Clean"} == set(signal.sections)
-    assert signal.language == "en"
+    assert signal.needs == ("network",)
 
 
 @each_signal

@@ -9,11 +9,13 @@ from conftest import ANY_TEXT, documents
 from hypothesis import given
 from hypothesis import strategies as st
 
+from garble.errors import UsageError
 from garble.filtering import decisions as prefilter
 from garble.filtering.decisions import (
     UNITS,
     Cut,
     Decision,
+    OtherLanguages,
     Prefilter,
     Statistics,
     Unit,
@@ -231,6 +233,8 @@ def test_statistics_count_what_became_of_documents() -> None:
         "cut": 1,
         "dropped_a.x": 3,
         "dropped_b.y": 1,
+        "language_en": 4,
+        "language_en_dropped": 1,
         "histogram": histogram,
     }
     assert Statistics().to_dict()["histogram"] == [0] * BINS == [0] * 20
@@ -265,3 +269,52 @@ def test_what_is_kept_of_a_text(text: str, cuts: list[tuple[int, int]], kept: st
 def test_a_unit_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown unit 'page'; supported: document, passage, sentence"):
         Prefilter(unit="page")  # type: ignore[arg-type]
+
+
+# Other languages than the model's.
+
+GERMAN = "Die Arbeiten, die die Verwaltung plant, beginnen im März. Der Stadtrat hat lange darauf gewartet."
+GERMAN_LOOPED = f"{GERMAN} {'Das Geld fehlt in den Schulen. ' * 8}"
+IN_ENGLISH = "The mayor said that the bridge would be closed, and that it would be opened again in May."
+
+
+@pytest.mark.parametrize(
+    ("other_languages", "kept", "reasons"),
+    [
+        ("score", [True, True, False, True], ["", "", "repetition.looped", ""]),
+        ("keep", [True, True, True, True], ["", "", "", ""]),
+        ("drop", [True, False, False, True], ["", "language", "language", ""]),
+    ],
+)
+def test_what_becomes_of_documents_in_other_languages(
+    other_languages: OtherLanguages, kept: list[bool], reasons: list[str]
+) -> None:
+    judge = Prefilter(reader="off", other_languages=other_languages)
+    found = judge.decide([IN_ENGLISH, GERMAN, GERMAN_LOOPED, "1, 2, 3"])
+    assert [decision.keep for decision in found] == kept
+    assert [decision.reason for decision in found] == reasons
+
+
+def test_other_languages_are_scored_unless_said_otherwise() -> None:
+    texts = [IN_ENGLISH, GERMAN, GERMAN_LOOPED]
+    usual, scored = Prefilter(reader="off"), Prefilter(reader="off", other_languages="score")
+    assert usual.decide(texts) == scored.decide(texts)
+
+
+def test_a_choice_for_other_languages_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(UsageError, match="other_languages"):
+        Prefilter(reader="off", other_languages="ask")  # type: ignore[arg-type]
+
+
+def test_a_text_in_the_language_that_is_given_is_in_no_other() -> None:
+    [decision] = Prefilter(reader="off", language="en", other_languages="drop").decide([GERMAN])
+    assert decision.reason != "language"
+
+
+def test_statistics_count_documents_by_language() -> None:
+    statistics = Statistics()
+    for text in (IN_ENGLISH, GERMAN, GERMAN_LOOPED):
+        [decision] = Prefilter(reader="off").decide([text])
+        statistics.add(decision, len(text))
+    counts = {name: n for name, n in statistics.to_dict().items() if name.startswith("language_")}
+    assert counts == {"language_de": 2, "language_de_dropped": 1, "language_en": 1}

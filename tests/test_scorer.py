@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import garble
 from garble.columns.batch import Batch
 from garble.columns.lm import LanguageModel
+from garble.languages import load
 from garble.models import scorecard as model
 from garble.report import Report
 from garble.scorer import Scorer
@@ -58,7 +59,7 @@ Der Stadtrat hat am Montag beschlossen, die alte Brücke noch vor dem Winter zu 
 beginnen im März, wenn der Fluss wenig Wasser führt, und dauern etwa fünf Monate. Die Bewohner des \
 Viertels warten schon lange darauf, und der Bürgermeister dankte ihnen für ihre Geduld."""
 
-LANGUAGE = {signal.name: signal.language for signal in EVERY}
+NEEDS = {signal.name: signal.needs for signal in EVERY}
 
 TEXTS = {
     "clean": " ".join(ARTICLE),
@@ -91,7 +92,7 @@ def check(report: Report, text: str) -> None:
         assert sentence.garbled or not sentence.findings
         for finding in sentence.findings:
             assert sentence.start <= finding.start < finding.end <= sentence.end
-            assert finding.signal in LANGUAGE
+            assert finding.signal in NEEDS
             assert finding.contribution > 0
             assert finding.reason
             assert "{" not in finding.reason or "{" in text
@@ -243,7 +244,7 @@ def test_nothing_is_found_in_furniture(harsh: Scorer) -> None:
 
 
 @pytest.mark.parametrize(("text", "code"), [(FRENCH, "fr"), (GERMAN, "de")])
-def test_another_language_is_named_and_judged_by_language_blind_signals_alone(
+def test_another_language_is_named_and_judged_by_the_signals_that_know_enough_of_it(
     text: str, code: str, scorer: Scorer, harsh: Scorer
 ) -> None:
     report = scorer.score(text)
@@ -254,7 +255,7 @@ def test_another_language_is_named_and_judged_by_language_blind_signals_alone(
     looped = harsh.score(f"{text} Il il il il il il il.")
     found = {finding.signal for sentence in looped.sentences for finding in sentence.findings}
     assert "repetition.loop" in found
-    assert {LANGUAGE[name] for name in found} == {"any"}
+    assert all(set(NEEDS[name]) <= load(code).knowledge for name in found)
 
 
 def test_english_needs_no_note(scorer: Scorer) -> None:

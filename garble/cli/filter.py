@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from garble.cli.options import MARKUP, OVERWRITE, reading, scoring
+from garble.cli.options import LANGUAGE, MARKUP, OVERWRITE, reading, scoring
 from garble.cli.terminal import complain
 from garble.cli.writing import writing
 from garble.io import STDIN, passed_over
 
 if TYPE_CHECKING:
-    from garble.filtering.decisions import Unit
+    from garble.filtering.decisions import OtherLanguages, Unit
 
 
 @click.command("filter")
@@ -49,6 +49,15 @@ if TYPE_CHECKING:
 @scoring("en")
 @reading("unsure")
 @MARKUP
+@LANGUAGE
+@click.option(
+    "--other-languages",
+    type=click.Choice(["score", "keep", "drop"]),
+    default="score",
+    show_default=True,
+    help="What to do with documents in other languages than the model's: score drops those that are flagged without "
+    "knowledge of the language, keep drops none of them, and drop drops all.",
+)
 @click.option("--whole-files", "whole", is_flag=True, help="Read each file as one document and copy it unchanged.")
 @click.option("--workers", type=click.IntRange(1), help="Number of worker processes. Default: number of cores.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad record.")
@@ -73,6 +82,8 @@ def filter_corpus(
     without: tuple[str, ...],
     reader: str,
     markup: str,
+    language: str,
+    other_languages: str,
     whole: bool,
     workers: int | None,
     strict: bool,
@@ -120,6 +131,8 @@ def filter_corpus(
             without=without,
             reader=reader,
             markup=markup,
+            language=language,
+            other_languages=cast("OtherLanguages", other_languages),
             whole=whole,
             strict=strict,
         )

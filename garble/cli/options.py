@@ -60,6 +60,14 @@ MARKUP = click.option(
     show_default=True,
     help="Markup of the texts. auto: by file extension for files that are one text, otherwise by content.",
 )
+LANGUAGE = click.option(
+    "--language",
+    default="auto",
+    show_default=True,
+    metavar="auto|CODE",
+    help="The language of all texts, such as en; auto finds that of each. A signal is off in a language that lacks "
+    "what it needs.",
+)
 ENCODING = click.option(
     "--encoding",
     metavar="NAME",

@@ -81,6 +81,11 @@ def summary(plan: Plan, progress: Progress) -> str:
     if reasons:
         lines.append(f"{many(sum(reasons.values()), plan.unit)} {would}dropped, by reason:")
         lines += _counted(reasons)
+    named = {name.removeprefix("language_"): n for name, n in counts.items() if name.startswith("language_")}
+    languages = {code: n for code, n in named.items() if not code.endswith("_dropped")}
+    if len(languages) > 1:
+        lines.append("documents by language:")
+        lines += _counted({f"{code}, {named.get(f'{code}_dropped', 0):,} dropped": n for code, n in languages.items()})
     if progress.unread:
         lines.append(f"{many(progress.unread, 'input')} not read completely")
     if progress.problems:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from garble.cli.options import ENCODING, MARKUP, OVERWRITE, markup_for, reading, scoring
+from garble.cli.options import ENCODING, LANGUAGE, MARKUP, OVERWRITE, markup_for, reading, scoring
 from garble.cli.terminal import Scored, Tally, complain, formatted, with_bar
 from garble.cli.writing import writing
 from garble.errors import InputError
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @scoring("en-large")
 @reading("all")
 @MARKUP
+@LANGUAGE
 @click.option("--stats", is_flag=True, help="Add readability statistics (text, json and jsonl).")
 @click.option("--all", "every", is_flag=True, help="Text format: show all sentences, not only flagged ones.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything is flagged.")
@@ -56,6 +57,7 @@ def score(
     encoding: str | None,
     without: tuple[str, ...],
     markup: str,
+    language: str,
     stats: bool,
     every: bool,
     exit_code: bool,
@@ -76,7 +78,7 @@ def score(
 
     try:
         check_encoding(encoding)
-        scorer = Scorer(model, threshold=threshold, without=without, reader=reader, markup=markup)
+        scorer = Scorer(model, threshold=threshold, without=without, reader=reader, markup=markup, language=language)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     inputs = list(find_texts(files))

@@ -28,9 +28,9 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
 
     NAME is a signal or a family; all signals by default.
 
-    A signal marks or weighs tokens or characters, or measures whole sentences. Language "any" means that the signal is
-    language-independent. "preview" means that the shipped models have no weight for the signal yet: it does not change
-    scores.
+    A signal marks or weighs tokens or characters, or measures whole sentences. It is off in languages that lack what
+    it needs, such as a word list or the language model (lm). A language-independent signal needs nothing. "preview"
+    means that the shipped models have no weight for the signal yet: it does not change scores.
 
     --cost adds the microseconds per sentence, measured on one core on clean and garbled sentences. Segmentation,
     tokenization and work shared by several signals have rows of their own.
@@ -56,7 +56,7 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
         elif form == "markdown":
             stream.write(gallery(members, previews(members)))
         else:
-            facts = ("name", "family", "kind", "unit", "language", "summary")
+            facts = ("name", "family", "kind", "unit", "needs", "summary")
             some = previews(members)
             listed = [
                 {**{fact: getattr(signal, fact) for fact in facts}, "preview": signal.name in some}

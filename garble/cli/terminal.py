@@ -283,9 +283,8 @@ def _summary(tally: Tally) -> Iterator[str]:
 
 
 def nature(signal: Signal, previews: Collection[str]) -> str:
-    """What a signal returns, for which languages, and "preview" for one of `previews`."""
-    language = "any language" if signal.language == "any" else f"language {signal.language}"
-    return f"{signal.kind} {signal.unit}, {language}{', preview' if signal.name in previews else ''}"
+    """What a signal returns, what it needs, and "preview" for one of `previews`."""
+    return f"{signal.kind} {signal.unit}; {signal.needed}{'; preview' if signal.name in previews else ''}"
 
 
 def gallery(signals: Iterable[Signal], previews: Collection[str]) -> str:
@@ -315,12 +314,13 @@ def table(signals: Iterable[Signal], previews: Collection[str], stream: TextIO) 
     from rich.table import Table
 
     rows = Table(box=None, pad_edge=False)
-    for heading in ("signal", "kind", "language"):
+    for heading in ("signal", "kind"):
         rows.add_column(heading, no_wrap=True)
+    rows.add_column("needs")
     rows.add_column("description")
     for signal in signals:
         mark = "preview: " if signal.name in previews else ""
-        rows.add_row(signal.name, signal.kind, signal.language, mark + signal.summary)
+        rows.add_row(signal.name, signal.kind, ", ".join(signal.needs), mark + signal.summary)
     return _printed(rows, console_of(stream))
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from garble.columns import lists
 from garble.columns.arrays import Floats, Ints, Mask, cover, offsets, recurs, spans_of, spread
 from garble.columns.lm import LanguageModel, Reading
+from garble.languages import ENGLISH, Language
 from garble.text.alphabet import (
     CASE,
     DIGIT,
@@ -79,7 +80,7 @@ class Batch:
     paragraph, kind, neighbours: (sentences,) as in Document.
     looped: (characters,) which stand in a loop of their document beyond its first turn.
     quoted: (characters,) which say something else than the text does there: words in place of code or an address.
-    lm: the language model that knows the batch's language, or None: then only language-blind signals mean something.
+    language: what is known of the language that all its sentences are in. lm: its language model, or None.
     read: what a network said of the sentences, or None where none was asked.
     """
 
@@ -98,18 +99,20 @@ class Batch:
     kind: Ints
     neighbours: Ints
     lm: LanguageModel | None
+    language: Language
     looped: Mask
     quoted: Mask
     read: Opinion | None = None
 
     @classmethod
-    def of(cls, documents: Sequence[Document], lm: LanguageModel | None = None) -> Batch:
-        """All sentences of `documents`, in order."""
+    def of(cls, documents: Sequence[Document], lm: LanguageModel | None = None, language: Language = ENGLISH) -> Batch:
+        """All sentences of `documents`, which are in one language, in order."""
         none = np.zeros(0, np.int64)
         pieces = [document.slices() for document in documents]
         return cls._laid_out(
             [piece for some in pieces for piece in some],
             lm,
+            language,
             _looped(documents, pieces),
             _quoted(documents, pieces),
             documents=offsets([len(document.sentences) for document in documents]),
@@ -127,7 +130,16 @@ class Batch:
         looped = _looped_alone(sentences)
         rows = np.arange(count + 1)
         return cls._laid_out(
-            sentences, lm, looped, np.zeros(len(looped), bool), rows, one, paragraph=first, kind=first, neighbours=one
+            sentences,
+            lm,
+            ENGLISH,
+            looped,
+            np.zeros(len(looped), bool),
+            rows,
+            one,
+            paragraph=first,
+            kind=first,
+            neighbours=one,
         )
 
     @classmethod
@@ -135,6 +147,7 @@ class Batch:
         cls,
         sentences: Sequence[str],
         lm: LanguageModel | None,
+        language: Language,
         looped: Mask,
         quoted: Mask,
         documents: Ints,
@@ -171,6 +184,7 @@ class Batch:
             kind=kind,
             neighbours=neighbours,
             lm=lm,
+            language=language,
             looped=looped,
             quoted=quoted,
         )
@@ -220,8 +234,12 @@ class Batch:
 
     @cached_property
     def is_small(self) -> Mask:
-        """(tokens,) English function words."""
-        return lists.isin(self.word, lists.hashes("function_words"))
+        """(tokens,) function words of the language."""
+        return lists.isin(self.word, self.hashes("function_words"))
+
+    def hashes(self, name: str) -> Hashes:
+        """The sorted hashes of the words in a list of the batch's language; empty where it has none."""
+        return lists.hashes(self.language, name)
 
     @cached_property
     def is_code(self) -> Mask:

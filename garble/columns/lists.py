@@ -6,24 +6,27 @@ from functools import cache
 
 import numpy as np
 
-from garble.languages.lexicon import words
+from garble.languages import Language
 from garble.text.alphabet import Hashes, encode, hash_runs
 
 
 @cache
-def hashes(name: str) -> Hashes:
-    """The sorted hashes of the list's entries, each taken as one token."""
-    return np.sort(hash_words(sorted(words(name))))
+def hashes(language: Language, name: str) -> Hashes:
+    """The sorted hashes of the entries of a language's list, each taken as one token."""
+    return np.sort(hash_words(sorted(language.words(name))))
 
 
 def hash_words(entries: list[str]) -> Hashes:
     """The hash of each entry as a token of a batch has it (lower case, in `Batch.word`)."""
-    ends = np.cumsum([len(entry) for entry in entries])
-    return hash_runs(encode("".join(entries)), np.concatenate([[0], ends[:-1]]), ends)
+    sizes = np.array([len(entry) for entry in entries], np.int64)
+    ends = np.cumsum(sizes)
+    return hash_runs(encode("".join(entries)), ends - sizes, ends)
 
 
 def isin(values: Hashes, listed: Hashes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which of `values` are in the sorted array `listed`."""
+    if not len(listed):
+        return np.zeros(len(values), bool)
     # Few values begin with the same sixteen bits as one that is listed, and only those are looked for.
     begins = np.zeros(1 << 16, bool)
     begins[listed >> np.uint64(48)] = True

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from garble.filtering.decisions import UNITS, Cut, Decision, Prefilter, Statistics, Unit, annotation
+from garble.filtering.decisions import UNITS, Cut, Decision, OtherLanguages, Prefilter, Statistics, Unit, annotation
 
-__all__ = ["UNITS", "Cut", "Decision", "Prefilter", "Statistics", "Unit", "annotation"]
+__all__ = ["UNITS", "Cut", "Decision", "OtherLanguages", "Prefilter", "Statistics", "Unit", "annotation"]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Unpack, get_args
 
 from garble.errors import UsageError
+from garble.languages import UNDETERMINED
 from garble.report import Report
 from garble.report.findings import ScoredSentence
 from garble.report.reasons import BINS, reason
@@ -22,6 +23,11 @@ from garble.text.layout import KINDS, PROSE
 
 Unit = Literal["document", "passage", "sentence"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
+# What becomes of documents in other languages than the model's.
+OtherLanguages = Literal["score", "keep", "drop"]
+OTHER_LANGUAGES: tuple[OtherLanguages, ...] = get_args(OtherLanguages)
+# The reason of what is dropped for its language.
+_LANGUAGE = "language"
 
 
 class Cut(NamedTuple):
@@ -64,7 +70,8 @@ class Statistics:
     """What a run has come to, to be added up and counted by.
 
     counts: documents, sentences, characters, kept, dropped, cut (kept, but not whole), and dropped_<reason>, which
-    counts whatever was decided on: documents, passages or sentences.
+    counts whatever was decided on: documents, passages or sentences. language_<code>: documents in a language, and
+    language_<code>_dropped those of them that were dropped.
     histogram: documents by score, in equal steps from 0 to 1.
     """
 
@@ -79,6 +86,8 @@ class Statistics:
         self.counts["kept" if decision.keep else "dropped"] += 1
         self.counts["cut"] += decision.keep and bool(decision.cuts)
         self.counts.update(f"dropped_{cut.reason}" for cut in decision.cuts)
+        language = f"language_{decision.report.language}"
+        self.counts.update([language] if decision.keep else [language, f"{language}_dropped"])
         self.histogram[min(int(decision.score * BINS), BINS - 1)] += 1
 
     def merge(self, other: Statistics) -> None:
@@ -103,22 +112,33 @@ class Prefilter:
 
     unit: what is removed when it is garbled. "document" drops whole documents, those whose score reaches the threshold;
     "passage" and "sentence" cut the garbled ones out and keep the rest, or drop the document when no sentence of prose
-    would be left. The two cut alike, but count and list differently: a passage is a run of garbled sentences. scorer:
-    the Scorer to use; else the settings are those of `garble.Scorer`, with `reader` "unsure" by default. Raises
-    ValueError, in one line, for a unit, threshold, model or signal that does not exist, and for a threshold that was
-    calibrated for whole documents where parts are cut, or the other way round.
+    would be left. The two cut alike, but count and list differently: a passage is a run of garbled sentences.
+    other_languages: what becomes of documents in other languages than the model's. "score" treats them as all others,
+    scored by the signals that are on in their language; "keep" keeps them all, and "drop" drops them all, for the
+    reason "language".
+    scorer: the Scorer to use; else the settings are those of `garble.Scorer`, with `reader` "unsure" by default. Raises
+    ValueError, in one line, for a unit, threshold, model, signal or choice that does not exist, and for a threshold
+    that was calibrated for whole documents where parts are cut, or the other way round.
     """
 
     def __init__(
-        self, *, unit: Unit = "document", scorer: Scorer | None = None, **settings: Unpack[Settings]
+        self,
+        *,
+        unit: Unit = "document",
+        other_languages: OtherLanguages = "score",
+        scorer: Scorer | None = None,
+        **settings: Unpack[Settings],
     ) -> None:
         if unit not in UNITS:
             raise UsageError(f"unknown unit {unit!r}; supported: {', '.join(UNITS)}")
+        if other_languages not in OTHER_LANGUAGES:
+            raise UsageError(f"unknown other_languages {other_languages!r}; supported: {', '.join(OTHER_LANGUAGES)}")
         self.scorer = scorer_of(scorer, settings, reader="unsure")
         calibrated = self.scorer.calibration
         if calibrated and (calibrated.unit == "document") != (unit == "document"):
             raise UsageError(f"threshold: calibrated for the unit {calibrated.unit}, not {unit}")
         self.unit = unit
+        self.other_languages = other_languages
 
     def __repr__(self) -> str:
         return f"<Prefilter unit={self.unit!r} {self.scorer.signature}>"
@@ -129,7 +149,15 @@ class Prefilter:
 
     def decisions(self, texts: Iterable[str], markups: Iterable[str | None] | None = None) -> Iterator[Decision]:
         """The same one by one, for more texts than fit in memory."""
-        return (decision(report, self.unit) for report in self.scorer.score_many(texts, markups))
+        return map(self._decision, self.scorer.score_many(texts, markups))
+
+    def _decision(self, report: Report) -> Decision:
+        own = {self.scorer.card.language, UNDETERMINED}
+        if self.other_languages == "score" or report.language in own:
+            return decision(report, self.unit)
+        if self.other_languages == "keep":
+            return Decision(True, "", report.score, (), report)
+        return _dropped(report, _LANGUAGE)
 
 
 def decision(report: Report, unit: Unit = "document") -> Decision:
@@ -138,14 +166,18 @@ def decision(report: Report, unit: Unit = "document") -> Decision:
     prose = [sentence.garbled for sentence in report.sentences if sentence.kind == KINDS[PROSE]]
     drop = report.garbled if unit == "document" else bool(prose) and all(prose)
     if drop:
-        edges = [edge for s in report.sentences for edge in (s.start, s.end)] or [0]
-        cuts = (Cut(edges[0], edges[-1], report.score, reason(report.sentences)),)
-    elif unit == "passage":
+        return _dropped(report, reason(report.sentences))
+    if unit == "passage":
         cuts = passages(report)
     elif unit == "sentence":
         cuts = tuple(Cut(s.start, s.end, s.score, reason([s])) for s in report.sentences if s.garbled)
     worst = max(cuts, key=lambda cut: cut.score, default=None)
-    return Decision(not drop, worst.reason if worst else "", report.score, cuts, report)
+    return Decision(True, worst.reason if worst else "", report.score, cuts, report)
+
+
+def _dropped(report: Report, why: str) -> Decision:
+    edges = [edge for s in report.sentences for edge in (s.start, s.end)] or [0]
+    return Decision(False, why, report.score, (Cut(edges[0], edges[-1], report.score, why),), report)
 
 
 def passages(report: Report) -> tuple[Cut, ...]:

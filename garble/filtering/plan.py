@@ -14,7 +14,7 @@ from typing import NamedTuple
 from garble.calibration import Threshold
 from garble.errors import InputError
 from garble.filtering import streams
-from garble.filtering.decisions import Unit
+from garble.filtering.decisions import OtherLanguages, Unit
 from garble.filtering.formats import SUFFIXES, format_of
 from garble.filtering.formats.base import Format, Layout
 from garble.filtering.formats.lines import JsonLines
@@ -40,8 +40,8 @@ class Plan:
     JSON Lines for records that cannot be read. Without them neither is written. report: a file that somebody else
     writes; no other may be that file.
     form: "records" filters; "annotated" keeps every record and notes what was found; "dolma" writes an attribute file.
-    layout: where a record has its text and its id. unit, threshold, model, without, reader, markup: as
-    in `garble.filtering.decisions.Prefilter`.
+    layout: where a record has its text and its id. unit, threshold, model, without, reader, markup, language,
+    other_languages: as in `garble.filtering.decisions.Prefilter`.
     strict: stop at the first bad record. whole: each input is one document, and is copied into the folder `kept` or the
     folder `rejected`, or listed in the file `rejected`, as JSON Lines.
     """
@@ -59,6 +59,8 @@ class Plan:
     without: tuple[str, ...] = ()
     reader: str = "unsure"
     markup: str = "auto"
+    language: str = "auto"
+    other_languages: OtherLanguages = "score"
     strict: bool = False
     whole: bool = False
 
@@ -71,6 +73,7 @@ class Plan:
             "without": self.without,
             "reader": self.reader,
             "markup": self.markup,
+            "language": self.language,
         }
 
     @property

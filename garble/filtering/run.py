@@ -42,7 +42,7 @@ def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = Fa
     strict plan; and for an output that cannot be written, but OSError when that is standard output. ValueError for a
     threshold, unit, model or markup that does not exist.
     """
-    prefilter = Prefilter(unit=plan.unit, **plan.settings)
+    prefilter = Prefilter(unit=plan.unit, other_languages=plan.other_languages, **plan.settings)
     settings = {"signature": prefilter.scorer.signature}
     check(plan)
     if not overwrite:

@@ -178,11 +178,11 @@ def _kept(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decis
 
 def _rejected(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision]) -> bytes:
     if plan.lists:
-        dropped = [annotation(decision.report) for decision in decisions if not decision.keep]
+        dropped = [_note(decision) for decision in decisions if not decision.keep]
         return b"".join(dumped({"file": name, **note}) + b"\n" for note in dropped)
     if plan.unit == "document":
         going = [i for i, decision in enumerate(decisions) if not decision.keep]
-        return form.write(rows, going, {}, {i: annotation(decisions[i].report) for i in going})
+        return form.write(rows, going, {}, {i: _note(decisions[i]) for i in going})
     return form.listing(
         [
             Listed(rows.ids[i], name, rows.lines[i], *cut, rows.texts[i][cut.start : cut.end])
@@ -190,6 +190,11 @@ def _rejected(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[D
             for cut in decision.cuts
         ]
     )
+
+
+def _note(decision: Decision) -> dict[str, Any]:
+    """What is said of a document that is dropped; it may be for its language alone."""
+    return annotation(decision.report) | {"reason": decision.reason}
 
 
 def _errors(name: str, problems: list[Problem]) -> bytes:
@@ -215,7 +220,7 @@ def _attributes(rows: Rows, i: int, name: str, model: str, decision: Decision) -
 
 def _prefilter(plan: Plan, signature: str) -> Prefilter:
     """What decides. Raises ModelError where it would not score as the run began."""
-    prefilter = Prefilter(unit=plan.unit, **plan.settings)
+    prefilter = Prefilter(unit=plan.unit, other_languages=plan.other_languages, **plan.settings)
     if prefilter.scorer.signature != signature:
         raise ModelError(f"model {plan.model}: changed during the run")
     return prefilter

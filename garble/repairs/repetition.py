@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import accumulate
 
-from garble.languages import lexicon
+from garble.languages import ENGLISH
 from garble.repairs.base import Change, Site
 from garble.repairs.law import REACH
 from garble.repairs.untouched import is_prose, is_word
@@ -89,7 +89,7 @@ def clause_once(site: Site, finding: Finding) -> Iterator[Change]:
     before = text[max(site.start, finding.start - REACH) : finding.start]
     opening = text[finding.start : finding.end].lower()
     is_said = re.search(rf"(?<!\w){re.escape(opening)}(?!\w)", before.lower())
-    if is_said and opening.split()[-1] in lexicon.words("conjunctions"):
+    if is_said and opening.split()[-1] in ENGLISH.words("conjunctions"):
         yield Change(finding.start - (len(before) - len(before.rstrip())), finding.end, "")
 
 
@@ -206,7 +206,7 @@ def _is_emphasis(turn: Sequence[str], turns: int, beside: int) -> bool:
     said = [word for word in turn if _is_word(word)]
     if len(said) == 1:
         # A stammer, "if-- if-- if--", or a call.
-        if said[0].lower() in lexicon.words("exclamations") or (len(turn) > 1 and not _BREAKS_OFF.isdisjoint(turn)):
+        if said[0].lower() in ENGLISH.words("exclamations") or (len(turn) > 1 and not _BREAKS_OFF.isdisjoint(turn)):
             return True
         if turns <= _SHORTLY and beside < _SHORT and _is_content(said[0]):
             return True
@@ -218,7 +218,7 @@ def _is_emphasis(turn: Sequence[str], turns: int, beside: int) -> bool:
     # "He's dead, he's dead": a mark parts the turns.
     if not (_is_word(turn[0]) and _is_word(turn[-1])):
         return turns <= (3 if len(turn) == 2 else 2)
-    return len(turn) == 2 and turns <= 2 and not lexicon.words("links").isdisjoint(turn)
+    return len(turn) == 2 and turns <= 2 and not ENGLISH.words("links").isdisjoint(turn)
 
 
 def _echoes(words: list[str]) -> Iterator[tuple[int, int, int]]:
@@ -255,4 +255,4 @@ def _is_word(word: str) -> bool:
 
 
 def _is_content(word: str) -> bool:
-    return _is_word(word) and word.lower() not in lexicon.words("function_words")
+    return _is_word(word) and word.lower() not in ENGLISH.words("function_words")

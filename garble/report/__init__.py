@@ -23,7 +23,7 @@ class Report:
     """What was found in one text.
 
     score: the document's score, from its sentences by the rule of `garble.verdict.document_score`.
-    language: ISO 639-1 code of the text ("und" when it has no words).
+    language: ISO 639-1 code of the text ("und" when it has no words); language_certainty: how certain that is, 0 to 1.
     threshold: the score from which a sentence, or the document, is called garbled.
     notes: what the reader of the report must know, such as signals that did not speak.
     signature: what made this report, for comparison: `garble|v:0.1.0|d:0058ce8d|m:en-2|t:balanced`.
@@ -40,6 +40,7 @@ class Report:
     notes: tuple[str, ...]
     signature: str
     looped: float = 0.0
+    language_certainty: float = 1.0
     thresholds: Mapping[str, float] = field(default_factory=dict)
     text: str = ""
 

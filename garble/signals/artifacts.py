@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from garble.columns import lists
 from garble.columns.arrays import Floats, Ints, Mask, offsets, runs, spans_of
 from garble.columns.batch import Batch
 from garble.columns.lm import FIRST_WORD
-from garble.languages import lexicon
+from garble.languages import ENGLISH, Language
 from garble.signals.base import Columns, Survey, marks
 from garble.text.alphabet import CASE, DIGIT, IDEOGRAPH, KIND, LETTER, LOWER, SPACE, UPPER, Hashes, hash_runs
 from garble.text.detection import detect
@@ -111,7 +113,7 @@ def _is_left(batch: Batch, match: re.Match[str]) -> bool:
         return False
     if kind == "whole":
         # Other names belong to notations: references in standards, variables of a shell.
-        return "%" in span or not lexicon.words("template_fields").isdisjoint(_NAME_PART.findall(span))
+        return "%" in span or not batch.language.words("template_fields").isdisjoint(_NAME_PART.findall(span))
     if kind == "choice":
         return _is_choice(before, 1 if span.startswith("{") else 3)
     apart = before[-1:] == " " and after[:1] in (" ", ",", ".")
@@ -126,16 +128,21 @@ def _is_left(batch: Batch, match: re.Match[str]) -> bool:
 
 
 def _is_about_code(words: str) -> bool:
-    return not lexicon.words("code_talk").isdisjoint(_WORD.findall(words.lower()))
+    return not ENGLISH.words("code_talk").isdisjoint(_WORD.findall(words.lower()))
 
 
 def _is_choice(before: str, near: int) -> bool:
     """Whether a function word stands among the last words before bars or braces: a command has none."""
     words = before.split()[-3:]
-    return len(words) > 1 and words[-1].isalpha() and not lexicon.words("function_words").isdisjoint(words[-near:])
+    return len(words) > 1 and words[-1].isalpha() and not ENGLISH.words("function_words").isdisjoint(words[-near:])
 
 
-@marks("tokens", "“{span}” is in another language", language="en")
+@marks(
+    "tokens",
+    "“{span}” is in another language",
+    needs=("lm", "function_words", "foreign_function_words", "shared_function_words"),
+    prose=True,
+)
 def untranslated(batch: Batch) -> Mask:
     """Runs of three words or more without English function words, in which langdetect sees another language.
 
@@ -150,9 +157,9 @@ def untranslated(batch: Batch) -> Mask:
     Clean: The mayor of Rio de Janeiro and the band Los Lobos met in Den Haag.
     Clean: The coq au vin blanc has a certain je ne sais quoi, and “ça ne se fait pas” is what she said.
     """
-    foreign = lists.isin(batch.word, lists.hashes("foreign_function_words")) & ~batch.is_capital
+    foreign = lists.isin(batch.word, batch.hashes("foreign_function_words")) & ~batch.is_capital
     english = batch.is_small
-    shared = lists.isin(batch.word, lists.hashes("shared_function_words"))
+    shared = lists.isin(batch.word, batch.hashes("shared_function_words"))
     comma = batch.codes[batch.starts] == ord(",")
     found = runs(foreign | comma | batch.is_word & (shared | ~english), batch.tokens)
     count = offsets(foreign)
@@ -167,11 +174,11 @@ def untranslated(batch: Batch) -> Mask:
     places = np.flatnonzero(foreign | strange)
     firsts = places[np.searchsorted(places, found.starts[suspicious])]
     lasts = places[np.searchsorted(places, found.ends[suspicious]) - 1] + 1
-    borrowed = offsets(lists.isin(batch.word, lists.hashes("loan_words")))
+    borrowed = offsets(lists.isin(batch.word, batch.hashes("loan_words")))
     kept = (borrowed[lasts] - borrowed[firsts] < lasts - firsts) & ~_quoted(batch, firsts, lasts)
     firsts, lasts = firsts[kept], lasts[kept]
     runs_on = zip(firsts.tolist(), lasts.tolist(), strict=True)
-    sure = [i for i, run in enumerate(runs_on) if detect(batch.pieces(*run)) != "en"]
+    sure = [i for i, run in enumerate(runs_on) if detect(batch.pieces(*run)).code != batch.language.code]
     return batch.token_mask(firsts[sure], lasts[sure])
 
 
@@ -184,7 +191,12 @@ def _quoted(batch: Batch, firsts: Ints, lasts: Ints) -> Mask:
     return np.asarray(np.isin(before, quotes[0]) & np.isin(closing, quotes[1]))
 
 
-@marks("characters", "“{span}” is an abbreviation carried over from the source", language="en")
+@marks(
+    "characters",
+    "“{span}” is an abbreviation carried over from the source",
+    needs=("foreign_abbreviations",),
+    prose=True,
+)
 def carried_abbreviation(batch: Batch) -> Mask:
     """Abbreviations of other languages, whole or half translated: "such as: B. a scholarship" from "z. B.".
 
@@ -198,27 +210,32 @@ def carried_abbreviation(batch: Batch) -> Mask:
     Clean: There are ways to pay, e.g. a loan, said J. B. Priestley.
     Clean: That is what it is for. B. Smith and D. H. Lawrence paid.
     """
-    return batch.chars_of(batch.matches(_ABBREVIATION, _abbreviated(batch)))
+    entries, pattern = _abbreviations(batch.language)
+    return batch.chars_of(batch.matches(pattern, _abbreviated(batch, entries)))
 
 
-def _abbreviated(batch: Batch) -> Ints:
+def _abbreviated(batch: Batch, entries: Sequence[str]) -> Ints:
     """Where an abbreviation or half of one may begin: at the colon or stop before a "B.", and at words with a stop."""
     stops, colons = batch.places("."), batch.places(":")
     token = np.searchsorted(batch.starts, stops, side="right") - 1
     # One of several letters is one token or several, of which each has its stop.
     token = np.unique(np.maximum(np.concatenate([token, token - 1]), 0))
     begins = batch.starts[token]
-    begins = begins[np.isin(batch.codes[begins], [ord(entry[0]) for entry in _ENTRIES])]
+    begins = begins[np.isin(batch.codes[begins], [ord(entry[0]) for entry in entries])]
     halves = np.concatenate([stops, colons, colons - 1])
     return np.concatenate([begins, halves[halves >= 0]])
 
 
-_ENTRIES = sorted(lexicon.words("foreign_abbreviations"), key=len, reverse=True)
-_WRITTEN = "|".join(re.escape(entry).replace(r"\ ", " ?") for entry in _ENTRIES)
 _HALF = r"(?:(?<=such as)|(?<=for example)|(?<=e\.g\.)|(?<=like)) ?: ?B\."
-_ABBREVIATION = re.compile(
-    rf"{_HALF}|(?:(?<=\bsuch)|(?<=\bfor)|(?<=\blike))\. B\.(?= [a-z])|(?<!\w)(?:{_WRITTEN})(?!\w)"
-)
+
+
+@cache
+def _abbreviations(language: Language) -> tuple[list[str], re.Pattern[str]]:
+    """The abbreviations of other languages, and what finds them and their halves."""
+    entries = sorted(language.words("foreign_abbreviations"), key=len, reverse=True)
+    written = "|".join(re.escape(entry).replace(r"\ ", " ?") for entry in entries)
+    pattern = rf"{_HALF}|(?:(?<=\bsuch)|(?<=\bfor)|(?<=\blike))\. B\.(?= [a-z])|(?<!\w)(?:{written})(?!\w)"
+    return entries, re.compile(pattern)
 
 
 def _close(batch: Batch) -> Columns:
@@ -247,7 +264,7 @@ def spaced_punctuation(batch: Batch, usual: Mask) -> Mask:
     Clean: He paid .5 of the bill ... then left (by taxi), and came back.
     Clean: He paid the bill , then left ( by taxi ) , and came back .
     """
-    signs, opening = batch.places(",;:!?.)"), batch.places("(")
+    signs, opening = batch.places(batch.language.close_marks + ")"), batch.places("(")
     apart = signs[np.isin(batch.beside(signs, -1), _BLANKS)]
     # The space begins where the word before it ends.
     gaps = batch.ends[np.searchsorted(batch.starts, apart) - 1]
@@ -297,7 +314,7 @@ def _capitals_inside(batch: Batch) -> Mask:
     return _tokens_matched(batch, _GLUED, batch.inside(_unknown(batch) & batch.is_spelt_out))
 
 
-@marks("tokens", "“{span}” is words run together", language="en", survey=Survey(_names, _several))
+@marks("tokens", "“{span}” is words run together", needs=("lm",), prose=True, survey=Survey(_names, _several))
 def glued_words(batch: Batch, several: Mask) -> Mask:
     """Words with a capital inside, in capitals with a tail in lower case, or made of other words and a small one.
 
@@ -373,12 +390,12 @@ def _made_of_words(batch: Batch) -> Mask:
     for token, whole in zip(tokens.tolist(), _spelt(batch, tokens).tolist(), strict=True):
         cost, words = _cut(batch, *_edges(batch, token))
         # "Here" and "there" begin compounds: "thereupon".
-        small = not lexicon.words("in_no_compound").isdisjoint(words) or words[-1:] in (("there",), ("here",))
+        small = not ENGLISH.words("in_no_compound").isdisjoint(words) or words[-1:] in (("there",), ("here",))
         found[token] = small and whole - cost > _CHEAPER
     return found
 
 
-_SMALL = re.compile("|".join(["there", "here", *sorted(lexicon.words("in_no_compound"))]), re.IGNORECASE)
+_SMALL = re.compile("|".join(["there", "here", *sorted(ENGLISH.words("in_no_compound"))]), re.IGNORECASE)
 
 
 def _cut(batch: Batch, start: int, end: int) -> tuple[float, tuple[str, ...]]:
@@ -389,7 +406,7 @@ def _cut(batch: Batch, start: int, end: int) -> tuple[float, tuple[str, ...]]:
     starts, ends = starts[inside], ends[inside]
     costs = _costs(batch, hash_runs(batch.folded, starts, ends))
     best: dict[int, tuple[float, tuple[str, ...]]] = {start: (0.0, ())}
-    small = lexicon.words("function_words")
+    small = batch.language.words("function_words")
     # Rising starts, so that what leads to a place is known before what goes on from it.
     for first, last, cost in zip(starts.tolist(), ends.tolist(), costs.tolist(), strict=True):
         word = batch.text[first:last].lower()
@@ -405,7 +422,7 @@ def _cut(batch: Batch, start: int, end: int) -> tuple[float, tuple[str, ...]]:
     return best.get(end, (np.inf, ()))
 
 
-@marks("tokens", "“{span}” is a word cut in pieces", language="en")
+@marks("tokens", "“{span}” is a word cut in pieces", needs=("lm",), prose=True)
 def split_words(batch: Batch) -> Mask:
     """Neighbours of which one at the least is rare or no word, and which are a word when joined.
 
@@ -443,7 +460,7 @@ def split_words(batch: Batch) -> Mask:
 _COMMON, _SHORT = 8000, 3
 
 
-@marks("tokens", "“{span}” has letters that a scanner misread", language="en")
+@marks("tokens", "“{span}” has letters that a scanner misread", needs=("lm",), prose=True)
 def letter_shapes(batch: Batch) -> Mask:
     """Words that are not known, and that are a common word with letters in place of others of much the same shape.
 
@@ -488,7 +505,7 @@ def _alike(word: str) -> list[str]:
     return [form for form in found if form.isalpha()]
 
 
-_SHAPES = [entry.split() for entry in sorted(lexicon.words("letter_shapes"))]
+_SHAPES = [entry.split() for entry in sorted(ENGLISH.words("letter_shapes"))]
 
 
 @marks("tokens", "missing space in “{span}”")
@@ -512,7 +529,7 @@ _UNSPACED = re.compile(r"(?<![\w.@/:-])[a-z]{3,}[.!?][A-Z][a-z]{1,}(?=[\s,;])")
 
 def _marks(batch: Batch) -> Ints:
     """(quotes,) where they stand; of a row of the same mark, which quotes nothing, the first and the last."""
-    quotes = batch.places('"“”')
+    quotes = batch.places(batch.language.quotes)
     sign = batch.codes[quotes]
     return np.asarray(quotes[(batch.beside(quotes, -1) != sign) | (batch.beside(quotes, 1) != sign)])
 
@@ -548,7 +565,7 @@ def _stray(paragraph: Ints, opens: Mask, inches: Mask, fore: Mask, several: Mask
     return np.asarray(stray & ~np.isin(paragraph, paragraph[goes_on]))
 
 
-@marks("characters", "unmatched quotation mark", survey=Survey(_quotes, _stray))
+@marks("characters", "unmatched quotation mark", needs=("quotes",), survey=Survey(_quotes, _stray))
 def broken_quote(batch: Batch, stray: Mask) -> Mask:
     """Quotation marks without a partner in a paragraph of several sentences, judged over the whole document.
 

@@ -23,6 +23,7 @@ Kind = Literal["marks", "weighs", "measures"]
 Unit = Literal["tokens", "characters", "sentences"]
 Values = NDArray[Any]
 Columns = tuple[Values, ...]
+Needs = tuple[str, ...]
 
 
 class Survey(NamedTuple):
@@ -58,18 +59,21 @@ class Signal:
     reason: what a finding says; `{span}` stands for the garbled words.
     explain: from a stretch to the reason, where that is not the same for all.
     peaks: whether a weigh's evidence is its strangest words, not its worst stretch.
-    language: "any" for a signal that needs no knowledge of the language, else the language it knows.
+    needs: what must be known of the language: names of lists, patterns and facts (`garble.languages`), or "lm" and
+    "network" for those of a model. It is language-independent without any.
+    prose: whether it means something in full sentences only.
     """
 
     name: str
     kind: Kind
     unit: Unit
-    language: str
+    needs: tuple[str, ...]
     reason: str
     doc: str
     function: Function
     survey: Survey | None
     peaks: bool = False
+    prose: bool = False
     explain: Callable[[str], str] | None = None
 
     def reason_for(self, span: str) -> str:
@@ -91,6 +95,11 @@ class Signal:
     def summary(self) -> str:
         """The docstring's first line."""
         return self.doc.splitlines()[0]
+
+    @property
+    def needed(self) -> str:
+        """What it needs, in words."""
+        return f"needs {', '.join(self.needs)}".replace("_", " ") if self.needs else "language-independent"
 
     @property
     def sections(self) -> dict[str, list[str]]:
@@ -173,7 +182,8 @@ def _signal(
     kind: Kind,
     unit: Unit,
     reason: str,
-    language: str,
+    needs: Needs,
+    prose: bool,
     survey: Survey | None,
     peaks: bool = False,
     explain: Callable[[str], str] | None = None,
@@ -182,7 +192,7 @@ def _signal(
         family = function.__module__.rsplit(".", 1)[-1]
         name = f"{family}.{function.__name__}"
         doc = inspect.getdoc(function) or ""
-        return Signal(name, kind, unit, language, reason, doc, function, survey, peaks, explain)
+        return Signal(name, kind, unit, needs, reason, doc, function, survey, peaks, prose, explain)
 
     return wrap
 
@@ -190,7 +200,8 @@ def _signal(
 def marks(
     unit: Unit,
     reason: str,
-    language: str = "any",
+    needs: Needs = (),
+    prose: bool = False,
     survey: Survey | None = None,
     explain: Callable[[str], str] | None = None,
 ) -> Callable[[Function], Signal]:
@@ -198,19 +209,21 @@ def marks(
 
     explain: from a marked stretch to the reason, where that is not the same for all.
     """
-    return _signal("marks", unit, reason, language, survey, explain=explain)
+    return _signal("marks", unit, reason, needs, prose, survey, explain=explain)
 
 
 def weighs(
-    reason: str, language: str = "any", survey: Survey | None = None, peaks: bool = False
+    reason: str, needs: Needs = (), prose: bool = False, survey: Survey | None = None, peaks: bool = False
 ) -> Callable[[Function], Signal]:
     """A signal that returns a float a token; its features are the level and the worst stretch.
 
     peaks: its evidence is the strangest words of a sentence, not the worst stretch.
     """
-    return _signal("weighs", "tokens", reason, language, survey, peaks)
+    return _signal("weighs", "tokens", reason, needs, prose, survey, peaks)
 
 
-def measures(reason: str, language: str = "any", survey: Survey | None = None) -> Callable[[Function], Signal]:
+def measures(
+    reason: str, needs: Needs = (), prose: bool = False, survey: Survey | None = None
+) -> Callable[[Function], Signal]:
     """A signal that returns a float a sentence, which is its feature; it has no place of its own."""
-    return _signal("measures", "sentences", reason, language, survey)
+    return _signal("measures", "sentences", reason, needs, prose, survey)

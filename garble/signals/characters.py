@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from garble.columns.arrays import Ints, Mask, cover, offsets, row_sums, runs, spread
 from garble.columns.batch import Batch
 from garble.columns.lm import FIRST_WORD
-from garble.languages import lexicon
 from garble.signals.base import marks
 from garble.text.alphabet import (
     CASE,
@@ -202,7 +201,9 @@ def mixed_script(batch: Batch) -> Mask:
     # A word of another script is out of place only where the sentence is otherwise Latin.
     share = row_sums(latin, rows) / np.maximum(row_sums(latin + other, rows), 1)
     foreign = np.zeros(len(batch.starts), bool)
-    foreign[tokens] = (latin == 0) & ((other > 1) | ideograph) & np.repeat(share > 0.7, np.diff(rows))
+    foreign[tokens] = (
+        batch.language.latin & (latin == 0) & ((other > 1) | ideograph) & np.repeat(share > 0.7, np.diff(rows))
+    )
     return np.asarray(found | (foreign & ~_marked_off(batch, foreign)))
 
 
@@ -215,7 +216,7 @@ def _marked_off(batch: Batch, foreign: Mask) -> Mask:
     return cover(found.starts[near], found.ends[near], len(foreign))
 
 
-@marks("characters", "“{span}” joins digits and a word")
+@marks("characters", "“{span}” joins digits and a word", needs=("function_words", "units"))
 def fused_digits(batch: Batch) -> Mask:
     """A number of two digits or more that runs into a function word without a space.
 
@@ -227,7 +228,8 @@ def fused_digits(batch: Batch) -> Mask:
     Clean: In 2014 the iPhone5 cost 300km of H2O, said user7 in CO2 of the 1990s.
     """
     places = batch.inside(((batch.kinds & LETTER) != 0) & ((batch.kinds & DIGIT) != 0))
-    return batch.chars_of(match for match in batch.matches(_FUSED, places) if _joined(match))
+    small = batch.language.words("function_words") - batch.language.words("units")
+    return batch.chars_of(match for match in batch.matches(_FUSED, places) if _joined(match, small))
 
 
 # No part of it can match in two ways: a long row of digits takes linear time.
@@ -237,14 +239,13 @@ _CODE = re.compile(r"[0-9a-f]*+|[0-9A-F]*+|.*(?<![\d.,])\d(?![\d.,]).*")
 _SIDE = re.compile(r"[A-Za-z]+")
 
 
-def _joined(match: re.Match[str]) -> bool:
+def _joined(match: re.Match[str], small: Collection[str]) -> bool:
     """Whether a function word stands beside a number: codes and units have none, and "20minutes" is a slip."""
-    small = lexicon.words("function_words") - lexicon.words("units")
     words = (side for side in _SIDE.findall(match.group()) if len(side) > 1)
     return _CODE.fullmatch(match.group()) is None and any(word.lower() in small for word in words)
 
 
-@marks("tokens", "“{span}” is typed at random", language="en")
+@marks("tokens", "“{span}” is typed at random", needs=("lm",), prose=True)
 def random_typing(batch: Batch) -> Mask:
     """Words whose letters hardly ever follow each other: a long one, or several in a row.
 

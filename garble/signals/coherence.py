@@ -9,21 +9,25 @@ from garble.columns import lists
 from garble.columns.arrays import Floats, Ints, Mask, row_sums
 from garble.columns.batch import Batch
 from garble.columns.lm import FIRST_WORD
-from garble.languages import lexicon
 from garble.signals.base import Columns, Survey, marks, measures, weighs
 from garble.text.alphabet import KIND, SPACE, Hashes, chain
 
 
 def _pairs(batch: Batch, name: str) -> Mask:
     """Pairs of words that stand in the list `name`, as "first second" a line."""
-    listed = lists.hash_words([word for pair in sorted(lexicon.words(name)) for word in pair.split()])
+    listed = lists.hash_words([word for pair in sorted(batch.language.words(name)) for word in pair.split()])
     firsts = np.flatnonzero(lists.isin(batch.word[:-1], np.sort(listed[::2])) & ~batch.opens[1:])
     pairs = chain(batch.word[firsts], batch.word[firsts + 1])
     firsts = firsts[lists.isin(pairs, np.sort(chain(listed[::2], listed[1::2])))]
     return batch.token_mask(firsts, firsts + 2)
 
 
-@marks("tokens", "“{span}”: subject and verb do not agree", language="en")
+@marks(
+    "tokens",
+    "“{span}”: subject and verb do not agree",
+    needs=("disagreement", "takes_bare_verb", "function_words"),
+    prose=True,
+)
 def agreement(batch: Batch) -> Mask:
     """A pronoun next to a verb of the wrong number: "he don't", "they was", "it have".
 
@@ -36,7 +40,7 @@ def agreement(batch: Batch) -> Mask:
     marked = _pairs(batch, "disagreement")
     # After an auxiliary or a preposition the pronoun is not this verb's subject: "does he have", "one of them is".
     other = np.zeros(len(batch.starts), bool)
-    other[1:] = lists.isin(batch.word[:-1], lists.hashes("takes_bare_verb")) & ~batch.is_first[1:]
+    other[1:] = lists.isin(batch.word[:-1], batch.hashes("takes_bare_verb")) & ~batch.is_first[1:]
     begins = marked & ~np.concatenate([[False], marked[:-1]])
     # "phosphatase I does": a number.
     content = batch.is_word & ~batch.is_small & (batch.length > 2)
@@ -45,7 +49,7 @@ def agreement(batch: Batch) -> Mask:
     return marked & ~batch.token_mask(excused, excused + 2)
 
 
-@marks("tokens", "“{span}”: wrong article", language="en")
+@marks("tokens", "“{span}”: wrong article", needs=("said_with_vowel", "said_with_consonant"), prose=True)
 def wrong_article(batch: Batch) -> Mask:
     """The article "a" before a vowel sound, or "an" before a consonant.
 
@@ -61,8 +65,8 @@ def wrong_article(batch: Batch) -> Mask:
     after = after[~batch.is_first[after] & batch.is_word[after] & (batch.length[after] > 1) & ~spelt_out]
     after = after[~batch.is_code[after - 1]]
     first = batch.folded[batch.starts[after]]
-    says_vowel = lists.isin(batch.word[after], lists.hashes("said_with_vowel"))
-    says_consonant = lists.isin(batch.word[after], lists.hashes("said_with_consonant"))
+    says_vowel = lists.isin(batch.word[after], batch.hashes("said_with_vowel"))
+    says_consonant = lists.isin(batch.word[after], batch.hashes("said_with_consonant"))
     vowel = says_vowel | (np.isin(first, [ord(c) for c in "aeiou"]) & ~says_consonant)
     # An h is silent at times; of digits and accents nothing is known.
     consonant = says_consonant | (np.isin(first, [ord(c) for c in "bcdfgjklmnpqrstvwxyz"]) & ~says_vowel)
@@ -77,7 +81,7 @@ def _is_unpronounceable(batch: Batch, tokens: Ints) -> Mask:
     return np.asarray(spoken & (batch.ids[tokens] < FIRST_WORD))
 
 
-@marks("tokens", "the sentence breaks off at “{span}”", language="en")
+@marks("tokens", "the sentence breaks off at “{span}”", needs=("never_last",), prose=True)
 def dangling(batch: Batch) -> Mask:
     """An article, possessive or conjunction at the end of a sentence.
 
@@ -91,7 +95,7 @@ def dangling(batch: Batch) -> Mask:
     last = batch.tokens[1:][sizes >= 4] - 1
     stop = np.isin(batch.codes[batch.starts[last]], [ord(c) for c in ".!?"]) & (batch.length[last] == 1)
     ends = last[stop] - 1
-    ends = ends[lists.isin(batch.word[ends], lists.hashes("never_last")) & ~batch.is_spelt_out[ends]]
+    ends = ends[lists.isin(batch.word[ends], batch.hashes("never_last")) & ~batch.is_spelt_out[ends]]
     # "Licence A." ends with a letter, "+a." with a variable, and before "or ." an address was taken out.
     joined = batch.starts[ends + 1] == batch.ends[ends]
     ends = ends[
@@ -100,7 +104,7 @@ def dangling(batch: Batch) -> Mask:
     return batch.token_mask(ends, ends + 2)
 
 
-@measures("the sentence is cut off at its beginning or end", language="en")
+@measures("the sentence is cut off at its beginning or end", needs=("lm",), prose=True)
 def cut_off(batch: Batch) -> Floats:
     """Surprisal of the beginning or the end of the sentence, the larger, beyond that of most sentences.
 
@@ -151,7 +155,7 @@ def _strays(groups: Hashes, words: Hashes, unknown: Mask, spelt: NDArray[np.obje
     return found
 
 
-@marks("tokens", "“{span}” is spelt differently in the rest of the text", survey=Survey(_spelt, _strays))
+@marks("tokens", "“{span}” is spelt differently in the rest of the text", needs=("lm",), survey=Survey(_spelt, _strays))
 def name_drift(batch: Batch, stray: Mask) -> Mask:
     """A name that differs in one or two letters from a more frequent name of the document.
 
@@ -193,7 +197,7 @@ def _is_near(one: str, other: str) -> bool:
 _MOST_EDITS = 2
 
 
-@weighs("“{span}” is unrelated to the words around it", language="en")
+@weighs("“{span}” is unrelated to the words around it", needs=("lm",), prose=True)
 def company(batch: Batch) -> Floats:
     """How unrelated each content word is to the others of its sentence, in standard deviations from clean text.
 
@@ -225,7 +229,12 @@ def _times(keys: Hashes) -> NDArray[np.int32]:
     return counts.astype(np.int32)[word]
 
 
-@measures("the sentence shares no word with the rest of the text", language="en", survey=Survey(_topics, _times))
+@measures(
+    "the sentence shares no word with the rest of the text",
+    needs=("function_words",),
+    prose=True,
+    survey=Survey(_topics, _times),
+)
 def off_topic(batch: Batch, times: NDArray[np.int32]) -> Floats:
     """How far the share of content words that occur nowhere else in the document is above three fifths.
 

@@ -14,7 +14,7 @@ from garble.text.alphabet import DIGIT
 _FREQUENT = 3000
 
 
-@weighs("unlikely word order: “{span}”", language="en")
+@weighs("unlikely word order: “{span}”", needs=("lm",), prose=True)
 def word_order(batch: Batch) -> Floats:
     """How unlikely each word is between its neighbours on both sides, in standard deviations from clean text.
 
@@ -29,7 +29,7 @@ def word_order(batch: Batch) -> Floats:
     return np.where(_is_prose(batch), batch.reading.words, 0.0)
 
 
-@weighs("broken syntax: “{span}”", language="en")
+@weighs("broken syntax: “{span}”", needs=("lm",), prose=True)
 def syntax(batch: Batch) -> Floats:
     """The same for word classes: how unlikely the order is, whatever the words.
 
@@ -42,7 +42,7 @@ def syntax(batch: Batch) -> Floats:
     return np.where(_is_prose(batch), batch.reading.classes, 0.0)
 
 
-@weighs("“{span}” has many rare words", language="en")
+@weighs("“{span}” has many rare words", needs=("lm",), prose=True)
 def rarity(batch: Batch) -> Floats:
     """How rare each word is, in standard deviations from clean text.
 
@@ -55,7 +55,7 @@ def rarity(batch: Batch) -> Floats:
     return np.where(batch.is_code, 0.0, batch.reading.rarity)
 
 
-@marks("tokens", "“{span}” combines common words that do not occur together", language="en")
+@marks("tokens", "“{span}” combines common words that do not occur together", needs=("lm",), prose=True)
 def unseen_bigram(batch: Batch) -> Mask:
     """Pairs of frequent words that never occur side by side in ten million words.
 
@@ -74,7 +74,7 @@ def unseen_bigram(batch: Batch) -> Mask:
     return found
 
 
-@weighs("“{span}” is not spelt like an English word", language="en")
+@weighs("“{span}” is not spelt like an English word", needs=("lm",), prose=True)
 def strange_spelling(batch: Batch) -> Floats:
     """Bits per letter, beyond three, of lower-case words that are not in the vocabulary; 0 for all others.
 
@@ -91,7 +91,7 @@ def strange_spelling(batch: Batch) -> Floats:
     return bits
 
 
-@marks("tokens", "“{span}” is not a known word", language="en")
+@marks("tokens", "“{span}” is not a known word", needs=("lm",), prose=True)
 def unknown_word(batch: Batch) -> Mask:
     """Lower-case words that are not in the vocabulary.
 
@@ -104,7 +104,7 @@ def unknown_word(batch: Batch) -> Mask:
     return np.asarray((batch.ids == UNKNOWN) & ~batch.is_code)
 
 
-@measures("the sentence has too few function words", language="en")
+@measures("the sentence has too few function words", needs=("function_words",), prose=True)
 def few_function_words(batch: Batch) -> Floats:
     """How far the share of function words is below one third.
 
@@ -117,7 +117,7 @@ def few_function_words(batch: Batch) -> Floats:
     return np.clip(1 / 3 - _function_share(batch), 0, None)
 
 
-@measures("the sentence has too many function words", language="en")
+@measures("the sentence has too many function words", needs=("function_words",), prose=True)
 def many_function_words(batch: Batch) -> Floats:
     """How far the share of function words is above three fifths.
 
@@ -134,7 +134,7 @@ def many_function_words(batch: Batch) -> Floats:
 # Verdicts of a network that has read the sentence. These are 0 where a model has none, or has not read it.
 
 
-@weighs("unlikely word here: “{span}”", language="en", peaks=True)
+@weighs("unlikely word here: “{span}”", needs=("network",), prose=True, peaks=True)
 def unlikely_word(batch: Batch) -> Floats:
     """How likely each word is wrong in its sentence, in standard deviations from clean text.
 
@@ -148,7 +148,7 @@ def unlikely_word(batch: Batch) -> Floats:
     return batch.opinion.unlikely
 
 
-@weighs("reads like a wrong translation: “{span}”", language="en", peaks=True)
+@weighs("reads like a wrong translation: “{span}”", needs=("network",), prose=True, peaks=True)
 def mistranslated(batch: Batch) -> Floats:
     """How likely a post-editor is to change each word, in standard deviations from clean text.
 
@@ -161,7 +161,7 @@ def mistranslated(batch: Batch) -> Floats:
     return batch.opinion.mistranslated
 
 
-@measures("the sentence as a whole reads unnaturally", language="en")
+@measures("the sentence as a whole reads unnaturally", needs=("network",), prose=True)
 def unnatural(batch: Batch) -> Floats:
     """How unnatural the whole sentence is, in standard deviations from clean text.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Collection
 
 import numpy as np
 
 from garble.columns import lists
 from garble.columns.arrays import Floats, Ints, Mask, cover, offsets, recurs, row_sums, runs, spread, streaks
 from garble.columns.batch import BORDER, Batch
-from garble.languages import lexicon
 from garble.signals.base import Columns, Survey, marks, measures
 from garble.text.alphabet import DIGIT, KIND, LETTER, Hashes, hash_runs
 from garble.text.layout import HEADING, LIST
@@ -60,8 +60,9 @@ def _is_code(batch: Batch, tokens: Ints) -> Mask:
 _JOINTS = [ord(sign) for sign in ":/_\\"]
 
 
-def _is_exclamation(words: Hashes) -> Mask:
-    return lists.isin(words, lists.hashes("exclamations"))
+def _is_exclamation(batch: Batch) -> Mask:
+    """(tokens,) laughter, sounds and calls."""
+    return lists.isin(batch.word, batch.hashes("exclamations"))
 
 
 @marks("characters", "“{span}” is part of a loop")
@@ -95,7 +96,9 @@ def loop(batch: Batch) -> Mask:
     copies = (lasts - firsts) / period
     # Speakers start again ("it's, it's, it's") and insist ("talk, talk, talk"), with a mark after every turn.
     fine = marked & (((content == 0) & (copies < 5)) | ((words == 1) & (copies < 4)))
-    fine |= _each_word(batch, _is_exclamation(batch.word), firsts, period)
+    fine |= _each_word(batch, _is_exclamation(batch), firsts, period)
+    # Where laughter is not listed, a short word must go on for longer.
+    fine |= (period <= batch.language.short_word) & (copies < batch.language.loop_turns)
     return batch.token_mask(firsts[~fine], lasts[~fine])
 
 
@@ -114,7 +117,7 @@ def _each_word(batch: Batch, wanted: Mask, firsts: Ints, period: Ints) -> Mask:
     return np.asarray(others[firsts + period] == others[firsts])
 
 
-@marks("tokens", "“{span}” repeats a phrase")
+@marks("tokens", "“{span}” repeats a phrase", needs=("doubles", "links"))
 def phrase_twice(batch: Batch) -> Mask:
     """Tokens of a phrase of two or more words that occurs twice in a row.
 
@@ -127,7 +130,7 @@ def phrase_twice(batch: Batch) -> Mask:
     """
     firsts, lasts, period = _turns(batch, 1, 2)
     words, _, _ = _said_in_a_turn(batch, firsts, period)
-    linked = lists.isin(batch.word[np.minimum(firsts + 1, len(batch.word) - 1)], lists.hashes("links"))
+    linked = lists.isin(batch.word[np.minimum(firsts + 1, len(batch.word) - 1)], batch.hashes("links"))
     # A word or two and a mark, twice, are emphasis; a word and "and" an idiom.
     keep = ((words > 2) | ((words == period) & (period > 1))) & ~((period == 2) & linked)
     keep &= ~_starts_over(batch, firsts, firsts + period)
@@ -152,7 +155,7 @@ def _starts_over(batch: Batch, firsts: Ints, lasts: Ints) -> Mask:
 def _subject_first(batch: Batch, firsts: Ints) -> Mask:
     """(phrases,) those whose first word, after a comma or dash, is a pronoun or opens a clause."""
     opens = np.minimum(firsts + _parts_turns(batch, firsts), len(batch.word) - 1)
-    return np.asarray(lists.isin(batch.word[opens], lists.hashes("subjects")))
+    return np.asarray(lists.isin(batch.word[opens], batch.hashes("subjects")))
 
 
 # Words of the longest phrase that a speaker starts with twice.
@@ -165,7 +168,7 @@ def _parts_turns(batch: Batch, tokens: Ints) -> Mask:
     return np.asarray(np.isin(sign, [ord(one) for one in ",;–—…!?"]) | wide)
 
 
-@marks("tokens", "“{span}” doubles a word")
+@marks("tokens", "“{span}” doubles a word", needs=("doubles",))
 def doubled_word(batch: Batch) -> Mask:
     """A word followed by itself, once.
 
@@ -178,7 +181,7 @@ def doubled_word(batch: Batch) -> Mask:
     firsts, lasts, period = _turns(batch, 1, 2)
     keep = period == 1
     firsts, lasts = firsts[keep], lasts[keep]
-    fine = lists.isin(batch.word[firsts], lists.hashes("doubles")) | _is_exclamation(batch.word[firsts])
+    fine = lists.isin(batch.word[firsts], batch.hashes("doubles")) | _is_exclamation(batch)[firsts]
     # Two capitals inside a sentence are mostly a name.
     fine |= batch.is_capital[firsts] & batch.is_capital[lasts - 1]
     # A letter and its capital are two names ("gw Gw", "And and Or"), and columns lie far apart.
@@ -188,16 +191,16 @@ def doubled_word(batch: Batch) -> Mask:
     after = batch.beside(batch.ends[lasts - 1], 0)
     fine |= (after == ord("-")) | (batch.beside(batch.starts[firsts], -1) == ord("-"))
     fine |= (after == ord("'")) | (after == ord("’"))
-    fine |= lists.isin(batch.word[firsts], lists.hashes("verbs_after_what")) & _follows_what(batch, firsts)
+    fine |= lists.isin(batch.word[firsts], batch.hashes("verbs_after_what")) & _follows_what(batch, firsts)
     # "Come here now now, my brother", "hint hint".
     ends = ~batch.is_word[np.minimum(lasts, len(batch.word) - 1)] | np.isin(lasts, batch.tokens)
-    fine |= ends & lists.isin(batch.word[firsts], lists.hashes("doubled_last"))
+    fine |= ends & lists.isin(batch.word[firsts], batch.hashes("doubled_last"))
     return batch.token_mask(firsts[~fine], lasts[~fine])
 
 
 def _follows_what(batch: Batch, tokens: Ints) -> Mask:
     """Tokens shortly after a word that makes a clause a subject: "what it was", "all it is"."""
-    asks = lists.isin(batch.word, lists.hashes("what"))
+    asks = lists.isin(batch.word, batch.hashes("what"))
     found = offsets(asks)
     earliest = np.maximum(tokens - _CLEFT, batch.tokens[batch.sentence[tokens]])
     return np.asarray(found[np.maximum(tokens - 1, earliest)] > found[earliest])
@@ -238,7 +241,7 @@ _REACH = 16
 _STRETCH = 10
 
 
-@marks("tokens", "“{span}” occurs more than once in the sentence")
+@marks("tokens", "“{span}” occurs more than once in the sentence", needs=("function_words",))
 def repeated_bigram(batch: Batch) -> Mask:
     """Words of a pair that comes again within six tokens, neither of them a function word; of a name, within three.
 
@@ -260,7 +263,7 @@ def repeated_bigram(batch: Batch) -> Mask:
 _NEAR_PAIR = 6
 
 
-@marks("tokens", "“{span}” occurs more than once in the sentence")
+@marks("tokens", "“{span}” occurs more than once in the sentence", needs=("spaced", "function_words", "subjects"))
 def repeated_fourgram(batch: Batch) -> Mask:
     """Tokens of four or more, nearly all of them words, that come again a few tokens on.
 
@@ -273,7 +276,7 @@ def repeated_fourgram(batch: Batch) -> Mask:
     """
     starts, size, lag = _periodic(batch, 4)
     content = batch.is_content
-    spoken = batch.is_word & ~batch.is_code & ~_is_exclamation(batch.word)
+    spoken = batch.is_word & ~batch.is_code & ~_is_exclamation(batch)
     counts = (offsets(mask) for mask in (spoken, content, content & batch.is_capital))
     words, worth, named = (count[starts + size] - count[starts] for count in counts)
     gap = lag - size
@@ -296,7 +299,7 @@ def _parallel(batch: Batch, starts: Ints, lag: Ints) -> Mask:
     return np.asarray(closes(starts) & closes(starts - lag))
 
 
-@marks("tokens", "“{span}” repeats the start of its clause")
+@marks("tokens", "“{span}” repeats the start of its clause", needs=("function_words", "conjunctions"))
 def clause_echo(batch: Batch) -> Mask:
     """Tokens of two clauses near each other that begin with the same four words, two of them content words.
 
@@ -317,7 +320,11 @@ def clause_echo(batch: Batch) -> Mask:
     return batch.token_mask(firsts, firsts + np.tile(size[keep], 2))
 
 
-@marks("tokens", "“{span}” joins a thing to itself")
+@marks(
+    "tokens",
+    "“{span}” joins a thing to itself",
+    needs=("function_words", "and_or", "between_joined", "said_and_said_again"),
+)
 def joined_to_itself(batch: Batch) -> Mask:
     """The same content word on both sides of "and" or "or", with or without an article.
 
@@ -330,12 +337,12 @@ def joined_to_itself(batch: Batch) -> Mask:
     """
     begins, before = batch.echoes[1]
     content = batch.is_content
-    linked = offsets(lists.isin(batch.word, lists.hashes("and_or")))
+    linked = offsets(lists.isin(batch.word, batch.hashes("and_or")))
     # Between the two stand the conjunction, a comma, articles and prepositions alone.
     comma = batch.codes[batch.starts] == ord(",")
-    others = offsets(~(lists.isin(batch.word, lists.hashes("between_joined")) | comma))
+    others = offsets(~(lists.isin(batch.word, batch.hashes("between_joined")) | comma))
     joined = (linked[begins] > linked[before + 1]) & (others[begins] == others[before + 1])
-    idiom = lists.isin(batch.word[begins], lists.hashes("said_and_said_again")) | _goes_on(batch, begins)
+    idiom = lists.isin(batch.word[begins], batch.hashes("said_and_said_again")) | _goes_on(batch, begins)
     # "rail and rail safety" joins two things, and "this notice and a notice that ..." too; so does what a comma parts.
     after = np.minimum(begins + 1, batch.tokens[batch.sentence[begins] + 1] - 1)
     goes_on = batch.is_word[after] & (after > begins)
@@ -376,7 +383,7 @@ def _goes_on(batch: Batch, tokens: Ints) -> Mask:
     return spelt("er") | spelt("ed") | spelt("ing")
 
 
-@marks("tokens", "“{span}” occurs many times in the sentence")
+@marks("tokens", "“{span}” occurs many times in the sentence", needs=("function_words",))
 def repeated_word(batch: Batch) -> Mask:
     """Content words that stood in the sentence shortly before.
 
@@ -393,7 +400,11 @@ def repeated_word(batch: Batch) -> Mask:
     return found
 
 
-@marks("tokens", "“{span}” occurs on both sides of the clause")
+# What is needed to tell names from other words.
+_OF_NAMES = ("names_capitalised", "function_words", "conjunctions", "indefinite", "determiners")
+
+
+@marks("tokens", "“{span}” occurs on both sides of the clause", needs=_OF_NAMES)
 def name_echo(batch: Batch) -> Mask:
     """A full name that occurs twice in one clause, without punctuation or a conjunction between.
 
@@ -408,7 +419,7 @@ def name_echo(batch: Batch) -> Mask:
     return _echoed_names(batch, 2, 99)
 
 
-@marks("tokens", "“{span}” occurs on both sides of the clause")
+@marks("tokens", "“{span}” occurs on both sides of the clause", needs=_OF_NAMES)
 def short_name_echo(batch: Batch) -> Mask:
     """The same for names of one word.
 
@@ -449,7 +460,7 @@ def _are_two(batch: Batch, nouns: Mask, spans: list[tuple[int, int]]) -> bool:
     """Whether two mentions of a name are of two things: "a Modified Version", "Strauss the Elder", "DNA samples"."""
     (_, first_end), (second, second_end) = spans
     before = {batch.pieces(start - 1, start).lower() for start, _ in spans if start}
-    if before & lexicon.words("indefinite") and before <= lexicon.words("determiners"):
+    if before & batch.language.words("indefinite") and before <= batch.language.words("determiners"):
         return True
     if second_end + 1 >= batch.tokens[batch.sentence[second] + 1]:
         return False
@@ -483,7 +494,7 @@ def _names(batch: Batch) -> Mask:
 def _breaks(batch: Batch) -> Mask:
     """Tokens that begin a new clause: punctuation other than hyphens and full stops, and conjunctions."""
     signs = np.isin(batch.codes[batch.starts], [ord(sign) for sign in ',;:()[]"“”„«»–—/|!?…&'])
-    return signs | lists.isin(batch.word, lists.hashes("conjunctions"))
+    return signs | lists.isin(batch.word, batch.hashes("conjunctions"))
 
 
 @marks("characters", "“{span}” repeats inside a word")
@@ -498,7 +509,7 @@ def loop_in_word(batch: Batch) -> Mask:
     Clean: Mississippi has bananas, hahaha.
     Clean: The probe ATATATATATAT has the key c0ffeec0ffeec0ffee.
     """
-    letters = batch.folded
+    letters, sounds = batch.folded, batch.language.words("exclamations")
     firsts, lasts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for period in range(2, 9):
         # Only words long enough to hold the piece three times are worth a look.
@@ -511,7 +522,11 @@ def loop_in_word(batch: Batch) -> Mask:
         token = np.searchsorted(batch.starts, begins, side="right") - 1
         edges = zip(batch.starts[token].tolist(), batch.ends[token].tolist(), begins.tolist(), strict=True)
         stuck = np.array(
-            [_is_stuck(batch.text[b : b + period]) and not _CODE.fullmatch(batch.text, s, e) for s, e, b in edges], bool
+            [
+                _is_stuck(batch.text[begin : begin + period], sounds) and not _CODE.fullmatch(batch.text, start, end)
+                for start, end, begin in edges
+            ],
+            bool,
         )
         firsts.append(begins[stuck])
         lasts.append(ends[stuck])
@@ -522,15 +537,15 @@ def loop_in_word(batch: Batch) -> Mask:
 _CODE = re.compile(r"\w*\d\w*|[ACGTUN]+|[0-9a-fA-F]{8,}")
 
 
-def _is_stuck(piece: str) -> bool:
+def _is_stuck(piece: str, sounds: Collection[str]) -> bool:
     """Whether a repeated piece is more than a drawn-out letter, laughter or the like."""
     doubled = piece.lower() * 2
-    sounds = (sound for sound in lexicon.words("exclamations") if len(sound) == len(piece))
+    same = (sound for sound in sounds if len(sound) == len(piece))
     # Wherever in a sound the repetition was caught, the sound stands in two turns of it.
-    return len(set(piece.lower())) > 1 and not any(sound in doubled for sound in sounds)
+    return len(set(piece.lower())) > 1 and not any(sound in doubled for sound in same)
 
 
-@measures("the sentence is repetitive")
+@measures("the sentence is repetitive", needs=("compression",))
 def compressibility(batch: Batch) -> Floats:
     """How much better the sentence compresses than clean ones of its length: 0 for those, 1 for no new content.
 
@@ -540,19 +555,20 @@ def compressibility(batch: Batch) -> Floats:
     Garbled: The BIP is the BIP of the BIP, which is the BIP that the BIP is after the BIP of the BIP.
     Clean: The gross domestic product grew by two per cent in the year after the reform was passed.
     """
+    if batch.language.compression is None:
+        return np.zeros(len(batch))
+    packed_at_one, growth = batch.language.compression
     said = _IN_A_ROW.sub(r"\1", batch.text).split(BORDER)[:-1]
     long = np.array([len(piece) >= _SHORT for piece in said], bool)
     sentences = [piece.encode("utf-8", "replace") for piece in said if len(piece) >= _SHORT]
     raw = np.array([len(sentence) for sentence in sentences], float)
     packed = np.array([len(zlib.compress(sentence, 6, -15)) for sentence in sentences], float)
-    expected = np.minimum(_PACKED_AT_ONE * np.maximum(raw, 1) ** _PACKED_GROWTH, raw + 2)
+    expected = np.minimum(packed_at_one * np.maximum(raw, 1) ** growth, raw + 2)
     found = np.zeros(len(batch))
     found[long] = np.clip(1 - packed / expected, 0, 1)
     return found
 
 
-# Deflated size of clean English sentences is about 1.38 x size ^ 0.865; fitted on the training text of the model.
-_PACKED_AT_ONE, _PACKED_GROWTH = 1.38, 0.865
 # Rules, leaders and the gaps of columns say nothing, so a sign or space counts once.
 _IN_A_ROW = re.compile(r"([^\w\u2029])\1+")
 # Of fewer characters the packed size says nothing.

@@ -31,7 +31,7 @@ _KNOWN = np.zeros(_SIZE, bool)
 
 _APOSTROPHES = "'’ʼ＇"
 # Scripts written without spaces: each character is a word of its own.
-_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
+_UNSPACED = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 
 
 def encode(text: str) -> Codes:

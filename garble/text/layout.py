@@ -15,7 +15,7 @@ from html import unescape
 from itertools import pairwise
 from typing import NamedTuple
 
-from garble.languages import lexicon
+from garble.languages import ENGLISH
 
 # First character, one past the last.
 Span = tuple[int, int]
@@ -478,7 +478,7 @@ def _groups(lines: Sequence[Line]) -> Iterator[Span]:
 
 def is_boilerplate(line: str) -> bool:
     """Whether a line is of the page and not of its text, by its words."""
-    return len(line) <= HEADING_WIDTH and line.strip(" .!:…»›→").lower() in lexicon.words("furniture")
+    return len(line) <= HEADING_WIDTH and line.strip(" .!:…»›→").lower() in ENGLISH.words("furniture")
 
 
 def _grouped(text: str, lines: list[Line]) -> Iterator[Block]:
@@ -581,7 +581,7 @@ def _is_stanza(text: str, group: list[Line]) -> bool:
             return True
     # "..., And all the": a small word with a capital after a comma, every fourth time and twice at the least.
     words = _AFTER_COMMA.findall(text, group[0].start, group[-1].end)
-    turns = sum(word.istitle() and word.lower() in lexicon.words("function_words") for word in words)
+    turns = sum(word.istitle() and word.lower() in ENGLISH.words("function_words") for word in words)
     return bool(turns >= 2 and turns >= len(words) / 4)
 
 

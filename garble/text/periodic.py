@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from garble.languages import lexicon
+from garble.languages import ENGLISH
 from garble.text.alphabet import (
     DIGIT,
     FOLD,
@@ -617,7 +617,7 @@ def _is_marker(text: str, begin: int, end: int) -> bool:
 
 def _is_sound(text: str, tokens: Tokens, first: int, last: int) -> bool:
     """Laughter, cheering and calls."""
-    sounds = lexicon.words("exclamations")
+    sounds = ENGLISH.words("exclamations")
     edges = zip(tokens.starts[first:last].tolist(), tokens.ends[first:last].tolist(), strict=True)
     return all(text[a:b].lower() in sounds for a, b in edges)
 

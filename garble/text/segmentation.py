@@ -16,7 +16,7 @@ import numpy as np
 import sentencex
 from numpy.typing import NDArray
 
-from garble.languages import lexicon
+from garble.languages import ENGLISH, Language
 from garble.text import layout, markups
 from garble.text.layout import (
     CUE,
@@ -40,12 +40,11 @@ Numbers = NDArray[np.int32]
 
 # Lone surrogates, and a sign that decoders put for what they do not know, which ends no sentence.
 _UNSAID = re.compile("[\ud800-\udfff⁇]")
-_ABBREVIATION = re.compile(r"\b(?:vs|cf|e\.g|i\.e|approx|ca|Nos?)\.$")
 # Abbreviations of other languages, or the beginnings of such: "p.", "p. ej.".
 _CARRIED = re.compile(
     "|".join(
         rf"(?<!\w){re.escape(entry[: stop.end()])}$".replace(r"\ ", " ?")
-        for entry in sorted(lexicon.words("foreign_abbreviations"))
+        for entry in sorted(ENGLISH.words("foreign_abbreviations"))
         for stop in re.finditer(r"\.", entry)
     )
 )
@@ -61,7 +60,7 @@ _MOST_OPENING, _SHORT_WINDOW = 5_000, 2_500
 # Of a capital, a space beyond ASCII and a stop, sentencex 1.0.32 cuts the space in two and panics: "K\xa0.".
 _PANICS = re.compile(r"(?<![^\s.])[A-Z]\s*[^\S\x00-\x7f]\.")
 _WIDE_SPACE = re.compile(r"[^\S\x00-\x7f]")
-_QUOTES = '"“”'
+_QUOTES = ENGLISH.quotes
 _QUOTE = re.compile(f"[{_QUOTES}]")
 _NO_QUOTES = str.maketrans(_QUOTES, "   ")
 
@@ -156,8 +155,11 @@ def whole(text: str) -> Document:
     return Document(text, span, span, _FIRST, _FIRST, _ALONE, 1)
 
 
-def segment(text: str, markup: str = "auto") -> Document:
-    """The paragraphs and sentences of `text`, read as `markup` (see `garble.text.layout`), each with its kind."""
+def segment(text: str, markup: str = "auto", language: Language = ENGLISH) -> Document:
+    """The paragraphs and sentences of `text`, read as `markup` (see `garble.text.layout`), each with its kind.
+
+    language: by whose rules sentences end.
+    """
     blocks = markups.blocks(text, markup)
     sentences: list[Span] = []
     owner: list[int] = []
@@ -166,10 +168,10 @@ def segment(text: str, markup: str = "auto") -> Document:
         reading = _reading(text, block)
         if reading is None:
             start, end, _ = block.lines[0][0]
-            found = [(start + first, start + last) for first, last in _sentences(text[start:end], block.kind)]
+            found = [(start + first, start + last) for first, last in _sentences(text[start:end], block.kind, language)]
         else:
             found = []
-            for first, last in _sentences(reading.text, block.kind):
+            for first, last in _sentences(reading.text, block.kind, language):
                 part = Reading(reading.text[first:last], reading.starts[first:last], reading.ends[first:last])
                 span = int(part.starts[0]), int(part.ends[-1])
                 if text[span[0] : span[1]] != part.text:
@@ -218,31 +220,31 @@ def _parts_word(before: str, after: Run, text: str) -> bool:
     return before[-1:] in SOFT_HYPHENS and before[-2:-1].isalpha() and text[after[0] : after[0] + 1].isalpha()
 
 
-def _sentences(line: str, kind: int) -> list[Span]:
+def _sentences(line: str, kind: int, language: Language) -> list[Span]:
     """The sentences of what a block says; what is not read is not parted."""
     if kind in UNREAD:
         return [(0, len(line))]
     # Rust strings hold no lone surrogates: same length, same offsets.
     plain = line if line.isprintable() and "⁇" not in line else _UNSAID.sub("\ufffd", line)
     spans: list[Span] = []
-    for first, last in _boundaries(plain):
+    for first, last in _boundaries(plain, language):
         span = strip(line, first, last)
         if span[0] >= span[1]:
             continue
-        if spans and span[1] - spans[-1][0] <= _WINDOW and _clings(line, spans[-1], span):
+        if spans and span[1] - spans[-1][0] <= _WINDOW and _clings(line, spans[-1], span, language):
             span = (spans.pop()[0], span[1])
         spans.append(span)
     return spans
 
 
-def _boundaries(plain: str) -> Iterator[Span]:
+def _boundaries(plain: str, language: Language) -> Iterator[Span]:
     """Where the sentences of a line lie; of a long one in windows, so that the time does not outgrow the length."""
     start = 0
     while start < len(plain):
         end = start + _window(plain, start)
         if is_inside := end < len(plain):
             end = plain.rfind(" ", start, end) + 1 or end
-        spans = _parted(plain[start:end]) or [(0, end - start)]
+        spans = _parted(plain[start:end], language) or [(0, end - start)]
         if is_inside and len(spans) > 1:
             # The last may go on beyond the window.
             spans.pop()
@@ -258,26 +260,26 @@ def _window(plain: str, start: int) -> int:
     return _SHORT_WINDOW if marks > _MOST_OPENING else _WINDOW
 
 
-def _parted(plain: str) -> list[Span]:
+def _parted(plain: str, language: Language) -> list[Span]:
     """Sentencex's sentences; it takes a speech in quotation marks for one, so those are cut again without the marks."""
-    spans = _edges(plain)
+    spans = _edges(plain, language)
     if not _QUOTE.search(plain):
         return spans
-    return [inner for span in spans for inner in _within_speech(plain, span)]
+    return [inner for span in spans for inner in _within_speech(plain, span, language)]
 
 
-def _within_speech(plain: str, span: Span) -> list[Span]:
+def _within_speech(plain: str, span: Span, language: Language) -> list[Span]:
     start, end = span
     if plain[start:end].lstrip()[:1] not in tuple(_QUOTES):
         return [span]
-    return [(start + first, start + last) for first, last in _edges(plain[start:end].translate(_NO_QUOTES))]
+    return [(start + first, start + last) for first, last in _edges(plain[start:end].translate(_NO_QUOTES), language)]
 
 
-def _edges(plain: str) -> list[Span]:
+def _edges(plain: str, language: Language) -> list[Span]:
     if not plain.isascii():
         plain = _PANICS.sub(lambda match: _WIDE_SPACE.sub(" ", match[0]), plain)
     try:
-        found = sentencex.get_sentence_boundaries("en", plain)
+        found = sentencex.get_sentence_boundaries(language.segmenter, plain)
     except BaseException as error:
         # A panic in Rust is no Exception; Ctrl-C and the like pass.
         if type(error).__name__ != "PanicException":
@@ -286,7 +288,7 @@ def _edges(plain: str) -> list[Span]:
     return [(sentence["start_index"], sentence["end_index"]) for sentence in found]
 
 
-def _clings(text: str, before: Span, span: Span) -> bool:
+def _clings(text: str, before: Span, span: Span, language: Language) -> bool:
     """Whether `span` belongs to the sentence before it: closing marks, "he said", no space between, an abbreviation."""
     piece = text[span[0] : span[1]]
     says_nothing = not (piece[0].isalnum() or any(char.isalnum() for char in piece))
@@ -296,7 +298,10 @@ def _clings(text: str, before: Span, span: Span) -> bool:
     if before[1] == span[0] and _RUN_TOGETHER.match(text, before[1] - 2):
         return True
     first = max(before[0], before[1] - 12)
-    if _ABBREVIATION.search(text, first, before[1]) or _HALF.match(text, text.rfind(" ", 0, before[1]) + 1):
+    abbreviation = language.patterns.get("abbreviation")
+    if abbreviation and abbreviation.search(text, first, before[1]):
+        return True
+    if _HALF.match(text, text.rfind(" ", 0, before[1]) + 1):
         return True
     return piece[0].islower() and _CARRIED.search(text, first, before[1]) is not None
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from garble.languages import ENGLISH
 from garble.text.alphabet import DIGIT, FOLD, KIND, LETTER, MARK, PUNCTUATION, SPACE, WORD, Codes
+
+# The clitics after an apostrophe: one letter, and two as one number. Tokens are found before the language is known.
+_SHORT = [ord(clitic) for clitic in ENGLISH.clitics if len(clitic) == 1]
+_LONG = [ord(clitic[0]) << 32 | ord(clitic[1]) for clitic in ENGLISH.clitics if len(clitic) == 2]
 
 
 def tokenize(codes: Codes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -62,9 +67,9 @@ def _split_clitics(fold: Codes, kind: NDArray[np.uint8], word: NDArray[np.bool_]
     after_letter = (quote > 0) & ((kind[at(quote - 1)] & (LETTER | MARK)) != 0)
     ends_after_one = (quote + 2 >= n) | ~word[at(quote + 2)]
     ends_after_two = (quote + 3 >= n) | ~word[at(quote + 3)]
-    short = ends_after_one & np.isin(one, [ord(c) for c in "sdm"])
+    short = ends_after_one & np.isin(one, _SHORT)
     pair = one.astype(np.uint64) << np.uint64(32) | two
-    long = ends_after_two & np.isin(pair, [ord(a) << 32 | ord(b) for a, b in ("re", "ve", "ll")])
+    long = ends_after_two & np.isin(pair, _LONG)
     negated = ends_after_one & (one == ord("t")) & after_letter & (fold[at(quote - 1)] == ord("n"))
     # The clitic holds together from its first character on ...
     joins[quote[short | long | negated] + 1] = True

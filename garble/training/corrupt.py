@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from random import Random
 
-from garble.languages import lexicon
+from garble.languages import ENGLISH
 
 Corruption = Callable[[str, Random], str | None]
 DocumentCorruption = Callable[[str, Random, list[str]], str | None]
@@ -65,7 +65,7 @@ def varied_loop(sentence: str, rng: Random) -> str | None:
 
 def double_word(sentence: str, rng: Random) -> str | None:
     """One word twice."""
-    words = [word for word in _words(sentence) if word.group().lower() not in lexicon.words("doubles")]
+    words = [word for word in _words(sentence) if word.group().lower() not in ENGLISH.words("doubles")]
     if not words:
         return None
     word = rng.choice(words)
@@ -91,7 +91,7 @@ def echo_clause(sentence: str, rng: Random) -> str | None:
 def join_to_itself(sentence: str, rng: Random) -> str | None:
     """One word in both places around "and" or "or"."""
     joints = list(re.finditer(r"(\w{3,}) (and|or) (\w{3,})", sentence))
-    joints = [m for m in joints if not lexicon.words("function_words") & {m.group(1).lower(), m.group(3).lower()}]
+    joints = [m for m in joints if not ENGLISH.words("function_words") & {m.group(1).lower(), m.group(3).lower()}]
     if not joints:
         return None
     joint = rng.choice(joints)
@@ -101,7 +101,7 @@ def join_to_itself(sentence: str, rng: Random) -> str | None:
 def repeat_noun(sentence: str, rng: Random) -> str | None:
     """One content word of the sentence in the place of another."""
     words = [
-        w for w in _words(sentence) if len(w.group()) > 3 and w.group().lower() not in lexicon.words("function_words")
+        w for w in _words(sentence) if len(w.group()) > 3 and w.group().lower() not in ENGLISH.words("function_words")
     ]
     if len(words) < 3:
         return None
@@ -111,7 +111,7 @@ def repeat_noun(sentence: str, rng: Random) -> str | None:
 
 def echo_name(sentence: str, rng: Random) -> str | None:
     """A name of the sentence once more, a few words on, in place of a word or beside it."""
-    small = lexicon.words("function_words")
+    small = ENGLISH.words("function_words")
     names = [name for name in _NAME.finditer(sentence) if not small.issuperset(name.group().lower().split())]
     if not names:
         return None
@@ -175,7 +175,7 @@ def shuffle_phrases(sentence: str, rng: Random) -> str | None:
 
 def drop_words(sentence: str, rng: Random) -> str | None:
     """Half of the function words left out."""
-    small = lexicon.words("function_words")
+    small = ENGLISH.words("function_words")
     words = sentence.split()
     kept = [word for word in words if word.lower() not in small or rng.random() < 0.4]
     return " ".join(kept) if len(words) - len(kept) >= 3 else None
@@ -183,9 +183,9 @@ def drop_words(sentence: str, rng: Random) -> str | None:
 
 def swap_small_words(sentence: str, rng: Random) -> str | None:
     """Three function words or more replaced by others."""
-    small = sorted(lexicon.words("function_words"))
+    small = sorted(ENGLISH.words("function_words"))
     words = sentence.split()
-    places = [i for i, word in enumerate(words) if word in lexicon.words("function_words")]
+    places = [i for i, word in enumerate(words) if word in ENGLISH.words("function_words")]
     if len(places) < 3:
         return None
     for place in rng.sample(places, max(3, len(places) // 2)):
@@ -252,7 +252,7 @@ def leave_markup(sentence: str, rng: Random) -> str | None:
 def leave_source(sentence: str, rng: Random) -> str | None:
     """A run of foreign words where English ones stood."""
     place = _phrase(sentence, rng, 2, 6)
-    foreign = sorted(lexicon.words("foreign_function_words"))
+    foreign = sorted(ENGLISH.words("foreign_function_words"))
     return place and sentence[: place[0]] + " ".join(rng.sample(foreign, rng.randint(4, 8))) + sentence[place[1] :]
 
 
@@ -341,7 +341,7 @@ def break_agreement(sentence: str, rng: Random) -> str | None:
 def cut_short(sentence: str, rng: Random) -> str | None:
     """The sentence ends on a function word."""
     words = _words(sentence)
-    last = [word for word in words[4:-2] if word.group() in lexicon.words("never_last")]
+    last = [word for word in words[4:-2] if word.group() in ENGLISH.words("never_last")]
     return sentence[: rng.choice(last).end()] + "." if last else None
 
 
@@ -416,7 +416,7 @@ def run_together(sentence: str, rng: Random) -> str | None:
 
 def misread_letters(sentence: str, rng: Random) -> str | None:
     """Letters taken for others of much the same shape, as a reader of scanned pages does."""
-    shapes = [entry.split() for entry in sorted(lexicon.words("letter_shapes"))]
+    shapes = [entry.split() for entry in sorted(ENGLISH.words("letter_shapes"))]
     places = [(m.start(), seen, meant) for seen, meant in shapes for m in re.finditer(meant, sentence)]
     if len(places) < 3:
         return None

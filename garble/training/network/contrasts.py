@@ -25,7 +25,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from garble.languages import lexicon
+from garble.languages import ENGLISH
 from garble.text.segmentation import segment
 from garble.training.corrupt import corrupt
 from garble.training.data import clean_texts, post_edited
@@ -194,7 +194,7 @@ class Substitutes:
 
 def substitute(sentence: str, rng: Random, substitutes: Substitutes) -> str | None:
     """One to six content words replaced by words that translate the same foreign word."""
-    small = lexicon.words("function_words")
+    small = ENGLISH.words("function_words")
     places = [
         word
         for word in _WORD.finditer(sentence)
@@ -254,7 +254,7 @@ def _wrong_form(words: list[str], rng: Random) -> None:
 
 
 def _stray_word(words: list[str], rng: Random) -> None:
-    words.insert(rng.randrange(len(words)), rng.choice(sorted(lexicon.words("function_words"))))
+    words.insert(rng.randrange(len(words)), rng.choice(sorted(ENGLISH.words("function_words"))))
 
 
 _SMALL_DAMAGE = (_move_word, _lose_word, _wrong_preposition, _wrong_form, _stray_word)
