@@ -113,7 +113,7 @@ def _is_left(batch: Batch, match: re.Match[str]) -> bool:
         return False
     if kind == "whole":
         # Other names belong to notations: references in standards, variables of a shell.
-        return "%" in span or not batch.language.words("template_fields").isdisjoint(_NAME_PART.findall(span))
+        return "%" in span or not ENGLISH.words("template_fields").isdisjoint(_NAME_PART.findall(span))
     if kind == "choice":
         return _is_choice(before, 1 if span.startswith("{") else 3)
     apart = before[-1:] == " " and after[:1] in (" ", ",", ".")
@@ -314,7 +314,13 @@ def _capitals_inside(batch: Batch) -> Mask:
     return _tokens_matched(batch, _GLUED, batch.inside(_unknown(batch) & batch.is_spelt_out))
 
 
-@marks("tokens", "“{span}” is words run together", needs=("lm",), prose=True, survey=Survey(_names, _several))
+@marks(
+    "tokens",
+    "“{span}” is words run together",
+    needs=("lm", "function_words", "in_no_compound"),
+    prose=True,
+    survey=Survey(_names, _several),
+)
 def glued_words(batch: Batch, several: Mask) -> Mask:
     """Words with a capital inside, in capitals with a tail in lower case, or made of other words and a small one.
 
