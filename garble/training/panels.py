@@ -12,7 +12,6 @@ from garble.columns.arrays import Floats
 from garble.models.scorecard import Pairs, Scorecard, logit
 from garble.scorer import Scorer
 from garble.training.data import Record, read_records
-from garble.training.examples import CHARACTERS_OF_PANEL
 
 # Share of the sentences of each kind of human text that a network may flag beyond the scorecard, at the least.
 _COST_OF_READING = 0.002
@@ -104,14 +103,14 @@ def cross_fitted(panels: list[dict[str, Floats]], kind: str) -> dict[str, float]
     return {name: (one[name] + other[name]) / 2 for name in one}
 
 
-def panel_of(data: Path) -> list[Record]:
-    """English by people that thresholds are read off, of each kind some documents."""
+def panel_of(data: Path, characters: float = np.inf) -> list[Record]:
+    """Human English that thresholds are read off, of each kind as many characters at most."""
     records: list[Record] = []
     size: dict[str, int] = {}
     for name in ("human", "panel2"):
         for record in read_records(data / "dev" / f"{name}.jsonl.xz"):
             kind = record["kind"]
-            if record.get("lang", "en") == "en" and size.get(kind, 0) < CHARACTERS_OF_PANEL:
+            if record.get("lang", "en") == "en" and size.get(kind, 0) < characters:
                 size[kind] = size.get(kind, 0) + len(record["text"])
                 records.append(record)
     return records

@@ -24,6 +24,7 @@ from garble.text.segmentation import segment
 from garble.training.data import by_document, clean_texts
 from garble.training.examples import (
     CHARACTERS_A_KIND,
+    CHARACTERS_OF_PANEL,
     CHARACTERS_READ,
     PACKET,
     contrasts,
@@ -112,7 +113,7 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         card = extended(card, x, y, FEATURES_READ, pairs).sealed(part)
         card.save(part / "scorecard.json")
         log("scoring the panels")
-        panel = panel_of(data)
+        panel = panel_of(data, CHARACTERS_OF_PANEL)
         # With a threshold that nothing reaches the scorecard alone counts for nothing.
         replace(card, thresholds={"balanced": 1 - 1e-6}).save(part / "scorecard.json")
         together = panel_scores(Scorer(part, threshold=1.0, without=BY_RULE), panel)
@@ -120,7 +121,7 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         card = aligned(card, alone, together)
         card.save(part / "scorecard.json")
         log("pooling documents")
-        pooling = fit_pooling(Scorer(part, threshold=1.0), data, Random(seed), CHARACTERS_READ)
+        pooling = fit_pooling(Scorer(part, threshold=1.0), data, Random(seed), CHARACTERS_READ // 2)
         unsure = excess_quantile(Scorer(part, threshold=1.0, reader="off"), data, Random(seed))
         assert card.network is not None
         header = replace(card.network, pooling=pooling, unsure=unsure)
