@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 from conftest import SEEDS
-from garble.text.mojibake import ENCODINGS, byte_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from garble.repairs.surface import read_again
 from garble.report.findings import Finding
 from garble.signals import characters
 from garble.signals.base import Signal
+from garble.text.mojibake import ENCODINGS, byte_of
 
 
 def marked(signal: Signal, text: str, lm: LanguageModel | None = None) -> list[str]:
