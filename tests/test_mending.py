@@ -22,6 +22,7 @@ from garble import repairs as mending
 from garble.cli import main
 from garble.repairs import MENDERS, SURFACE, Edit, apply, law, repair, undo
 from garble.repairs.base import Site
+from garble.repairs.edits import composed
 from garble.repairs.repetition import with_gap
 from garble.repairs.untouched import Untouched, is_prose, is_word
 from garble.report.findings import Finding
@@ -248,6 +249,16 @@ MENDERS_DO = {
         ("We are ready⟦”⟧, she said to them.", ""),
     ],
     "coherence.name_drift": [
+        (
+            "Keir ⟦Starrer⟧ left. Starmer sang. Starmer sat. Starmer ran.",
+            "Keir Starmer left. Starmer sang. Starmer sat. Starmer ran.",
+        ),
+        ("Keir ⟦Starmed⟧ left. Starmer sang. Starmer sat.", "Keir Starmer left. Starmer sang. Starmer sat."),
+        (
+            "Keir ⟦Starrer⟧ left. Starmer sang. Starmer sat. Starter ran.",
+            "Keir Starmer left. Starmer sang. Starmer sat. Starter ran.",
+        ),
+        ("Keir ⟦Starrer⟧ left. Starmer sang. Starmer sat. Starter ran. Starter sat.", ""),
         (
             "Keir Starmer spoke. Keir ⟦Starrer⟧ left. Keir Starmer sang.",
             "Keir Starmer spoke. Keir Starmer left. Keir Starmer sang.",
@@ -728,6 +739,43 @@ def test_what_is_garbled_never_becomes_more(text: str) -> None:
     scorer = Scorer(reader="off")
     before, after = scorer.score(text), scorer.score(repair(text, scorer=scorer).text)
     assert sum(s.score for s in after.sentences if s.garbled) <= sum(s.score for s in before.sentences if s.garbled)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([], [], []),
+        ([(0, 1, "X")], [], [(0, 1, "X")]),
+        ([], [(8, 9, "")], [(8, 9, "")]),
+        # Places of the second are those of the text that the first gives.
+        ([(0, 2, "")], [(2, 3, "Y")], [(0, 2, ""), (4, 5, "Y")]),
+        ([(0, 0, "XY"), (4, 6, "")], [(3, 4, "Z"), (6, 7, "")], [(0, 0, "XY"), (1, 2, "Z"), (4, 7, "")]),
+        ([(1, 2, ""), (4, 5, "XXX")], [(8, 8, "Y")], [(1, 2, ""), (4, 5, "XXX"), (7, 7, "Y")]),
+        # What meets becomes one.
+        ([(2, 4, "X")], [(2, 3, "Y")], [(2, 4, "Y")]),
+        ([(2, 4, "X")], [(3, 5, "Y")], [(2, 6, "XY")]),
+        ([(2, 3, "X"), (4, 5, "Z")], [(2, 5, "")], [(2, 5, "")]),
+        ([(0, 1, "X"), (2, 3, ""), (6, 7, "")], [(2, 4, "Q"), (5, 5, "R")], [(0, 1, "X"), (2, 5, "Q"), (6, 7, "R")]),
+        # What is taken back is no edit, and what stays as it was is no part of one.
+        ([(2, 4, "X")], [(2, 3, "cd")], []),
+        ([(2, 4, "X")], [(2, 3, "cX")], [(3, 4, "X")]),
+        ([(2, 6, "X")], [(2, 3, "cXXf")], [(3, 5, "XX")]),
+    ],
+)
+def test_two_rounds_of_edits_become_one(
+    first: list[tuple[int, int, str]], second: list[tuple[int, int, str]], expected: list[tuple[int, int, str]]
+) -> None:
+    def edits(text: str, rows: list[tuple[int, int, str]], signal: str) -> list[Edit]:
+        return [Edit(start, end, text[start:end], after, signal) for start, end, after in rows]
+
+    text = "abcdefghij"
+    one = edits(text, first, "a.one")
+    between = apply(text, one)
+    two = edits(between, second, "a.two")
+    found = composed(text, one, two)
+    assert [(edit.start, edit.end, edit.after) for edit in found] == expected
+    assert apply(text, found) == apply(between, two)
+    assert undo(apply(text, found), found) == text
 
 
 def test_menders_answer_signals_that_there_are() -> None:
