@@ -433,7 +433,7 @@ def test_a_signal_that_no_shipped_model_weighs_is_marked_preview(monkeypatch: py
     assert "repetition.loop" in marked()
     assert marked() == [signal.name for signal in EVERY if weighed.isdisjoint(signal.features)]
     assert "preview:" in garble("signals").stdout
-    nature = "(marks tokens, any language, preview)"
+    nature = "(marks tokens; language-independent; preview)"
     assert nature in garble("signals", "repetition.loop", "--format", "markdown").stdout
     assert garble("explain", "repetition.loop").stdout.startswith(f"repetition.loop {nature}")
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from garble.columns.batch import Batch
+from garble.languages import load
 from garble.models.scorecard import Network, Pooling, Scorecard, logit, sigmoid
 from garble.report.findings import ScoredSentence, passages_of
 from garble.text.layout import KINDS
@@ -273,14 +274,16 @@ It was built in 1932.
 def test_items_that_are_no_sentences_are_scored_apart_and_tables_not_at_all() -> None:
     document = segment(PAGE, "markdown")
     kinds = [KINDS[kind] for kind in document.kind.tolist()]
-    together, apart = voices(document)
-    by_text = dict(zip(document.slices(), zip(kinds, together.tolist(), apart.tolist(), strict=True), strict=True))
+    together, apart = (part.slices() for part in voices(document))
+    by_text = {
+        text: (kind, text in together, text in apart) for text, kind in zip(document.slices(), kinds, strict=True)
+    }
     assert by_text["The bridge"] == ("heading", True, False)
     assert by_text["It was built in 1932."] == ("prose", True, False)
     assert by_text["rain"] == ("list", False, True)
     assert by_text["The rain fell on it."] == ("list", True, False)
     assert {row for row in by_text.values() if row[0] == "table"} == {("table", False, False)}
-    assert voices(segment("", "text"))[0].tolist() == []
+    assert voices(segment("", "text"))[0].slices() == []
 
 
 def test_items_that_are_sentences_are_read_as_prose() -> None:
@@ -332,5 +335,7 @@ def test_what_does_not_speak() -> None:
     ramp = np.tile([0.0, 1.0], (3, 1))
     plain = Scorecard("x", "en", names, 0.0, ramp, ramp, {})
     # All but prose is asked of no signal that knows the language, and verse may say things again.
-    expected = [[0, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1], [1, 0, 1], [0, 0, 1]]
-    assert silent(plain, kinds, np.array([False] * 5 + [True])).tolist() == np.array(expected, bool).tolist()
+    expected = [[0, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1], [1, 0, 1], [0, 0, 0]]
+    assert silent(plain, kinds, load("en")).tolist() == np.array(expected, bool).tolist()
+    # In another language what needs the language model is silent everywhere.
+    assert silent(plain, kinds, load("de")).tolist() == [[row[0], 0, 1] for row in expected]

@@ -13,6 +13,7 @@ from garble import scorer
 from garble.columns.batch import Batch, Opinion
 from garble.columns.lm import LanguageModel
 from garble.errors import InputError
+from garble.languages import ENGLISH
 from garble.models.scorecard import Network, Pooling, Scorecard, logit, sigmoid
 from garble.scorer import _Mind, _Scored, _Weighed
 from garble.signals import FEATURES, PLACES, Extraction, repetition
@@ -321,33 +322,9 @@ def test_a_reason_quotes_sixty_characters(span: str, quoted: str) -> None:
     assert scorer._reason(repetition.loop, span) == repetition.loop.reason.replace("{span}", quoted)
 
 
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ((0, 0, 0), "und"),
-        # Few words pass for the model's language.
-        ((1, 0, 0), "en"),
-        ((7, 0, 0), "en"),
-        ((8, 0, 0), "xx"),
-        # Three in five are known, or one in four is a function word.
-        ((10, 6, 0), "en"),
-        ((10, 5, 0), "xx"),
-        ((100, 60, 0), "en"),
-        ((100, 59, 24), "xx"),
-        ((100, 0, 25), "en"),
-        ((100, 0, 24), "xx"),
-    ],
-)
-def test_a_text_is_in_the_language_whose_words_it_has(
-    words: tuple[int, int, int], expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scorer.language, "detect", lambda text: "xx")
-    assert scorer._language("a", words, "en") == expected
-
-
 def test_words_are_counted_by_document(english: LanguageModel) -> None:
     batch = Batch.of([segment("The xqzt, of rain. It fell."), segment(""), segment("Snow 12!")], english)
-    assert scorer._words(batch).tolist() == [[6, 5, 3], [0, 0, 0], [1, 1, 0]]
+    assert scorer._words(batch).tolist() == [[6, 5, 3, 2, 0], [0] * 5, [1, 1, 0, 0, 0]]
 
 
 @pytest.mark.parametrize(("lines", "sentences", "said"), [(4, 9, "more than 3 lines"), (3, 2, "3 sentences; limit 2")])
@@ -358,6 +335,6 @@ def test_a_text_of_more_lines_or_sentences_than_memory_is_promised_for_is_refuse
     monkeypatch.setattr(scorer, "MOST_SENTENCES", sentences)
     text = "\n\n".join(f"He went {i}." for i in range(lines))
     with pytest.raises(InputError, match=said):
-        scorer._segmented(text, "text")
+        scorer._segmented(text, "text", ENGLISH)
     # Blank lines are no lines, and as many as are promised pass.
-    assert len(scorer._segmented("\n\n\n\n\nHe went.\n\nShe went.\n\n\n\n", "text").sentences) == 2
+    assert len(scorer._segmented("\n\n\n\n\nHe went.\n\nShe went.\n\n\n\n", "text", ENGLISH).sentences) == 2
