@@ -536,6 +536,7 @@ def test_surface_edits_of_spaces_and_marks_keep_every_letter(text: str) -> None:
         ("walkingabc", 7, 10, False),
         ("cat concat", 3, 10, False),
         ("left, left", 4, 5, False),
+        ("gogo, it", 2, 5, False),
         # "The", which joined the turns, may go, but no second word.
         ("mouth of the mouth", 5, 18, False),
         ("mouth the mouth", 5, 15, True),
@@ -551,6 +552,20 @@ def test_surface_edits_of_spaces_and_marks_keep_every_letter(text: str) -> None:
 def test_the_law(text: str, start: int, end: int, holds: bool) -> None:
     edit = Edit(start, end, text[start:end], "", "repetition.loop")
     assert bool(law.in_order(text, [edit])) == holds
+
+
+def test_the_law_looks_back_over_what_other_edits_took_out() -> None:
+    text = "lost a b a b c lost"
+    edits = [Edit(start, end, text[start:end], "", "repetition.loop") for start, end in ((8, 12), (14, 19))]
+    assert law.in_order(text, edits) == tuple(edits)
+    assert law.holds(text, edits)
+
+
+@pytest.mark.parametrize("around", [1, 40, 10_000])
+def test_sentences_are_mended_alike_in_blocks_of_any_size(around: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mending, "_AROUND", around)
+    text = " ".join([CLEAN, *MENDED, CLEAN, *MENDED])
+    assert repair(text).text == " ".join([CLEAN, *MENDED.values(), CLEAN, *MENDED.values()])
 
 
 def test_the_law_lets_no_edit_lean_on_what_another_takes_out() -> None:
