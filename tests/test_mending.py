@@ -8,6 +8,7 @@ import re
 import shutil
 import stat
 import subprocess
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,12 +21,13 @@ from hypothesis import strategies as st
 import garble
 from garble import repairs as mending
 from garble.cli import main
-from garble.repairs import MENDERS, SURFACE, Edit, apply, law, repair, undo
+from garble.repairs import MENDERS, SURFACE, Edit, _candidates, _is_allowed, _Scores, apply, law, repair, undo
 from garble.repairs.base import Site
 from garble.repairs.edits import composed
 from garble.repairs.repetition import with_gap
 from garble.repairs.untouched import Untouched, is_prose, is_word
-from garble.report.findings import Finding
+from garble.report import Report
+from garble.report.findings import Finding, ScoredSentence
 from garble.scorer import Scorer
 from garble.signals import SIGNALS
 
@@ -211,6 +213,11 @@ MENDERS_DO = {
     ],
     "characters.mojibake": [
         ("The caf⟦Ã©⟧ is closed.", "The café is closed."),
+        # All of the word, wherever in it the finding is.
+        ("A cafÃ© and na⟦Ã¯⟧vetÃ© again.", "A cafÃ© and naïveté again."),
+        ("The ⟦Ã©⟧cartÃ© is.", "The écarté is."),
+        ("Now a ⟦Ã©⟧cartÃ© is.", "Now a écarté is."),
+        ("We saw ⟦Ã©⟧cartÃ© here.", "We saw écarté here."),
         ("Read “caf⟦Ã©⟧” as a word.", ""),
     ],
     "characters.misread_sign": [("The house cost ⟦Â£⟧600.", "The house cost £600.")],
@@ -245,6 +252,7 @@ MENDERS_DO = {
     "artifacts.broken_quote": [
         ("⟦“⟧We are ready, she said to them.", "“We are ready,” she said to them."),
         ("⟦“⟧“We are ready,” she said.", "“We are ready,” she said."),
+        ("Then “⟦“⟧We are ready,” she said.", "Then “We are ready,” she said."),
         ("⟦“⟧We are ready, she said, and they, she said, are not.", ""),
         ("We are ready⟦”⟧, she said to them.", ""),
     ],
@@ -537,6 +545,8 @@ def test_surface_edits_of_spaces_and_marks_keep_every_letter(text: str) -> None:
         ("cat concat", 3, 10, False),
         ("left, left", 4, 5, False),
         ("gogo, it", 2, 5, False),
+        ("He was walkinging", 14, 17, True),
+        (f"lostlostlostend, {'x ' * 1000}lostlostlostend", 2016, 2032, True),
         # "The", which joined the turns, may go, but no second word.
         ("mouth of the mouth", 5, 18, False),
         ("mouth the mouth", 5, 15, True),
@@ -555,10 +565,13 @@ def test_the_law(text: str, start: int, end: int, holds: bool) -> None:
 
 
 def test_the_law_looks_back_over_what_other_edits_took_out() -> None:
-    text = "lost a b a b c lost"
-    edits = [Edit(start, end, text[start:end], "", "repetition.loop") for start, end in ((8, 12), (14, 19))]
-    assert law.in_order(text, edits) == tuple(edits)
-    assert law.holds(text, edits)
+    for before, after, holds in (("", "", True), ("it was " * 20, "", True), ("", "it was " * 400, False)):
+        head = f"lost {before}a b a b {after}"
+        text = f"{head}c lost"
+        place = len(f"lost {before}a b")
+        spans = (place, place + 4), (len(head) + 1, len(text))
+        edits = [Edit(start, end, text[start:end], "", "repetition.loop") for start, end in spans]
+        assert (law.in_order(text, edits) == tuple(edits)) == law.holds(text, edits) == holds
 
 
 @pytest.mark.parametrize("around", [1, 40, 10_000])
@@ -566,6 +579,61 @@ def test_sentences_are_mended_alike_in_blocks_of_any_size(around: int, monkeypat
     monkeypatch.setattr(mending, "_AROUND", around)
     text = " ".join([CLEAN, *MENDED, CLEAN, *MENDED])
     assert repair(text).text == " ".join([CLEAN, *MENDED.values(), CLEAN, *MENDED.values()])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "signal", "allowed"),
+    [
+        (6, 11, "artifacts.leftover_markup", True),
+        (6, 11, "artifacts.doubled_punctuation", False),
+        (6, 11, "repetition.loop", False),
+        # Nor is anything taken out beside an entity.
+        (5, 6, "repetition.loop", False),
+        (11, 12, "repetition.loop", False),
+        (4, 5, "repetition.loop", True),
+        (12, 13, "repetition.loop", True),
+        (19, 20, "artifacts.leftover_markup", False),
+        (18, 18, "repetition.loop", False),
+    ],
+)
+def test_where_edits_are_allowed(start: int, end: int, signal: str, allowed: bool) -> None:
+    text = "Bread &amp; butter `a b`."
+    edit = Edit(start, end, text[start:end], "", signal)
+    assert _is_allowed(Site(text, 0, len(text), {}), edit) == allowed
+
+
+@pytest.mark.parametrize(("most", "singles"), [(1, 0), (2, 2), (3, 2)])
+def test_all_edits_of_a_signal_are_tried_together_and_each_alone_where_they_are_few(
+    most: int, singles: int, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mending, "_MOST", most)
+    text = "Pharmacies were were told to return the the bottles."
+    (sentence,) = scorer.score(text).sentences
+    doubled = [finding for finding in sentence.findings if finding.signal == "repetition.doubled_word"]
+    sentence = replace(sentence, findings=tuple(doubled))
+    found = _candidates(text, sentence, MENDERS, {})
+    assert [len(candidate) for candidate in found] == [2] + [1] * singles
+    assert apply(text, found[0]) == "Pharmacies were told to return the bottles."
+
+
+def test_sentences_are_found_again_after_edits() -> None:
+    # "It was was was cold. We left. He sat." from place 100 on, without the second and third "was".
+    edits = (Edit(106, 114, " was was", "", "x"), Edit(129, 129, "", "sh", "x"))
+    rows = [(0, 12, 0.1), (13, 23, 0.2), (24, 31, 0.3)]
+    said = tuple(ScoredSentence(start, end, "x" * (end - start), score, False, "prose") for start, end, score in rows)
+    scores = _Scores(Report(0.0, False, "en", 0.5, said, (), (), ""), edits, 100)
+    old = [ScoredSentence(start, end, "", 0.0, True, "prose") for start, end in ((100, 120), (121, 129), (130, 137))]
+    assert [scores.worst(sentence, ()) for sentence in old] == [0.1, 0.2, 0.3]
+    # An edit that reaches into the sentence before counts what has become of that too.
+    assert scores.worst(old[1], (Edit(118, 122, "", "", "x"),)) == 0.2
+    assert scores.worst(old[1], (Edit(121, 131, "", "", "x"),)) == 0.3
+
+
+def test_a_cut_has_the_signal_that_adds_most(scorer: Scorer) -> None:
+    salad = "Church the on hill small a which stands by built were monks stone who."
+    (edit,) = repair(f"{CLEAN} {salad}", drop_unresolved=True).edits
+    findings = scorer.score(f"{CLEAN} {salad}").sentences[1].findings
+    assert edit.signal == max(findings, key=lambda finding: finding.contribution).signal
 
 
 def test_the_law_lets_no_edit_lean_on_what_another_takes_out() -> None:
