@@ -219,6 +219,9 @@ MENDERS_DO = {
     "characters.stray_control": [
         ("The gov⟦\u200b⟧ernment met.", "The government met."),
         ("None of the Â⟦\x91⟧typical whiff.", ""),
+        ("None of the ⟦\x80⟧typical whiff.", ""),
+        ("None of the ⟦\x7f⟧typical whiff.", "None of the typical whiff."),
+        ("None of the ⟦\x9f⟧typical whiff.", ""),
     ],
     "characters.fused_digits": [
         ("In ⟦the2000people⟧ the mood was good.", "In the 2000 people the mood was good."),
@@ -606,9 +609,11 @@ def test_sentences_are_mended_alike_in_blocks_of_any_size(around: int, monkeypat
     ],
 )
 def test_where_edits_are_allowed(start: int, end: int, signal: str, allowed: bool) -> None:
-    text = "Bread &amp; butter `a b`."
-    edit = Edit(start, end, text[start:end], "", signal)
-    assert _is_allowed(Site(text, 0, len(text), {}), edit) == allowed
+    for before in ("", "x"):
+        text = f"{before}Bread &amp; butter `a b`."
+        first, last = start + len(before), end + len(before)
+        edit = Edit(first, last, text[first:last], "", signal)
+        assert _is_allowed(Site(text, 0, len(text), {}), edit) == allowed
 
 
 @pytest.mark.parametrize(("most", "singles"), [(1, 0), (2, 2), (3, 2)])
@@ -652,7 +657,8 @@ def test_the_law_lets_no_edit_lean_on_what_another_takes_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "holds"), [("a ,", "a,", True), ("the2000", "the 2000", True), ("a, b", "a,", False)]
+    ("before", "after", "holds"),
+    [("a ,", "a,", True), ("the2000", "the 2000", True), ("a, b", "a,", False), ("a ,", "ab,", False)],
 )
 def test_surface_edits_lose_no_letter(before: str, after: str, holds: bool) -> None:
     assert law.holds(before, [Edit(0, len(before), before, after, "artifacts.spaced_punctuation")]) == holds
