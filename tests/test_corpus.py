@@ -459,7 +459,7 @@ def _write(pipe: int, data: bytes) -> None:
 
 def test_a_reader_who_has_seen_enough_is_told_no_counts() -> None:
     Path("in.jsonl").write_bytes(json_lines(documents(400) * 6))
-    command = [*GARBLE[:-1], "-", "--annotate", "--report", "report.json", "--workers", "2"]
+    command = [*GARBLE[:-1], "-", "--annotate", "--report", "report.json", "--workers", "2", "--reader", "off"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline()
