@@ -43,7 +43,6 @@ CONFIDENCE = 0.95
 # Limits of a file: bytes, and signals that are left out.
 _LARGEST, _MOST_NAMES = 64 << 10, 1000
 _WORD = re.compile(r"[A-Za-z0-9._+-]{0,100}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _NOT_SCORED = frozenset(KINDS[kind] for kind in UNREAD)
 # Thresholds have six decimal places, so that a score that differs in its last bits stays on its side.
 _STEPS = 1e6
@@ -145,7 +144,7 @@ def _calibration(record: dict[str, Any]) -> Calibration:
         guarantee=GUARANTEES[_place(record["guarantee"], GUARANTEES, "guarantee")],
         conditions=Conditions(
             **words,
-            digest=fields.matching(conditions["digest"], _SHA256, "conditions.digest"),
+            digest=fields.matching(conditions["digest"], fields.SHA256, "conditions.digest"),
             without=tuple(fields.matching(name, _WORD, "conditions.without") for name in names),
         ),
     )

@@ -29,7 +29,7 @@ from garble.languages import Language
 from garble.models import store
 from garble.models.scorecard import Scorecard, logit, sigmoid
 from garble.report import Report
-from garble.report.findings import Finding, ScoredSentence, passages_of
+from garble.report.findings import Finding, ScoredSentence, passages_of, signature_at
 from garble.signals import (
     EVERY,
     FEATURES_READ,
@@ -206,7 +206,7 @@ class Scorer:
         """A scorer of the same scores, the network reading the same, that flags from another threshold on, 0..1."""
         other = copy(self)
         other.threshold = threshold
-        other.signature = re.sub(r"\|t:[^|]*", f"|t:{threshold}", self.signature)
+        other.signature = signature_at(self.signature, threshold)
         return other
 
     def score(self, text: str, markup: str | None = None) -> Report:
@@ -252,20 +252,25 @@ class Scorer:
 
         # The model's own language is the most likely, and what is prepared for it need not be done again.
         documents = divided(range(len(texts)), own)
-        prepared = _Portions([voices(document)[0] for document in documents], own, self.lm)
+        parted = [voices(document) for document in documents]
+        prepared = _Portions([prose for prose, _ in parted], own, self.lm)
         identified = self._identified(documents, prepared)
         codes = [who.code for who in identified]
         if set(codes) == {own.code}:
-            yield from self._judged(documents, prepared, identified)
+            yield from self._judged(documents, [aside for _, aside in parted], prepared, identified)
             return
         reports: dict[int, Report] = {}
         for code in dict.fromkeys(codes):
             language = languages.load(code)
             some = [i for i, other in enumerate(codes) if other == code]
-            again = divided(some, language) if language.segmenter != own.segmenter else [documents[i] for i in some]
+            again, pieces = [documents[i] for i in some], [parted[i] for i in some]
+            if language.segmenter != own.segmenter:
+                again = divided(some, language)
+                pieces = [voices(document) for document in again]
             known = self.lm if code == own.code else None
-            portions = _Portions([voices(document)[0] for document in again], language, known)
-            reports.update(zip(some, self._judged(again, portions, [identified[i] for i in some]), strict=True))
+            portions = _Portions([prose for prose, _ in pieces], language, known)
+            judged = self._judged(again, [aside for _, aside in pieces], portions, [identified[i] for i in some])
+            reports.update(zip(some, judged, strict=True))
         yield from (reports[i] for i in range(len(texts)))
 
     def _identified(self, documents: list[Document], prepared: _Portions) -> list[Identified]:
@@ -280,10 +285,13 @@ class Scorer:
                 rows[i] = Words(*row)
         return [identify(document.text, row, self.card.language) for document, row in zip(documents, rows, strict=True)]
 
-    def _judged(self, documents: list[Document], prepared: _Portions, identified: list[Identified]) -> Iterator[Report]:
-        """The reports on documents in one language. prepared: their prose."""
-        # What is no prose is scored apart from it, and so changes nothing there.
-        aside = [voices(document)[1] for document in documents]
+    def _judged(
+        self, documents: list[Document], aside: list[Document], prepared: _Portions, identified: list[Identified]
+    ) -> Iterator[Report]:
+        """The reports on documents in one language. aside, prepared: the rest of each, and their prose.
+
+        The rest is scored apart from the prose, and so changes nothing there.
+        """
         spoken, read = self._said(prepared)
         besides: list[list[ScoredSentence]] = [[] for _ in aside]
         if any(len(document.sentences) for document in aside):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from garble.cli.filter import lines_note
-from garble.cli.options import MARKUP, OVERWRITE, markup_for, reading, scoring
+from garble.cli.options import FIELD, MARKUP, OVERWRITE, markup_for, reading, scoring
 from garble.cli.terminal import Tally, complain, many, promise, rates_table
 from garble.cli.writing import writing
 from garble.errors import InputError
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Output file for the threshold.")
 @OVERWRITE
-@click.option("--field", default="text", show_default=True, help="Field or column that holds the text.")
+@FIELD
 @click.option("--whole-files", "whole", is_flag=True, help="Read each file as one document.")
 @scoring("en", with_threshold=False)
 @reading("unsure")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from garble.cli.options import LANGUAGE, MARKUP, OVERWRITE, reading, scoring
+from garble.cli.options import FIELD, LANGUAGE, MARKUP, OVERWRITE, reading, scoring
 from garble.cli.terminal import complain
 from garble.cli.writing import writing
 from garble.io import STDIN, passed_over
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="records: the kept records; dolma: an attribute file with spans and scores for each record.",
 )
-@click.option("--field", default="text", show_default=True, help="Field or column that holds the text.")
+@FIELD
 @click.option(
     "--id", "id_field", default="id", show_default=True, metavar="FIELD", help="Field that holds the record id."
 )

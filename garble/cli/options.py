@@ -52,6 +52,7 @@ _WITHOUT = click.option(
     metavar="NAME",
     help="Disable a signal or a family of signals; can be repeated.",
 )
+FIELD = click.option("--field", default="text", show_default=True, help="Field or column that holds the text.")
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 MARKUP = click.option(
     "--markup",

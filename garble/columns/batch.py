@@ -36,6 +36,7 @@ from garble.text.alphabet import (
     encode,
     hash_runs,
 )
+from garble.text.mojibake import misread
 from garble.text.periodic import loops_of
 from garble.text.segmentation import Document
 from garble.text.tokens import tokenize
@@ -364,6 +365,11 @@ class Batch:
     def beyond_ascii(self) -> Ints:
         """The characters that ASCII lacks."""
         return np.flatnonzero(self.codes >= 0x80)
+
+    @cached_property
+    def is_misread(self) -> Mask:
+        """(characters,) those that are UTF-8 decoded with a single-byte encoding."""
+        return misread(self.codes, self.beyond_ascii, self.chars)
 
     @cached_property
     def signs(self) -> Ints:

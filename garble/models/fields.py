@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
+SHA256 = re.compile(r"[0-9a-f]{64}")
 # Largest size of a number where a field has no limits of its own.
 HIGHEST = 1e9
 # What a damaged file makes the checks, and what uses the fields, raise.

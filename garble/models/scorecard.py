@@ -35,7 +35,6 @@ _NAME = re.compile(r"[A-Za-z0-9._+-]{0,100}")
 _FEATURE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){0,3}")
 _LANGUAGE = re.compile(r"[a-z]{2,8}")
 _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +230,7 @@ def _scorecard(record: dict[str, Any]) -> Scorecard:
         pooling=_pooling(record["pooling"]) if record.get("pooling") is not None else None,
         network=_network(record["network"]) if "network" in record else None,
         documents=_pairs(record.get("documents", []), "documents"),
-        files={matching(n, _FILE, "files"): matching(x, _SHA256, f"files.{n}") for n, x in files},
+        files={matching(n, _FILE, "files"): matching(x, fields.SHA256, f"files.{n}") for n, x in files},
     )
 
 

@@ -6,16 +6,14 @@ garbled. `docs/wire-schema.md` describes `Report.to_dict()` field by field.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from garble.errors import UsageError, quoted
-from garble.report.findings import Passage, ScoredSentence, passages_of, score_of
+from garble.report.findings import Passage, ScoredSentence, passages_of, score_of, signature_at
 
 SCHEMA = 1
-_THRESHOLD = re.compile(r"(?<=\|t:)[^|]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class Report:
             threshold=at,
             sentences=sentences,
             passages=passages_of(self.text, sentences),
-            signature=_THRESHOLD.sub(str(threshold), self.signature, count=1),
+            signature=signature_at(self.signature, threshold),
         )
 
     def __repr__(self) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+_THRESHOLD = re.compile(r"(?<=\|t:)[^|]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +76,8 @@ def score_of(threshold: object, named: Mapping[str, float]) -> float | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return value if 0 <= value <= 1 else None
+
+
+def signature_at(signature: str, threshold: str | float) -> str:
+    """The signature of a report, or of a scorer, at another threshold."""
+    return _THRESHOLD.sub(str(threshold), signature, count=1)

@@ -16,7 +16,6 @@ from garble.languages import ENGLISH, Language
 from garble.signals.base import Columns, Survey, marks
 from garble.text.alphabet import CASE, DIGIT, IDEOGRAPH, KIND, LETTER, LOWER, SPACE, UPPER, Hashes, hash_runs
 from garble.text.detection import detect
-from garble.text.mojibake import misread
 
 
 def _tokens_matched(batch: Batch, pattern: re.Pattern[str], places: Ints) -> Mask:
@@ -164,7 +163,7 @@ def untranslated(batch: Batch) -> Mask:
     found = runs(foreign | comma | batch.is_word & (shared | ~english), batch.tokens)
     count = offsets(foreign)
     strange = batch.is_word & (batch.ids < FIRST_WORD) & ~foreign
-    wrong = np.flatnonzero(misread(batch.codes, batch.beyond_ascii, batch.chars))
+    wrong = np.flatnonzero(batch.is_misread)
     strange[np.searchsorted(batch.starts, wrong, side="right") - 1] = False
     strange_before = offsets(strange & ~batch.is_capital)
     known_as_foreign, unknown = (at[found.ends] - at[found.starts] for at in (count, strange_before))
@@ -377,11 +376,16 @@ def _spelt(batch: Batch, tokens: Ints) -> Floats:
     return np.asarray(batch.lm.words.unigram(batch.ids[tokens]) + letters)
 
 
+def _ids(batch: Batch, hashes: Hashes) -> Ints:
+    """(words,) the numbers of lower-case words of these hashes in the language model."""
+    assert batch.lm is not None
+    return batch.lm.lookup(hashes, np.zeros(len(hashes), bool), np.ones(len(hashes), bool))
+
+
 def _costs(batch: Batch, hashes: Hashes) -> Floats:
     """(words,) what words of these hashes cost; infinite for one that is not known."""
     assert batch.lm is not None
-    no, yes = np.zeros(len(hashes), bool), np.ones(len(hashes), bool)
-    ids = batch.lm.lookup(hashes, no, yes)
+    ids = _ids(batch, hashes)
     return np.where(ids >= FIRST_WORD, batch.lm.words.unigram(ids), np.inf)
 
 
@@ -486,9 +490,7 @@ def letter_shapes(batch: Batch) -> Mask:
     words = [word for some in forms for word in some]
     if not words:
         return found
-    hashes = lists.hash_words(words)
-    no, yes = np.zeros(len(words), bool), np.ones(len(words), bool)
-    ids = batch.lm.lookup(hashes, no, yes)
+    ids = _ids(batch, lists.hash_words(words))
     owner = np.repeat(np.arange(len(tokens)), [len(some) for some in forms])
     common = (ids >= FIRST_WORD) & (ids < _FREQUENT)
     gain = _spelt(batch, tokens)[owner] - batch.lm.words.unigram(ids)

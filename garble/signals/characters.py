@@ -26,7 +26,7 @@ from garble.text.alphabet import (
     OTHER_SCRIPT,
     SCRIPT,
 )
-from garble.text.mojibake import EAST_ASIAN, LOST, LOST_QUOTES, bytes_at, is_latin, misread
+from garble.text.mojibake import EAST_ASIAN, LOST, LOST_QUOTES, bytes_at, is_latin
 
 
 @marks("characters", "“{span}” is text read in the wrong encoding")
@@ -47,12 +47,11 @@ def mojibake(batch: Batch) -> Mask:
     Clean: The café is closed, and Ângela's São João party is over.
     Clean: Elle a dit « été » et « là », der „Fuß“ war groß.
     """
-    found = misread(batch.codes, batch.beyond_ascii, batch.chars)
     lost = batch.chars_of(batch.matches(LOST, batch.beyond_ascii))
     for quoted in batch.matches(LOST_QUOTES, batch.beyond_ascii):
         lost[[quoted.start(), quoted.end() - 1]] = True
     asian = batch.chars_of(match for match in batch.matches(EAST_ASIAN, batch.beyond_ascii) if is_latin(match.group()))
-    return found | lost | asian
+    return batch.is_misread | lost | asian
 
 
 @marks("characters", "“{span}” is a sign decoded with the wrong encoding")
