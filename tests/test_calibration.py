@@ -383,6 +383,7 @@ def test_with_a_calibrated_threshold_the_network_reads_as_the_balanced_one_has_i
     assert found == [[s.score for s in report.sentences] for report in scorer.score_many(texts)]
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("library", ["pandas", "polars", "datasets", "datatrove"])
 def test_the_adapters_take_a_calibrated_threshold(library: str, tmp_path: Path) -> None:
     module = pytest.importorskip(library)

@@ -348,6 +348,7 @@ def test_a_sentence_is_left_out_with_the_lesser_break(marked: str, left: str) ->
     assert text[:begin] + text[close:] == left
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize(
     ("marked", "mended"),
     [
