@@ -384,9 +384,9 @@ def test_without_a_place_for_errors_they_are_told_and_the_exit_code_is_two() -> 
     assert Path("kept.jsonl").read_bytes() == json_lines([CLEAN])
 
 
-def test_strict_stops_at_the_first_bad_record() -> None:
+def test_fail_fast_stops_at_the_first_bad_record() -> None:
     Path("in.jsonl").write_bytes(json_lines([CLEAN]) + b"oops\n")
-    result = garble_filter("in.jsonl", "-o", "kept.jsonl", "--strict", code=2)
+    result = garble_filter("in.jsonl", "-o", "kept.jsonl", "--fail-fast", code=2)
     assert result.stderr == "garble: in.jsonl:2: invalid JSON: Expecting value at character 1\n"
     assert not Path("kept.jsonl").exists()
 

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 )
 @click.option("--whole-files", "whole", is_flag=True, help="Read each file as one document and copy it unchanged.")
 @click.option("--workers", type=click.IntRange(1), help="Number of worker processes. Default: number of cores.")
-@click.option("--strict", is_flag=True, help="Stop at the first bad record.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first bad record.")
 @click.option("--resume", is_flag=True, help="Continue a stopped run of the same command, if there is one.")
 @OVERWRITE
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything is dropped.")
@@ -86,7 +86,7 @@ def filter_corpus(
     other_languages: str,
     whole: bool,
     workers: int | None,
-    strict: bool,
+    fail_fast: bool,
     resume: bool,
     overwrite: bool,
     exit_code: bool,
@@ -134,7 +134,7 @@ def filter_corpus(
             language=language,
             other_languages=cast("OtherLanguages", other_languages),
             whole=whole,
-            strict=strict,
+            fail_fast=fail_fast,
         )
         with writing(None) if STDIN in (kept, rejected, errors) else nullcontext():
             done = progress.followed(plan, workers or _cores(), resume, overwrite)

@@ -42,8 +42,8 @@ class Plan:
     form: "records" filters; "annotated" keeps every record and notes what was found; "dolma" writes an attribute file.
     layout: where a record has its text and its id. unit, threshold, model, without, reader, markup, language,
     other_languages: as in `garble.filtering.decisions.Prefilter`.
-    strict: stop at the first bad record. whole: each input is one document, and is copied into the folder `kept` or the
-    folder `rejected`, or listed in the file `rejected`, as JSON Lines.
+    fail_fast: stop at the first bad record. whole: each input is one document. It is copied to the folder `kept` or
+    the folder `rejected`, or listed in the file `rejected` as JSON Lines.
     """
 
     sources: tuple[Source, ...]
@@ -61,7 +61,7 @@ class Plan:
     markup: str = "auto"
     language: str = "auto"
     other_languages: OtherLanguages = "score"
-    strict: bool = False
+    fail_fast: bool = False
     whole: bool = False
 
     @property

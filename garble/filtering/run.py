@@ -36,11 +36,11 @@ class Step(NamedTuple):
 def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = False) -> Iterator[Step]:
     """Filter what the plan says, step by step; the last step has the whole.
 
-    resume: go on where a run of the same plan was stopped, if one was; else, and without it, begin anew.
-    overwrite: begin anew over outputs that are there already, whole or from a run that was stopped.
-    Raises InputError, in one line, for what cannot go well, before anything is written; for the first bad record of a
-    strict plan; and for an output that cannot be written, but OSError when that is standard output. ValueError for a
-    threshold, unit, model or markup that does not exist.
+    resume: continue a stopped run of the same plan, if there is one. Otherwise, start a new run.
+    overwrite: replace existing outputs, complete or from a stopped run.
+    Raises InputError for a plan that cannot be executed, before anything is written; for the first bad record if the
+    plan has `fail_fast`; and for an output that cannot be written (OSError if that is standard output). Raises
+    ValueError for an unknown threshold, unit, model or markup.
     """
     prefilter = Prefilter(unit=plan.unit, other_languages=plan.other_languages, **plan.settings)
     settings = {"signature": prefilter.scorer.signature}
@@ -83,7 +83,7 @@ def _steps(plan: Plan, workers: int, settings: dict[str, Any], resume: bool) -> 
                 tasks = _tasks(plan, progress.input, progress.place, progress.line)
                 with closing(outcomes(plan, tasks, workers, settings["signature"])) as found:
                     for task, outcome in found:
-                        if plan.strict and outcome.complaints:
+                        if plan.fail_fast and outcome.complaints:
                             raise InputError(outcome.complaints[0])
                         writer.write(task, outcome)
                         progress.read = before[task.input] + (task.block.read if isinstance(task.block, Block) else 0)
@@ -114,7 +114,7 @@ def _tasks(plan: Plan, first: int, place: int, line: int) -> Iterator[Task]:
 def _settings(plan: Plan) -> dict[str, Any]:
     """What must be the same for two runs to come to the same bytes, and what they were named by."""
     inputs = [(*source, size_of(source), _changed(source)) for source in plan.sources]
-    named = {name: value for name, value in asdict(plan).items() if name not in ("sources", "report", "strict")}
+    named = {name: value for name, value in asdict(plan).items() if name not in ("sources", "report", "fail_fast")}
     # Of many inputs the list is long, and it is written every second.
     digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
     return json.loads(json.dumps({"inputs": digest, **named}, default=str))  # type: ignore[no-any-return]
