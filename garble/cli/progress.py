@@ -100,10 +100,10 @@ def summary(plan: Plan, progress: Progress) -> str:
 def _complaining(steps: Iterable[Step]) -> Iterator[Step]:
     told = 0
     for step in steps:
-        for complaint in step.complaints:
+        for message in step.messages:
             told += 1
             if told <= _TOLD:
-                complain(complaint)
+                complain(message)
             elif told == _TOLD + 1:
                 complain("more bad records follow; use --errors FILE to get all of them")
         yield step
@@ -115,7 +115,7 @@ class _Pace:
     def __init__(self, progress: Progress) -> None:
         self._begun = monotonic()
         self._documents = progress.statistics.counts["documents"]
-        self.read = progress.read
+        self.read = progress.bytes_read
 
     def documents(self, progress: Progress) -> float:
         """Documents a second."""
@@ -123,9 +123,9 @@ class _Pace:
 
     def left(self, progress: Progress, total: int) -> timedelta | None:
         """The time that the rest will take; None where there is no telling."""
-        if progress.read <= self.read or not total:
+        if progress.bytes_read <= self.read or not total:
             return None
-        seconds = (monotonic() - self._begun) * (total - progress.read) / (progress.read - self.read)
+        seconds = (monotonic() - self._begun) * (total - progress.bytes_read) / (progress.bytes_read - self.read)
         return timedelta(seconds=round(seconds))
 
 
@@ -145,7 +145,7 @@ def _line(progress: Progress, total: int, pace: _Pace) -> str:
     counts = progress.statistics.counts
     left = pace.left(progress, total)
     parts = [
-        f"{progress.read / total:.0%}" if total else "",
+        f"{progress.bytes_read / total:.0%}" if total else "",
         many(counts["documents"], "document"),
         f"{pace.documents(progress):,.0f}/s",
         f"kept {counts['kept']:,}",
@@ -180,7 +180,7 @@ def _with_bar(steps: Iterator[Step], total: int) -> Iterator[Step]:
         for step in chain([first], steps):
             rate, counts = pace.documents(step.progress), step.progress.statistics.counts
             told = f"{rate:,.0f} docs/s, kept {counts['kept']:,}, dropped {counts['dropped']:,}"
-            bar.update(task, completed=step.progress.read, told=told)
+            bar.update(task, completed=step.progress.bytes_read, told=told)
             yield step
 
 
