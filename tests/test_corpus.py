@@ -420,7 +420,7 @@ def test_standard_input_is_read_from_where_it_stands(monkeypatch: pytest.MonkeyP
 def test_a_standard_stream_that_is_closed_is_told_of(stream: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, stream, None)
     Path("in.jsonl").write_bytes(json_lines([CLEAN]))
-    plan = Plan(find_sources(["-", "in.jsonl"]), "kept.jsonl" if stream == "stdin" else "-", strict=True)
+    plan = Plan(find_sources(["-", "in.jsonl"]), "kept.jsonl" if stream == "stdin" else "-", fail_fast=True)
     with pytest.raises(InputError, match=f"^{name}: closed$"):
         list(run(plan))
 
