@@ -431,7 +431,7 @@ def test_an_empty_file_in_a_folder_is_told_of_and_scored_as_empty() -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no /dev/zero")
 def test_what_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.io.LARGEST", 1000)
+    monkeypatch.setattr("garble.io.MAX_TEXT_BYTES", 1000)
     assert garble("score", "/dev/zero", code=2).stderr == "garble: /dev/zero: larger than 1,000 bytes\n"
     os.symlink("/dev/zero", "in.jsonl")
     assert garble_filter("in.jsonl", "-o", "k.jsonl", code=2).stderr == (
