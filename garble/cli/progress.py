@@ -127,8 +127,8 @@ class _Speed:
         """The estimated remaining time; None if unknown."""
         if progress.bytes_read <= self.bytes_read or not total:
             return None
-        seconds = (monotonic() - self._started) * (total - progress.bytes_read) / (progress.bytes_read - self.bytes_read)
-        return timedelta(seconds=round(seconds))
+        bytes_left, bytes_done = total - progress.bytes_read, progress.bytes_read - self.bytes_read
+        return timedelta(seconds=round((monotonic() - self._started) * bytes_left / bytes_done))
 
 
 def _with_lines(steps: Iterator[Step], total: int) -> Iterator[Step]:
