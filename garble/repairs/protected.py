@@ -87,8 +87,8 @@ def _non_prose(text: str, markup: str) -> Iterator[Span]:
     yield from (tuple(span) for span in document.sentences[document.kind != PROSE].tolist())
     position = 0
     lines = [line for block in markups.blocks(text, markup) if block.kind == PROSE for line in block.lines]
-    own = [(start, end) for line in lines for start, end, replacement in line if replacement is None]
-    for start, end in [*own, (len(text), len(text))]:
+    prose_spans = [(start, end) for line in lines for start, end, replacement in line if replacement is None]
+    for start, end in [*prose_spans, (len(text), len(text))]:
         first, last = layout.strip(text, position, start)
         if first < last:
             yield first, last

@@ -230,8 +230,8 @@ def is_annotation(value: object) -> bool:
 
 
 def field_conflict(*names: str) -> str:
-    own = ", ".join(map(repr, names))
-    return f"the records already have {own}, which the decision would replace; rename it first"
+    listed = ", ".join(map(repr, names))
+    return f"the records already have {listed}, which the decision would replace; rename it first"
 
 
 def rows_of_block(block: Block, parse: Callable[[bytes, bool], tuple[str, str, Any] | tuple[str, str] | None]) -> Rows:
