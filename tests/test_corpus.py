@@ -525,7 +525,7 @@ MISTAKES = {
     ("-", "-o", "empty"): "<stdin>: a stream cannot be filtered into a folder",
     ("in.jsonl", "in.csv", "-o", "k.jsonl"): "k.jsonl: the extension means jsonl, but the content would be csv",
     ("in.csv", "other.csv", "-o", "k.csv"): "other.csv: columns differ from in.csv",
-    ("in.csv", "-o", "k.csv", "--field", "body"): "in.csv: no column 'body' among id, text",
+    ("in.csv", "-o", "k.csv", "--field", "body"): "in.csv: no column 'body'; found: id, text",
     ("in.jsonl", "-o", "k.jsonl", "--report", "in.jsonl"): "in.jsonl: is both an input and an output",
     ("in.jsonl", "-o", "k.jsonl", "--report", "k.jsonl"): "k.jsonl: is used for two outputs",
     ("in.jsonl", "-o", "k.jsonl", "--report", "empty"): "empty: is a folder; expected a file",
@@ -535,10 +535,10 @@ MISTAKES = {
     ("in.jsonl", "-o", "k.parquet.gz"): "k.parquet.gz: Parquet is compressed internally",
     ("open.csv", "-o", "k.csv"): "open.csv: no header: unclosed quote",
     ("mac.csv", "-o", "k.csv"): "mac.csv: no header: ",
-    ("two.csv", "-o", "k.csv"): "two.csv: more than one column 'text' among text, text",
+    ("two.csv", "-o", "k.csv"): "two.csv: more than one column 'text'; found: text, text",
     ("-", "in.csv", "-o", "k.csv"): "<stdin>: CSV from a stream cannot be combined",
     ("in.txt", "-o", "k.txt", "--annotate"): "in.txt: plain text cannot be annotated",
-    ("in.jsonl", "-o", "k.jsonl", "--threshold", "2"): "no threshold '2'",
+    ("in.jsonl", "-o", "k.jsonl", "--threshold", "2"): "unknown threshold '2'",
     ("in.jsonl", "-o", "k.jsonl", "--annotate", "--rejected", "r.jsonl"): "r.jsonl: --rejected has no effect",
     ("in.jsonl", "-o", "out/", "--rejected", "r.jsonl"): "r.jsonl: -o and --rejected must both be files",
     ("in.jsonl", "-o", "in.csv/k.jsonl"): "in.csv",
@@ -550,7 +550,7 @@ MISTAKES = {
         "--format",
         "dolma",
     ): "--annotate and --format dolma are mutually exclusive",
-    ("empty", "-o", "k.jsonl"): "empty: no records inside",
+    ("empty", "-o", "k.jsonl"): "empty: contains no records",
 }
 
 
