@@ -116,7 +116,7 @@ def test_every_line_is_kept_or_rejected_or_in_error(
 ) -> None:
     data = b"\xef\xbb\xbf" * marked + end.join(lines) + end * is_ended
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("garble.filtering.formats.base.LONGEST", 1000)
+        patch.setattr("garble.filtering.formats.base.MAX_RECORD_BYTES", 1000)
         found = {path: raw.splitlines(keepends=True) for path, raw in filtered(data, block=300).items()}
     numbered = dict(enumerate(data.splitlines(keepends=True), start=1))
     for error in map(json.loads, found["errors.jsonl"]):
@@ -384,15 +384,15 @@ def test_without_a_place_for_errors_they_are_told_and_the_exit_code_is_two() -> 
     assert Path("kept.jsonl").read_bytes() == json_lines([CLEAN])
 
 
-def test_strict_stops_at_the_first_bad_record() -> None:
+def test_fail_fast_stops_at_the_first_bad_record() -> None:
     Path("in.jsonl").write_bytes(json_lines([CLEAN]) + b"oops\n")
-    result = garble_filter("in.jsonl", "-o", "kept.jsonl", "--strict", code=2)
+    result = garble_filter("in.jsonl", "-o", "kept.jsonl", "--fail-fast", code=2)
     assert result.stderr == "garble: in.jsonl:2: invalid JSON: Expecting value at character 1\n"
     assert not Path("kept.jsonl").exists()
 
 
 def test_a_line_that_is_too_long_is_passed_over_without_being_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.filtering.formats.base.LONGEST", 5_000)
+    monkeypatch.setattr("garble.filtering.formats.base.MAX_RECORD_BYTES", 5_000)
     data = json_lines([CLEAN]) + b'{"text": "' + b"x" * 20_000 + b'"}\n' + json_lines([CLEAN])
     found = filtered(data)
     assert found["kept-in.jsonl"] == json_lines([CLEAN]) * 2
@@ -420,7 +420,7 @@ def test_standard_input_is_read_from_where_it_stands(monkeypatch: pytest.MonkeyP
 def test_a_standard_stream_that_is_closed_is_told_of(stream: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, stream, None)
     Path("in.jsonl").write_bytes(json_lines([CLEAN]))
-    plan = Plan(find_sources(["-", "in.jsonl"]), "kept.jsonl" if stream == "stdin" else "-", strict=True)
+    plan = Plan(find_sources(["-", "in.jsonl"]), "kept.jsonl" if stream == "stdin" else "-", fail_fast=True)
     with pytest.raises(InputError, match=f"^{name}: closed$"):
         list(run(plan))
 
@@ -525,7 +525,7 @@ MISTAKES = {
     ("-", "-o", "empty"): "<stdin>: a stream cannot be filtered into a folder",
     ("in.jsonl", "in.csv", "-o", "k.jsonl"): "k.jsonl: the extension means jsonl, but the content would be csv",
     ("in.csv", "other.csv", "-o", "k.csv"): "other.csv: columns differ from in.csv",
-    ("in.csv", "-o", "k.csv", "--field", "body"): "in.csv: no column 'body' among id, text",
+    ("in.csv", "-o", "k.csv", "--field", "body"): "in.csv: no column 'body'; found: id, text",
     ("in.jsonl", "-o", "k.jsonl", "--report", "in.jsonl"): "in.jsonl: is both an input and an output",
     ("in.jsonl", "-o", "k.jsonl", "--report", "k.jsonl"): "k.jsonl: is used for two outputs",
     ("in.jsonl", "-o", "k.jsonl", "--report", "empty"): "empty: is a folder; expected a file",
@@ -535,10 +535,10 @@ MISTAKES = {
     ("in.jsonl", "-o", "k.parquet.gz"): "k.parquet.gz: Parquet is compressed internally",
     ("open.csv", "-o", "k.csv"): "open.csv: no header: unclosed quote",
     ("mac.csv", "-o", "k.csv"): "mac.csv: no header: ",
-    ("two.csv", "-o", "k.csv"): "two.csv: more than one column 'text' among text, text",
+    ("two.csv", "-o", "k.csv"): "two.csv: more than one column 'text'; found: text, text",
     ("-", "in.csv", "-o", "k.csv"): "<stdin>: CSV from a stream cannot be combined",
     ("in.txt", "-o", "k.txt", "--annotate"): "in.txt: plain text cannot be annotated",
-    ("in.jsonl", "-o", "k.jsonl", "--threshold", "2"): "no threshold '2'",
+    ("in.jsonl", "-o", "k.jsonl", "--threshold", "2"): "unknown threshold '2'",
     ("in.jsonl", "-o", "k.jsonl", "--annotate", "--rejected", "r.jsonl"): "r.jsonl: --rejected has no effect",
     ("in.jsonl", "-o", "out/", "--rejected", "r.jsonl"): "r.jsonl: -o and --rejected must both be files",
     ("in.jsonl", "-o", "in.csv/k.jsonl"): "in.csv",
@@ -550,7 +550,7 @@ MISTAKES = {
         "--format",
         "dolma",
     ): "--annotate and --format dolma are mutually exclusive",
-    ("empty", "-o", "k.jsonl"): "empty: no records inside",
+    ("empty", "-o", "k.jsonl"): "empty: contains no records",
 }
 
 
@@ -596,7 +596,7 @@ def test_the_same_bytes_come_out_whatever_the_blocks(unit: Unit, block: int) -> 
 
 
 def test_two_workers_come_to_the_same_bytes_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.filtering.formats.base.LONGEST", 50_000)
+    monkeypatch.setattr("garble.filtering.formats.base.MAX_RECORD_BYTES", 50_000)
     data = json_lines(documents(120)) + b"x" * 60_000 + b"\n\xff\n"
     one = filtered(data, "in.jsonl", block=20_000)
     assert filtered(data, "in.jsonl", block=20_000, workers=2) == one
@@ -670,16 +670,16 @@ def stop_after(plan: Plan, steps: int, resume: bool = False) -> None:
 def test_a_run_that_begins_anew_forgets_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("in.jsonl").write_bytes(json_lines(documents(60)))
     list(run(small("whole.jsonl", "in.jsonl")))
-    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 0)
     stop_after(small("kept.jsonl", "in.jsonl"), 5)
-    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 1000)
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 1000)
     stop_after(small("kept.jsonl", "in.jsonl"), 1)
     list(run(small("kept.jsonl", "in.jsonl"), resume=True))
     assert Path("kept.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
 
 
 def test_where_what_was_written_is_gone_a_run_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 0)
     Path("in.jsonl").write_bytes(json_lines(documents(60)))
     stop_after(small("kept.jsonl", "in.jsonl"), 5)
     with open("kept.jsonl.part", "r+b") as file:
@@ -746,7 +746,7 @@ def test_a_run_that_is_killed_while_files_take_their_places_goes_on(
 
 
 def test_what_goes_into_other_places_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 0)
     Path("crawl/deep").mkdir(parents=True)
     Path("crawl/deep/in.jsonl").write_bytes(json_lines(documents(30)))
     stop_after(small("kept/", "crawl"), 3)

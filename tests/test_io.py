@@ -108,7 +108,7 @@ def test_a_folder_without_texts_is_an_error_in_its_place(tmp_path: Path) -> None
     first, second = find_texts([str(tmp_path), "-"])
     assert isinstance(first, InputError)
     listed = ", ".join(SUFFIXES)
-    assert str(first) == f"{tmp_path}: no text files ({listed}) inside"
+    assert str(first) == f"{tmp_path}: contains no text files ({listed})"
     assert second == "-"
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from garble.columns.batch import Batch
 from garble.columns.lm import LanguageModel
 from garble.repairs.base import Site
-from garble.repairs.surface import read_again
+from garble.repairs.surface import redecode
 from garble.report.findings import Finding
 from garble.signals import characters
 from garble.signals.base import Signal
@@ -118,14 +118,14 @@ READ_AGAIN = {
 }
 
 
-@pytest.mark.parametrize(("text", "mended"), READ_AGAIN.items())
-def test_a_misread_stretch_is_read_again(text: str, mended: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("text", "repaired"), READ_AGAIN.items())
+def test_a_misread_stretch_is_read_again(text: str, repaired: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # As without ftfy, which reads a whole word.
     monkeypatch.setitem(__import__("sys").modules, "ftfy", None)
     start = text.index(marked(characters.mojibake, text)[0])
     finding = Finding("characters.mojibake", start, start + len(marked(characters.mojibake, text)[0]), 1.0, 1.0, "")
-    change = next(read_again(Site(text, 0, len(text), {}), finding))
-    assert text[: change.start] + change.after + text[change.end :] == mended
+    change = next(redecode(Site(text, 0, len(text), {}), finding))
+    assert text[: change.start] + change.after + text[change.end :] == repaired
 
 
 LOST = {

@@ -204,7 +204,7 @@ def stop_after(steps: int, **options: Any) -> None:
 
 
 def test_a_run_is_not_gone_on_with_by_another_model_of_the_same_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 0)
     shutil.copytree(MODEL, "model")
     Path("in.jsonl").write_bytes(json_lines([CLEAN] * 200))
     stop_after(3, model="model")
@@ -257,7 +257,7 @@ def test_an_output_that_exists_is_replaced_only_when_asked(taken: str) -> None:
 
 
 def test_a_stopped_run_is_begun_anew_only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 0)
     Path("in.jsonl").write_bytes(json_lines([CLEAN] * 200))
     stop_after(3)
     with pytest.raises(InputError, match="found a stopped run; use --resume to continue or --overwrite to start again"):
@@ -431,7 +431,7 @@ def test_an_empty_file_in_a_folder_is_told_of_and_scored_as_empty() -> None:
 
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no /dev/zero")
 def test_what_never_ends_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.io.LARGEST", 1000)
+    monkeypatch.setattr("garble.io.MAX_TEXT_BYTES", 1000)
     assert garble("score", "/dev/zero", code=2).stderr == "garble: /dev/zero: larger than 1,000 bytes\n"
     os.symlink("/dev/zero", "in.jsonl")
     assert garble_filter("in.jsonl", "-o", "k.jsonl", code=2).stderr == (

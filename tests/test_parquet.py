@@ -118,7 +118,7 @@ def test_what_is_no_parquet_or_has_no_texts_is_told_in_one_line() -> None:
 
 
 def test_a_run_that_is_left_goes_on_to_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 0)
     pq.write_table(table(documents(80)), "in.parquet", row_group_size=30)
 
     def plan(kept: str) -> Plan:

@@ -154,7 +154,7 @@ def test_line_ends_make_lines_and_blank_lines_set_them_apart(scorer: Scorer) -> 
 def test_evidence_is_cut_where_it_begins_and_ends() -> None:
     spans = [("fluency.syntax", 10, 13), ("repetition.loop", 12, 16), ("fluency.rarity", 11, 14), ("a.whole", 10, 20)]
     findings = tuple(Finding(name, start, end, 1.0, 1.0, "") for name, start, end in spans)
-    found = view.Flagged(1, ScoredSentence(10, 20, "0123456789", 0.9, True, "prose", findings), 1)
+    found = view.FlaggedSentence(1, ScoredSentence(10, 20, "0123456789", 0.9, True, "prose", findings), 1)
     assert list(found.pieces) == [
         ("0", ["fluency"]),
         ("1", ["fluency"]),
@@ -166,7 +166,9 @@ def test_evidence_is_cut_where_it_begins_and_ends() -> None:
 
 
 def test_evidence_without_a_place_of_its_own_is_the_sentence() -> None:
-    found = view.Flagged(1, ScoredSentence(0, 2, "ab", 0.9, True, "prose", (Finding("a.b", 0, 2, 1.0, 1.0, ""),)), 1)
+    found = view.FlaggedSentence(
+        1, ScoredSentence(0, 2, "ab", 0.9, True, "prose", (Finding("a.b", 0, 2, 1.0, 1.0, ""),)), 1
+    )
     assert list(found.pieces) == [("ab", ["a"])]
 
 
@@ -219,8 +221,8 @@ def test_the_thresholds_are_those_of_the_model(scorer: Scorer) -> None:
 
 
 def test_of_many_texts_the_worst_are_whole_and_the_page_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view, "CHARACTERS", 1000)
-    monkeypatch.setattr(view, "LISTED", 7)
+    monkeypatch.setattr(view, "MAX_CHARACTERS", 1000)
+    monkeypatch.setattr(view, "MAX_LISTED", 7)
     texts = [f"{number} " + "x" * 298 for number in range(9)]
     page = Page(render([told(text, 1 - number / 100) for number, text in enumerate(texts)], texts=texts))
     assert page.all("p", dir="auto") == texts[:4]
@@ -235,7 +237,7 @@ def test_the_list_shows_the_words_around_the_evidence() -> None:
     text = "a " * 200 + "here" + " b" * 200
     finding = Finding("repetition.loop", 400, 404, 1.0, 1.0, "")
     sentence = ScoredSentence(0, len(text), text, 0.9, True, "prose", (finding,))
-    excerpt = view.Document(1, "", text, Report(0.9, True, "en", 0.7, (sentence,), (), (), "")).excerpt
+    excerpt = view.DocumentView(1, "", text, Report(0.9, True, "en", 0.7, (sentence,), (), (), "")).excerpt
     assert re.fullmatch(r"… a .* here .* b …", excerpt)
     assert len(excerpt) < 170
 

@@ -88,7 +88,7 @@ def test_a_file_that_cannot_be_read_is_told_of_and_the_others_are_filtered() -> 
 def test_a_run_that_was_stopped_comes_to_the_same_files(
     steps: int, rejected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 0)
 
     def plan(folder: str) -> Plan:
         sources = find_sources(["in"], whole=True)
@@ -146,7 +146,7 @@ def test_markup_says_how_records_are_read() -> None:
 
 
 def test_a_run_with_other_markup_is_not_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("garble.filtering.outputs._PAUSE", 0)
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 0)
     steps = run(Plan(find_sources(["in"], whole=True), "kept/", reader="off", whole=True))
     for _ in range(3):
         next(steps)

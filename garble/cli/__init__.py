@@ -1,6 +1,6 @@
-"""The command line: a module a command.
+"""The command line: one module per command.
 
-What is slow to import is imported inside the commands, so that `garble --help` answers at once.
+Slow imports are inside the commands, so that `garble --help` starts quickly.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ import click
 
 from garble.cli.filter import lines_note
 from garble.cli.options import FIELD, MARKUP, OVERWRITE, markup_for, reading, scoring
-from garble.cli.terminal import Tally, complain, many, promise, rates_table
+from garble.cli.terminal import Tally, calibration_lines, plural, print_message, rates_table
 from garble.cli.writing import writing
 from garble.errors import InputError
-from garble.io import STDIN, passed_over
+from garble.io import STDIN, skipped_files
 
 if TYPE_CHECKING:
     from garble.calibration import Guarantee, Unit
@@ -105,24 +105,26 @@ def calibrate(
 
     if str(output) == STDIN:
         raise click.UsageError("-o must be a file; the table is written to standard output", context)
-    for line in passed_over(sample) if whole else lines_note(marked_up(sample)):
-        complain(line)
+    for line in skipped_files(sample) if whole else lines_note(marked_up(sample)):
+        print_message(line)
     tally = Tally()
     try:
         scorer = Scorer(model, without=without, reader=reader, markup=markup)
-        found = documents(find_sources(sample, (), whole), Layout(field), whole)
-        named = dict(sorted(scorer.card.thresholds.items(), key=lambda item: -item[1]))
+        corpus = documents(find_sources(sample, (), whole), Layout(field), whole)
+        thresholds = dict(sorted(scorer.card.thresholds.items(), key=lambda item: -item[1]))
         with writing(output, overwrite) if output else nullcontext() as file, writing(None) as stream:
-            reports = _reports(found, scorer.flagging_from(min(named.values())), whole, tally)
-            seen = calibration.Sample.of(reports)
-            if seen.empty:
-                complain(f"{many(seen.empty, 'document')} skipped: nothing in them is scored")
-            if len(seen.documents):
-                stream.write(rates_table(calibration.flag_rates(seen, named.values()), named, stream))
-            made = calibration.calibrate(seen, scorer.conditions, keep_rate, unit, guarantee, confidence)
-            stream.write(promise(made))
+            reports = _reports(corpus, scorer.flagging_from(min(thresholds.values())), whole, tally)
+            sample_scores = calibration.Sample.of(reports)
+            if sample_scores.empty:
+                print_message(f"{plural(sample_scores.empty, 'document')} skipped: nothing in them is scored")
+            if len(sample_scores.documents):
+                stream.write(
+                    rates_table(calibration.flag_rates(sample_scores, thresholds.values()), thresholds, stream)
+                )
+            calibrated = calibration.calibrate(sample_scores, scorer.conditions, keep_rate, unit, guarantee, confidence)
+            stream.write(calibration_lines(calibrated))
             if file:
-                file.write(made.to_json())
+                file.write(calibrated.to_json())
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     context.exit(2 if tally.unread else 0)
@@ -131,13 +133,13 @@ def calibrate(
 def _reports(
     documents: Iterable[tuple[str, Rows | InputError]], scorer: Scorer, whole: bool, tally: Tally
 ) -> Iterator[Report]:
-    """The reports of what can be read, in order; what cannot is complained of."""
+    """The reports of the readable documents, in order; prints an error for each unreadable one."""
     for name, rows in documents:
         if isinstance(rows, InputError):
             tally.unread += 1
-            complain(rows)
+            print_message(rows)
             continue
         tally.unread += len(rows.problems)
         for problem in rows.problems:
-            complain(f"{name}:{problem.line}: {problem.detail}")
+            print_message(f"{name}:{problem.line}: {problem.detail}")
         yield from scorer.score_many(rows.texts, repeat(markup_for(scorer, name) if whole else None))

@@ -1,4 +1,4 @@
-"""What each signal costs, measured on the spot."""
+"""Measure the cost of each signal."""
 
 from __future__ import annotations
 
@@ -12,50 +12,50 @@ from garble.columns.lm import LanguageModel
 from garble.signals import SIGNALS, extract
 from garble.text.segmentation import segment
 
-# The signals' own examples are read so many times over, in one batch, and each measurement is taken so often.
-_COPIES, _TIMES = 10, 5
+# Copies of the signals' examples in one batch, and number of measurements, whose median is taken.
+_COPIES, _MEASUREMENTS = 10, 5
 
 
 class Cost(NamedTuple):
-    """name: of a signal, or in brackets what goes before them. microseconds: a sentence."""
+    """name: a signal, or a step before the signals, in parentheses. microseconds: per sentence."""
 
     name: str
     microseconds: float
 
 
-def costs(knows: LanguageModel, texts: Sequence[str] = ()) -> list[Cost]:
-    """Processor time of each signal and of what goes before them, the dearest first.
+def costs(lm: LanguageModel, texts: Sequence[str] = ()) -> list[Cost]:
+    """CPU time of each signal and of the steps before them, in descending order.
 
-    texts: what is read, in one batch; by default the examples of the signals' docstrings, clean and garbled. What a
-    batch works out once for several signals stands apart from them, so that the parts add up to what all of it costs.
+    texts: scored in one batch; default: the clean and garbled examples in the docstrings of the signals. Work that
+    several signals share is a part of its own, so that the parts add up to the total.
     """
     examples = [text for signal in SIGNALS for kind in ("Clean", "Garbled") for text in signal.sections[kind]]
-    rounds = [_round(texts or examples * _COPIES, knows) for _ in range(_TIMES)]
-    parts = [Cost(name, median(one[name] for one in rounds)) for name in rounds[0]]
+    rounds = [_round(texts or examples * _COPIES, lm) for _ in range(_MEASUREMENTS)]
+    parts = [Cost(name, median(times[name] for times in rounds)) for name in rounds[0]]
     return sorted(parts, key=lambda part: -part.microseconds)
 
 
-def _round(texts: Sequence[str], knows: LanguageModel) -> dict[str, float]:
-    begun = time.process_time()
+def _round(texts: Sequence[str], lm: LanguageModel) -> dict[str, float]:
+    started = time.process_time()
     documents = [segment(text) for text in texts]
     segmented = time.process_time()
-    batch = Batch.of(documents, knows)
+    batch = Batch.of(documents, lm)
     tokenized = time.process_time()
     _ = batch.reading
-    read = time.process_time()
+    looked_up = time.process_time()
     extract(batch)
-    moments = [time.process_time()]
-    apart = []
-    # All that they share is there by now.
+    timestamps = [time.process_time()]
+    durations = []
+    # All shared results are cached by now.
     for signal in SIGNALS:
         signal.columns(batch, signal.values(batch))
-        moments.append(time.process_time())
-        apart.append(moments[-1] - moments[-2])
+        timestamps.append(time.process_time())
+        durations.append(timestamps[-1] - timestamps[-2])
     seconds = {
-        "(sentence segmentation)": segmented - begun,
+        "(sentence segmentation)": segmented - started,
         "(tokenization)": tokenized - segmented,
-        "(language model)": read - tokenized,
-        "(shared by signals)": max(0.0, moments[0] - read - sum(apart)),
-        **dict(zip((signal.name for signal in SIGNALS), apart, strict=True)),
+        "(language model)": looked_up - tokenized,
+        "(shared by signals)": max(0.0, timestamps[0] - looked_up - sum(durations)),
+        **dict(zip((signal.name for signal in SIGNALS), durations, strict=True)),
     }
-    return {name: 1e6 * taken / len(batch) for name, taken in seconds.items()}
+    return {name: 1e6 * duration / len(batch) for name, duration in seconds.items()}

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from garble.cli.options import FIELD, LANGUAGE, MARKUP, OVERWRITE, reading, scoring
-from garble.cli.terminal import complain
+from garble.cli.terminal import print_message
 from garble.cli.writing import writing
-from garble.io import STDIN, passed_over
+from garble.io import STDIN, skipped_files
 
 if TYPE_CHECKING:
     from garble.filtering.decisions import OtherLanguages, Unit
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 )
 @click.option("--whole-files", "whole", is_flag=True, help="Read each file as one document and copy it unchanged.")
 @click.option("--workers", type=click.IntRange(1), help="Number of worker processes. Default: number of cores.")
-@click.option("--strict", is_flag=True, help="Stop at the first bad record.")
+@click.option("--fail-fast", is_flag=True, help="Stop at the first bad record.")
 @click.option("--resume", is_flag=True, help="Continue a stopped run of the same command, if there is one.")
 @OVERWRITE
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything is dropped.")
@@ -86,7 +86,7 @@ def filter_corpus(
     other_languages: str,
     whole: bool,
     workers: int | None,
-    strict: bool,
+    fail_fast: bool,
     resume: bool,
     overwrite: bool,
     exit_code: bool,
@@ -113,9 +113,9 @@ def filter_corpus(
 
     if annotate and form == "dolma":
         raise click.UsageError("--annotate and --format dolma are mutually exclusive", context)
-    for line in passed_over(inputs) if whole else lines_note(marked_up(inputs)):
-        complain(line)
-    done = None
+    for line in skipped_files(inputs) if whole else lines_note(marked_up(inputs)):
+        print_message(line)
+    finished = None
     try:
         plan = Plan(
             sources=find_sources(inputs, [kept, rejected or kept], whole),
@@ -134,34 +134,34 @@ def filter_corpus(
             language=language,
             other_languages=cast("OtherLanguages", other_languages),
             whole=whole,
-            strict=strict,
+            fail_fast=fail_fast,
         )
         with writing(None) if STDIN in (kept, rejected, errors) else nullcontext():
-            done = progress.followed(plan, workers or _cores(), resume, overwrite)
+            finished = progress.run_with_progress(plan, workers or _cores(), resume, overwrite)
     except KeyboardInterrupt:
         context.exit(130)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    if done is None:
-        # A closed pipe is a reader who has seen enough of what is kept.
+    if finished is None:
+        # A closed pipe is not an error: the reader needs no more kept records.
         if kept != STDIN:
             raise click.ClickException("standard output: closed before the output was complete")
         context.exit(0)
-    print(progress.summary(plan, done), end="", file=sys.stderr)
+    print(progress.summary(plan, finished), end="", file=sys.stderr)
     if report:
         with writing(report, overwrite=True) as stream:
-            stream.write(json.dumps(progress.record(plan, done), indent=2) + "\n")
-    lost = done.unread or (done.problems and not errors)
-    context.exit(2 if lost else 1 if exit_code and done.statistics.counts["dropped"] else 0)
+            stream.write(json.dumps(progress.record(plan, finished), indent=2) + "\n")
+    lost = finished.unread or (finished.problems and not errors)
+    context.exit(2 if lost else 1 if exit_code and finished.statistics.counts["dropped"] else 0)
 
 
 def lines_note(folder: str | None) -> list[str]:
-    """What is said of a folder with texts that are read with --whole-files only."""
+    """A message about the files in a folder that are read only with --whole-files."""
     if folder is None:
         return []
     return [f"{folder}: skipping .md, .html, .srt and .vtt files; .txt has a document per line; see --whole-files"]
 
 
 def _cores() -> int:
-    """How many processor cores this process may use."""
+    """The number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The command `garble`: its help, its version, and how it says what is wrong."""
+"""The command `garble`: help, version, and error messages."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from garble import __version__
-from garble.cli.terminal import complain
+from garble.cli.terminal import print_message
 
 
 class OneLineErrors(click.Group):
-    """A group whose errors are one line each on standard error, with exit code 2."""
+    """A click group that reports each error in one line on standard error, with exit code 2."""
 
     def main(
         self,
@@ -26,7 +26,7 @@ class OneLineErrors(click.Group):
     ) -> Any:
         """Run the command line, as `click.Group.main` does."""
         if sys.stderr is None:
-            # Closed by who began this process: what is printed to None goes to standard output.
+            # Closed by the parent process. Printing to None would write to standard output.
             sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
         try:
             outcome = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
@@ -35,7 +35,7 @@ class OneLineErrors(click.Group):
                 raise
             context = error.ctx if isinstance(error, click.UsageError) else None
             hint = f" (see {context.command_path} --help)" if context else ""
-            complain(error.format_message().rstrip(".") + hint)
+            print_message(error.format_message().rstrip(".") + hint)
             outcome = 2
         except click.Abort:
             if not standalone_mode:

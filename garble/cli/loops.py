@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from garble.cli.terminal import complain, looped_lines, looped_object
+from garble.cli.terminal import loop_lines, loops_json, print_message
 from garble.cli.writing import writing
 from garble.errors import InputError
 from garble.io import find_texts, read_texts
@@ -26,16 +26,16 @@ def find_loops(context: click.Context, files: tuple[str, ...], form: str, exit_c
     """
     from garble.text.periodic import looped_share, loops
 
-    unread = looped = False
+    has_unread = has_loops = False
     with writing(None) as stream:
-        for found in read_texts(find_texts(files)):
-            if isinstance(found, InputError):
-                unread = True
-                complain(found)
+        for item in read_texts(find_texts(files)):
+            if isinstance(item, InputError):
+                has_unread = True
+                print_message(item)
                 continue
-            name, text = found
-            own = loops(text)
-            looped |= bool(own)
-            share = looped_share(own, len(text))
-            stream.write(looped_lines(name, text, own) if form == "text" else looped_object(name, share, own))
-    context.exit(2 if unread else 1 if exit_code and looped else 0)
+            name, text = item
+            file_loops = loops(text)
+            has_loops |= bool(file_loops)
+            share = looped_share(file_loops, len(text))
+            stream.write(loop_lines(name, text, file_loops) if form == "text" else loops_json(name, share, file_loops))
+    context.exit(2 if has_unread else 1 if exit_code and has_loops else 0)

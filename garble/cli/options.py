@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options of several commands."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def scoring(model: str, with_threshold: bool = True) -> Callable[[Command], Command]:
-    """The options that say how to score, for all commands that do. model: the default."""
+    """The options of commands that score. model: the default."""
 
     def add(command: Command) -> Command:
-        chosen = click.option(
+        model_option = click.option(
             "--model", default=model, show_default=True, metavar="NAME|PATH", help="Model name or folder."
         )
-        for option in (_WITHOUT, *([_THRESHOLD] if with_threshold else []), chosen):
+        for option in (_WITHOUT, *([_THRESHOLD] if with_threshold else []), model_option):
             command = option(command)
         return command
 
     return add
 
 
-def reading(usual: str) -> Callable[[Command], Command]:
-    """The option that says which sentences the network reads. usual: the default."""
+def reading(default: str) -> Callable[[Command], Command]:
+    """The option --reader. default: the default value."""
     return click.option(
         "--reader",
         type=click.Choice(["all", "unsure", "off"]),
-        default=usual,
+        default=default,
         show_default=True,
         help="Sentences that the reader reads: all, those of documents that the scorecard is unsure of, or none.",
     )
@@ -77,7 +77,7 @@ ENCODING = click.option(
 
 
 def markup_for(scorer: Scorer, name: str) -> str:
-    """What a file of that name is read as."""
+    """The markup of a file by its name, unless the scorer has a fixed one."""
     from garble.text.markups import markup_of
 
     return markup_of(name) if scorer.markup == "auto" else scorer.markup

@@ -1,4 +1,4 @@
-"""Readability figures by textstat, for those who ask; no score depends on them."""
+"""Readability statistics by textstat. They are not part of any score."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from garble.text.alphabet import IDEOGRAPH, KIND, LETTER, encode
 
 
 def readability(text: str) -> dict[str, float]:
-    """Words, sentences and four readability indexes; all by textstat, none of which needs the network.
+    """Words, sentences and four readability indexes by textstat, without network access.
 
-    ari and coleman_liau are US school grades; of lix, 25 is easy and 55 hard; rix is long words a sentence.
-    A text without words has counts only. A text mostly in a script written without spaces, such as Chinese
-    or Thai, gets an empty answer: textstat finds words by the spaces between them.
+    ari and coleman_liau are US school grades; lix is 25 for easy and 55 for hard text; rix is long words per sentence.
+    A text without words has counts only. For scripts written without spaces, such as Chinese or Thai, the result is
+    empty, because textstat separates words at spaces.
     """
     kinds = KIND[encode(text)]
     if (kinds == IDEOGRAPH).sum() > (kinds == LETTER).sum():
         return {}
-    # Slow to import. Its other formulas, Gunning fog and Dale-Chall too, download a dictionary of syllables.
+    # Slow to import. Other formulas, such as Gunning fog and Dale-Chall, download a dictionary of syllables.
     import textstat
 
     words = textstat.lexicon_count(text)

@@ -9,10 +9,10 @@ from textwrap import shorten
 import click
 
 from garble.cli.options import ENCODING, MARKUP, OVERWRITE, markup_for, scoring
-from garble.cli.terminal import complain, many
-from garble.cli.writing import write_over, writing
+from garble.cli.terminal import plural, print_message
+from garble.cli.writing import replace_content, writing
 from garble.errors import InputError
-from garble.io import STDIN, Inside, check_encoding, decode, encode, find_texts, is_empty, name_of, read_bytes
+from garble.io import STDIN, FileInFolder, check_encoding, decode, encode, find_texts, is_empty, name_of, read_bytes
 
 
 @click.command()
@@ -69,48 +69,48 @@ def repair(
     if form == "text" and not in_place and not diff and len(inputs) > 1:
         raise click.UsageError("several files require --in-place, --diff or --format json", context)
     from garble.repairs import difference
-    from garble.repairs import repair as mend
+    from garble.repairs import repair as repair_text
     from garble.scorer import Scorer
 
     try:
         check_encoding(encoding)
-        # A repair mends what the scorecard sees, and is weighed many times over.
+        # Repairs are based on the scorecard and score each candidate, so the reader would be slow and of no use.
         scorer = Scorer(model, threshold=threshold, without=without, reader="off", markup=markup)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    unread = touched = 0
+    unread = changed = 0
     with writing(output, overwrite) as stream:
         for path in inputs:
             try:
                 if isinstance(path, InputError):
                     raise path
                 raw = read_bytes(path)
-                if isinstance(path, Inside) and is_empty(raw):
-                    complain(f"{name_of(path)}: empty")
+                if isinstance(path, FileInFolder) and is_empty(raw):
+                    print_message(f"{name_of(path)}: empty")
                     continue
                 text = decode(raw, name_of(path), encoding)
             except InputError as error:
                 unread += 1
-                complain(error)
+                print_message(error)
                 continue
-            mended = mend(
+            repaired = repair_text(
                 text, scorer=scorer, drop_unresolved=drop_unresolved, markup=markup_for(scorer, name_of(path))
             )
-            touched += bool(mended.edits or mended.unresolved)
+            changed += bool(repaired.edits or repaired.unresolved)
             if in_place:
-                if mended.edits:
-                    write_over(Path(path), encode(mended.text, raw, encoding))
+                if repaired.edits:
+                    replace_content(Path(path), encode(repaired.text, raw, encoding))
             elif diff:
-                stream.write(difference(text, mended.text, name_of(path)))
+                stream.write(difference(text, repaired.text, name_of(path)))
             elif form == "json":
-                stream.write(json.dumps({"file": name_of(path), **mended.to_dict()}) + "\n")
+                stream.write(json.dumps({"file": name_of(path), **repaired.to_dict()}) + "\n")
             else:
-                stream.write(mended.text)
-            for sentence in mended.unresolved:
-                line = mended.text.count("\n", 0, sentence.start) + 1
+                stream.write(repaired.text)
+            for sentence in repaired.unresolved:
+                line = repaired.text.count("\n", 0, sentence.start) + 1
                 words = shorten(sentence.text, 60, placeholder="…")
-                complain(f"{name_of(path)}:{line}: unresolved, score {sentence.score:.2f}: {words}")
+                print_message(f"{name_of(path)}:{line}: unresolved, score {sentence.score:.2f}: {words}")
             if in_place:
-                what = many(len(mended.edits), "edit") if mended.edits else "unchanged"
-                complain(f"{name_of(path)}: {what}")
-    context.exit(2 if unread else 1 if exit_code and touched else 0)
+                result = plural(len(repaired.edits), "edit") if repaired.edits else "unchanged"
+                print_message(f"{name_of(path)}: {result}")
+    context.exit(2 if unread else 1 if exit_code and changed else 0)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from garble.cli.options import ENCODING, LANGUAGE, MARKUP, OVERWRITE, markup_for, reading, scoring
-from garble.cli.terminal import Scored, Tally, complain, formatted, with_bar
+from garble.cli.terminal import Scored, Tally, formatted, print_message, with_bar
 from garble.cli.writing import writing
 from garble.errors import InputError
-from garble.io import check_encoding, find_texts, passed_over, read_texts
+from garble.io import check_encoding, find_texts, read_texts, skipped_files
 
 if TYPE_CHECKING:
     from garble.scorer import Scorer
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @MARKUP
 @LANGUAGE
 @click.option("--stats", is_flag=True, help="Add readability statistics (text, json and jsonl).")
-@click.option("--all", "every", is_flag=True, help="Text format: show all sentences, not only flagged ones.")
+@click.option("--all", "show_all", is_flag=True, help="Text format: show all sentences, not only flagged ones.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything is flagged.")
 @click.pass_context
 def score(
@@ -59,7 +59,7 @@ def score(
     markup: str,
     language: str,
     stats: bool,
-    every: bool,
+    show_all: bool,
     exit_code: bool,
 ) -> None:
     """Score texts, sentence by sentence.
@@ -82,12 +82,12 @@ def score(
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     inputs = list(find_texts(files))
-    for line in passed_over(files):
-        complain(line)
+    for line in skipped_files(files):
+        print_message(line)
     tally = Tally()
     with writing(output, overwrite) as stream:
         scored = with_bar(_score(scorer, inputs, tally, encoding), tally, len(inputs), stream)
-        for chunk in formatted(scored, form, stream, tally, stats, every):
+        for chunk in formatted(scored, form, stream, tally, stats, show_all):
             stream.write(chunk)
             stream.flush()
     context.exit(2 if tally.unread else 1 if exit_code and not tally.is_clean else 0)
@@ -96,25 +96,25 @@ def score(
 def _score(
     scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally, encoding: str | None = None
 ) -> Iterator[Scored]:
-    """What can be read, scored, in order; what cannot is complained of. The scorer may read ahead."""
-    waiting: deque[tuple[str, str]] = deque()
+    """Score the readable inputs, in order; prints an error for each unreadable one. The scorer can read ahead."""
+    pending: deque[tuple[str, str]] = deque()
 
     def texts() -> Iterator[str]:
-        for found in read_texts(inputs, encoding):
-            if isinstance(found, InputError):
+        for item in read_texts(inputs, encoding):
+            if isinstance(item, InputError):
                 tally.unread += 1
-                complain(found)
+                print_message(item)
             else:
-                if not found[1]:
-                    complain(f"{found[0]}: empty")
-                waiting.append(found)
-                yield found[1]
+                if not item[1]:
+                    print_message(f"{item[0]}: empty")
+                pending.append(item)
+                yield item[1]
 
     def markups() -> Iterator[str | None]:
         while True:
-            # The text that was read last is the one asked about.
-            yield markup_for(scorer, waiting[-1][0])
+            # The scorer takes the markup right after its text, so the last text is the current one.
+            yield markup_for(scorer, pending[-1][0])
 
     for report in scorer.score_many(texts(), markups()):
         tally.add(report)
-        yield Scored(*waiting.popleft(), report)
+        yield Scored(*pending.popleft(), report)

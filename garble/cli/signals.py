@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from garble.cli.terminal import costs_table, gallery, nature, table
+from garble.cli.terminal import costs_table, signal_kind, signals_markdown, signals_table
 from garble.cli.writing import writing
 
 if TYPE_CHECKING:
     from garble.signals.base import Signal
 
-# The models whose weights say which signals are part of a score.
+# A signal without a weight in any of these models is a preview.
 _SHIPPED = ("en", "en-large")
 
 
@@ -43,26 +43,26 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
         from garble.cli.cost import costs
         from garble.scorer import Scorer
 
-        found = costs(Scorer(reader="off").lm)
+        measured_costs = costs(Scorer(reader="off").lm)
         with writing(None) as stream:
-            plain = json.dumps([cost._asdict() for cost in found], indent=2) + "\n"
-            stream.write(plain if form == "json" else costs_table(found, stream))
+            as_json = json.dumps([cost._asdict() for cost in measured_costs], indent=2) + "\n"
+            stream.write(as_json if form == "json" else costs_table(measured_costs, stream))
         return
 
     members = _members(names)
     with writing(None) as stream:
         if form == "text":
-            stream.write(table(members, previews(members), stream))
+            stream.write(signals_table(members, previews(members), stream))
         elif form == "markdown":
-            stream.write(gallery(members, previews(members)))
+            stream.write(signals_markdown(members, previews(members)))
         else:
-            facts = ("name", "family", "kind", "unit", "needs", "summary")
-            some = previews(members)
-            listed = [
-                {**{fact: getattr(signal, fact) for fact in facts}, "preview": signal.name in some}
+            fields = ("name", "family", "kind", "unit", "needs", "summary")
+            preview_names = previews(members)
+            rows = [
+                {**{name: getattr(signal, name) for name in fields}, "preview": signal.name in preview_names}
                 for signal in members
             ]
-            stream.write(json.dumps(listed, indent=2) + "\n")
+            stream.write(json.dumps(rows, indent=2) + "\n")
 
 
 @click.command()
@@ -74,19 +74,19 @@ def explain(name: str) -> None:
     """
     members = _members([name])
     with writing(None) as stream:
-        some = previews(members)
-        parts = (f"{signal.name} ({nature(signal, some)})\n\n{signal.doc}" for signal in members)
+        preview_names = previews(members)
+        parts = (f"{signal.name} ({signal_kind(signal, preview_names)})\n\n{signal.doc}" for signal in members)
         print(*parts, sep="\n\n", file=stream)
 
 
 def _members(names: Sequence[str]) -> list[Signal]:
-    """The signals of these names and families, or all without a name; an unknown name ends the command."""
+    """The signals of these names and families; all without names. An unknown name is an error."""
     from garble.signals import EVERY
 
     known = {name for signal in EVERY for name in (signal.name, signal.family)}
     for name in names:
         if name not in known:
-            raise click.ClickException(f"unknown signal {name!r}; {_nearest(name, EVERY)}")
+            raise click.ClickException(f"unknown signal {name!r}; {_hint(name, EVERY)}")
     return [signal for signal in EVERY if not names or signal.name in names or signal.family in names]
 
 
@@ -99,10 +99,10 @@ def previews(signals: Iterable[Signal]) -> frozenset[str]:
     return frozenset(signal.name for signal in signals if weighed.isdisjoint(signal.features))
 
 
-def _nearest(name: str, signals: Sequence[Signal]) -> str:
-    """Which signals may have been meant, by their own names, those within their family, or the family's."""
+def _hint(name: str, signals: Sequence[Signal]) -> str:
+    """A hint with similar names: of signals, with or without their family, or of families."""
     known = {signal.family: signal.family for signal in signals}
     known |= {signal.name.removeprefix(f"{signal.family}."): signal.name for signal in signals}
     known |= {signal.name: signal.name for signal in signals}
-    near = dict.fromkeys(known[match] for match in get_close_matches(name, known))
-    return f"did you mean {' or '.join(near)}?" if near else "run garble signals for a list"
+    similar = dict.fromkeys(known[match] for match in get_close_matches(name, known))
+    return f"did you mean {' or '.join(similar)}?" if similar else "run garble signals for a list"

@@ -1,4 +1,4 @@
-"""Where results are written: standard output, or a file that appears when it is whole."""
+"""Write results to standard output, or to a file that is replaced atomically."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from garble.io import STDIN, problem_of, replacing
 
 @contextmanager
 def writing(path: Path | None, overwrite: bool = False) -> Iterator[TextIO]:
-    """Standard output, or a file that is written beside `path` and renamed when it is whole."""
+    """Open standard output, or a temporary file that is renamed to `path` when it is complete."""
     if path is None or str(path) == STDIN:
         if sys.stdout is None:
             raise click.ClickException("standard output: closed")
@@ -28,14 +28,14 @@ def writing(path: Path | None, overwrite: bool = False) -> Iterator[TextIO]:
             yield sys.stdout
             sys.stdout.flush()
         except OSError as error:
-            # What is still in the buffer must not fail once more when Python exits.
+            # Discard the buffer, so that it does not fail again when Python exits.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            # A closed pipe is a reader who has seen enough.
+            # A closed pipe is not an error: the reader needs no more output.
             if not isinstance(error, BrokenPipeError):
                 raise click.ClickException(f"standard output: {problem_of(error)}") from error
         return
     target = path.resolve()
-    # What is no regular file, such as /dev/null, must not be renamed over.
+    # A special file, such as /dev/null, must not be replaced by renaming.
     is_special = os.path.exists(target) and not os.path.isfile(target)
     if os.path.isfile(target) and not overwrite:
         raise click.ClickException(f"{path}: exists; use --overwrite to replace it")
@@ -53,8 +53,8 @@ def writing(path: Path | None, overwrite: bool = False) -> Iterator[TextIO]:
         raise click.ClickException(f"{path}: {problem_of(error)}") from error
 
 
-def write_over(path: Path, raw: bytes) -> None:
-    """Replace a file's bytes in one stroke; its mode stays."""
+def replace_content(path: Path, raw: bytes) -> None:
+    """Replace the content of a file atomically; its mode is kept."""
     target = path.resolve()
     try:
         with replacing(target) as part:

@@ -1,4 +1,4 @@
-"""The filter for corpora: what of each document stays (`decisions`), and files in, files out (`run`)."""
+"""The pre-filter: keep or drop documents (`decisions`), and filter files (`run`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts in a column of Arrow, and the schema of what is noted of them.
+"""Reading texts from an Arrow column, and the schema of the annotations.
 
 Needs the extra `arrow`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-# One row a document, in the order of the texts. A row is null where its text is.
+# One row per document, in the order of the texts. The row of a null text is null.
 SCHEMA = pa.schema(
     [
         pa.field("score", pa.float64()),
@@ -28,8 +28,8 @@ SCHEMA = pa.schema(
         ),
     ]
 )
-# What a column of texts may hold; one without any text at all has the type null.
-_KINDS = pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null
+# Types of a column of texts; a column without any text has the type null.
+_IS_TEXT = pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null
 
 
 def texts_of(batch: pa.RecordBatch | pa.Table, column: str) -> list[str | None]:
@@ -39,9 +39,9 @@ def texts_of(batch: pa.RecordBatch | pa.Table, column: str) -> list[str | None]:
         raise ValueError(f"{'more than one' if count else 'no'} column {column!r}; found: {', '.join(names) or 'none'}")
     strings = batch.column(column)
     kind = strings.type.value_type if pa.types.is_dictionary(strings.type) else strings.type
-    if not any(holds(kind) for holds in _KINDS):
+    if not any(is_type(kind) for is_type in _IS_TEXT):
         raise ValueError(f"column {column!r} has type {strings.type}; expected strings")
-    # Readers take bytes for UTF-8 unseen; asked here, Arrow says which row is none.
+    # Readers do not validate UTF-8; here Arrow reports the row that is invalid.
     strings.validate(full=True)
     texts: list[str | None] = strings.to_pylist()
     return texts

@@ -1,4 +1,4 @@
-"""What to keep of a corpus: one decision a document, with the reason, and counts of it all.
+"""One decision per document: what to keep, and why; and counts of the decisions.
 
 >>> decision = Prefilter().decide(["I want to to to to to to to go home."])[0]
 >>> decision.keep, decision.reason
@@ -23,15 +23,15 @@ from garble.text.layout import KINDS, PROSE
 
 Unit = Literal["document", "passage", "sentence"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
-# What becomes of documents in other languages than the model's.
+# How to treat documents in other languages than the model's.
 OtherLanguages = Literal["score", "keep", "drop"]
 OTHER_LANGUAGES: tuple[OtherLanguages, ...] = get_args(OtherLanguages)
-# The reason of what is dropped for its language.
+# The reason of documents that are dropped for their language.
 _LANGUAGE = "language"
 
 
 class Cut(NamedTuple):
-    """A stretch of a text that goes, or would: where, the score of its worst sentence, and the reason."""
+    """A span that is removed, or would be: start, end, highest score of its sentences, and the reason."""
 
     start: int
     end: int
@@ -41,14 +41,14 @@ class Cut(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of one document.
+    """The result of the pre-filter for one document.
 
-    keep: whether anything of it stays.
-    reason: the signal that speaks loudest against what goes, such as "repetition.loop", or "overall" where none
-    stands out; "" where nothing goes. The names are those of `garble signals`, to count by.
-    score: the document's score, 0..1, 1 = garbled.
-    cuts: what goes, in order; one from the first sentence to the last where `keep` is false.
-    report: all that was found.
+    keep: whether the document is kept, in whole or in part.
+    reason: the signal that contributes most to the cuts, such as "repetition.loop", or "overall" if none stands out;
+    "" without cuts. The names are those of `garble signals`.
+    score: the score of the document, 0..1, 1 = garbled.
+    cuts: the removed spans, in order; if `keep` is false, one from the first sentence to the last.
+    report: the report of the document.
     """
 
     keep: bool
@@ -58,28 +58,28 @@ class Decision:
     report: Report
 
     def kept(self, text: str) -> str:
-        """The document's `text` without what goes. Nothing but cuts and the white space around them is left out."""
+        """The `text` of the document without the cuts and the whitespace around them."""
         if not self.cuts:
             return text
-        edges = [0, *(edge for cut in self.cuts for edge in (cut.start, cut.end)), len(text)]
-        return _joined([text[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)])
+        bounds = [0, *(bound for cut in self.cuts for bound in (cut.start, cut.end)), len(text)]
+        return _joined([text[start:end] for start, end in zip(bounds[::2], bounds[1::2], strict=True)])
 
 
 @dataclass
 class Statistics:
-    """What a run has come to, to be added up and counted by.
+    """Counts of a run, which can be merged.
 
-    counts: documents, sentences, characters, kept, dropped, cut (kept, but not whole), and dropped_<reason>, which
-    counts whatever was decided on: documents, passages or sentences. language_<code>: documents in a language, and
-    language_<code>_dropped those of them that were dropped.
-    histogram: documents by score, in equal steps from 0 to 1.
+    counts: documents, sentences, characters, kept, dropped, cut (kept in part), and dropped_<reason>, which counts
+    documents, passages or sentences, by unit. language_<code>: documents in a language; language_<code>_dropped: those
+    that were dropped.
+    histogram: documents by score, in equal bins from 0 to 1.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     histogram: list[int] = field(default_factory=lambda: [0] * BINS)
 
     def add(self, decision: Decision, characters: int) -> None:
-        """Count one document in."""
+        """Count one document."""
         self.counts["documents"] += 1
         self.counts["sentences"] += len(decision.report.sentences)
         self.counts["characters"] += characters
@@ -91,34 +91,33 @@ class Statistics:
         self.histogram[min(int(decision.score * BINS), BINS - 1)] += 1
 
     def merge(self, other: Statistics) -> None:
-        """Add what another part of the run came to."""
+        """Add the counts of another part of the run."""
         self.counts.update(other.counts)
         self.histogram = [a + b for a, b in zip(self.histogram, other.histogram, strict=True)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, every count that may be asked for among them."""
+        """Numbers for JSON; the main counts are always present."""
         always = dict.fromkeys(("documents", "sentences", "characters", "kept", "dropped", "cut"), 0)
         return {**always, **dict(sorted(self.counts.items())), "histogram": list(self.histogram)}
 
     @classmethod
     def of_dict(cls, record: dict[str, Any]) -> Statistics:
-        """The statistics that `to_dict` wrote."""
+        """The inverse of `to_dict`."""
         counts = Counter({name: count for name, count in record.items() if name != "histogram"})
         return cls(counts, list(record["histogram"]))
 
 
 class Prefilter:
-    """Decides what of each document stays.
+    """Decides what to keep of each document.
 
-    unit: what is removed when it is garbled. "document" drops whole documents, those whose score reaches the threshold;
-    "passage" and "sentence" cut the garbled ones out and keep the rest, or drop the document when no sentence of prose
-    would be left. The two cut alike, but count and list differently: a passage is a run of garbled sentences.
-    other_languages: what becomes of documents in other languages than the model's. "score" treats them as all others,
-    scored by the signals that are on in their language; "keep" keeps them all, and "drop" drops them all, for the
-    reason "language".
-    scorer: the Scorer to use; else the settings are those of `garble.Scorer`, with `reader` "unsure" by default. Raises
-    ValueError, in one line, for a unit, threshold, model, signal or choice that does not exist, and for a threshold
-    that was calibrated for whole documents where parts are cut, or the other way round.
+    unit: what to remove. "document" drops documents whose score reaches the threshold. "passage" and "sentence" cut
+    garbled passages or sentences and keep the rest, or drop the document if no prose would remain. Both remove the same
+    text, but count and list it differently: a passage is a run of garbled sentences.
+    other_languages: how to treat documents in other languages than the model's. "score" decides by the signals that are
+    available in their language; "keep" keeps all of them; "drop" drops all of them, with the reason "language".
+    scorer: the Scorer to use; default: one with `settings`, which are those of `garble.Scorer`, and `reader` "unsure".
+    Raises ValueError for an unknown unit, threshold, model, signal or choice, and for a threshold that was calibrated
+    for another unit.
     """
 
     def __init__(
@@ -134,9 +133,9 @@ class Prefilter:
         if other_languages not in OTHER_LANGUAGES:
             raise UsageError(f"unknown other_languages {other_languages!r}; supported: {', '.join(OTHER_LANGUAGES)}")
         self.scorer = scorer_of(scorer, settings, reader="unsure")
-        calibrated = self.scorer.calibration
-        if calibrated and (calibrated.unit == "document") != (unit == "document"):
-            raise UsageError(f"threshold: calibrated for the unit {calibrated.unit}, not {unit}")
+        calibration = self.scorer.calibration
+        if calibration and (calibration.unit == "document") != (unit == "document"):
+            raise UsageError(f"threshold: calibrated for the unit {calibration.unit}, not {unit}")
         self.unit = unit
         self.other_languages = other_languages
 
@@ -144,16 +143,16 @@ class Prefilter:
         return f"<Prefilter unit={self.unit!r} {self.scorer.signature}>"
 
     def decide(self, texts: Iterable[str], markups: Iterable[str | None] | None = None) -> list[Decision]:
-        """One decision a text, in order. markups: as in `garble.Scorer.score_many`."""
+        """One decision per text, in order. markups: as in `garble.Scorer.score_many`."""
         return list(self.decisions(texts, markups))
 
     def decisions(self, texts: Iterable[str], markups: Iterable[str | None] | None = None) -> Iterator[Decision]:
-        """The same one by one, for more texts than fit in memory."""
+        """As `decide`, lazily, for more texts than fit in memory."""
         return map(self._decision, self.scorer.score_many(texts, markups))
 
     def _decision(self, report: Report) -> Decision:
-        own = {self.scorer.card.language, UNDETERMINED}
-        if self.other_languages == "score" or report.language in own:
+        own_languages = {self.scorer.card.language, UNDETERMINED}
+        if self.other_languages == "score" or report.language in own_languages:
             return decision(report, self.unit)
         if self.other_languages == "keep":
             return Decision(True, "", report.score, (), report)
@@ -161,7 +160,7 @@ class Prefilter:
 
 
 def decision(report: Report, unit: Unit = "document") -> Decision:
-    """What becomes of the document that a report is about."""
+    """The decision for a document with this report."""
     cuts: tuple[Cut, ...] = ()
     prose = [sentence.garbled for sentence in report.sentences if sentence.kind == KINDS[PROSE]]
     drop = report.garbled if unit == "document" else bool(prose) and all(prose)
@@ -175,26 +174,28 @@ def decision(report: Report, unit: Unit = "document") -> Decision:
     return Decision(True, worst.reason if worst else "", report.score, cuts, report)
 
 
-def _dropped(report: Report, why: str) -> Decision:
-    edges = [edge for s in report.sentences for edge in (s.start, s.end)] or [0]
-    return Decision(False, why, report.score, (Cut(edges[0], edges[-1], report.score, why),), report)
+def _dropped(report: Report, reason_dropped: str) -> Decision:
+    bounds = [bound for s in report.sentences for bound in (s.start, s.end)] or [0]
+    return Decision(
+        False, reason_dropped, report.score, (Cut(bounds[0], bounds[-1], report.score, reason_dropped),), report
+    )
 
 
 def passages(report: Report) -> tuple[Cut, ...]:
-    """The garbled passages of a report, each with its reason."""
+    """The garbled passages of a report, with reasons."""
     # Sentences and passages are in order, so each passage is a slice.
     starts = [sentence.start for sentence in report.sentences] if report.passages else []
 
-    def within(start: int, end: int) -> tuple[ScoredSentence, ...]:
+    def sentences_in(start: int, end: int) -> tuple[ScoredSentence, ...]:
         return report.sentences[bisect_left(starts, start) : bisect_left(starts, end)]
 
-    return tuple(Cut(p.start, p.end, p.score, reason(within(p.start, p.end))) for p in report.passages)
+    return tuple(Cut(p.start, p.end, p.score, reason(sentences_in(p.start, p.end))) for p in report.passages)
 
 
 def annotation(report: Report) -> dict[str, Any]:
-    """What is said of a document that is kept as it is: score, verdict, reason and garbled passages.
+    """The annotation of a document: score, garbled, reason and garbled passages.
 
-    The reason is the document's, "" where it is not garbled. docs/wire-schema.md has the fields.
+    reason: that of the document, "" if it is not garbled. docs/wire-schema.md describes the fields.
     """
     return {
         "score": report.score,
@@ -205,17 +206,17 @@ def annotation(report: Report) -> dict[str, Any]:
 
 
 def _joined(parts: Sequence[str]) -> str:
-    """The parts, with the longer break where two meet, so that a paragraph's end stays one; the ends as they were."""
+    """The parts, joined by the longer break around each cut, so that paragraphs stay apart."""
     kept: list[str] = []
     gap = ""
     for part in parts:
         body = part.strip()
-        gap = max(gap, part[: len(part) - len(part.lstrip())], key=_length_of_break)
+        gap = max(gap, part[: len(part) - len(part.lstrip())], key=_break_length)
         if body:
             kept += [gap if kept else parts[0][: len(parts[0]) - len(parts[0].lstrip())], body]
             gap = part[len(part.rstrip()) :]
     return "".join([*kept, parts[-1][len(parts[-1].rstrip()) :]])
 
 
-def _length_of_break(gap: str) -> tuple[int, int]:
+def _break_length(gap: str) -> tuple[int, int]:
     return gap.count("\n"), len(gap)

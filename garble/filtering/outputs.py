@@ -1,7 +1,7 @@
-"""Files that are written beside their place, and a journal of how far they reach.
+"""Output files with atomic replacement, and the journal for --resume.
 
-`kept.jsonl` is `kept.jsonl.part` until it is whole; `kept.jsonl.resume` says how many bytes of it count. As long as
-a run has these files open, no other can write them.
+`kept.jsonl` is written to `kept.jsonl.part` and renamed when it is complete. `kept.jsonl.resume` records how many bytes
+of it are valid. The files are locked, so that no other run can write them.
 """
 
 from __future__ import annotations
@@ -31,114 +31,121 @@ from garble.report.reasons import BINS
 if sys.platform != "win32":
     import fcntl
 
-# No link is followed, and no line end changed, where the system has such a choice.
-_UNFOLLOWED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-# Seconds between two entries in the journal.
-_PAUSE = 1.0
+# Do not follow links or convert line endings, where the system supports these flags.
+_OPEN_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+# Seconds between two entries in the journal: frequent enough to lose little, rare enough to cost little.
+_SECONDS_BETWEEN_ENTRIES = 1.0
 
 
 @dataclass
 class Progress:
-    """How far a run has come.
+    """The progress of a run.
 
-    input, place, line: where it reads on; an input that could not be read further has the place -1. sizes: the bytes
-    of each output so far. is_whole: whether the outputs of this input have all they will have. read: bytes of the
-    inputs that are read, as they lie on the disk. unread: inputs that could not be read to their end. problems: bad
-    records, by what is wrong with them.
+    input, place, line: where to continue reading; place is -1 if the input cannot be read further. sizes: bytes
+    written to each output. is_whole: whether the outputs of this input are complete. bytes_read: bytes of
+    the input files that are read, before decompression. unread: inputs that could not be read completely. problems: bad
+    records by kind of problem.
     """
 
     input: int = 0
-    place: int = 0
+    position: int = 0
     line: int = 1
     sizes: dict[str, int] = field(default_factory=dict)
     is_whole: bool = False
-    read: int = 0
+    bytes_read: int = 0
     unread: int = 0
     statistics: Statistics = field(default_factory=Statistics)
     problems: Counter[str] = field(default_factory=Counter)
 
     @property
     def records(self) -> int:
-        """Records seen, good and bad."""
+        """Records processed, including bad ones."""
         return self.statistics.counts["documents"] + self.problems.total()
 
 
 class Journal:
-    """How far a run has come, in a file that is there as long as the run is unfinished.
+    """A file with the progress of a run, which exists until the run is finished.
 
-    settings: what the run does, by which a run can be told from another. path: None for no journal.
-    Raises InputError when another run is at it.
+    settings: those of the run; they must be the same to resume it. path: None for no journal.
+    Raises InputError if another run uses the file.
     """
 
     def __init__(self, path: Path | None, settings: dict[str, Any]) -> None:
         self._settings = settings
         self._paths = (path, path.with_name(path.name + ".new")) if path else None
-        self._file = held(path) if path else None
+        self._file = open_locked(path) if path else None
 
     def read(self) -> Progress | None:
-        """The last entry; None where no run was stopped. Raises InputError when it is another run's."""
+        """The last entry; None if no run was stopped. Raises InputError for a run with other settings."""
         if self._file is None or self._paths is None or not (raw := self._file.read()):
             return None
         name = str(self._paths[0])
         try:
             entry = json.loads(raw)
-            found, settings = _progress(entry["progress"]), dict(entry["settings"])
+            progress, settings = _progress(entry["progress"]), dict(entry["settings"])
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(name, "not a journal of garble filter; remove it to start again") from error
         changed = [name for name, value in self._settings.items() if settings.get(name) != value]
         if changed:
             problem = f"journal has different settings ({', '.join(changed)}); cannot resume"
             raise InputError(name, problem)
-        return found
+        return progress
 
     def clear(self) -> None:
-        """Forget the run before."""
+        """Delete the entry of an earlier run."""
         if self._file is not None:
             self._file.truncate(0)
             os.fsync(self._file.fileno())
 
     def write(self, progress: Progress) -> None:
-        """A new entry, in one stroke."""
+        """Replace the entry atomically."""
         if self._file is None or self._paths is None:
             return
-        # A Counter is a dict to JSON; the statistics are not.
+        # JSON writes a Counter as a dict, but cannot write Statistics.
         entry = {**vars(progress), "statistics": progress.statistics.to_dict()}
-        path, beside = self._paths
-        file = held(beside)
+        path, new_path = self._paths
+        file = open_locked(new_path)
         file.truncate(file.write(json.dumps({"settings": self._settings, "progress": entry}).encode()))
         file.flush()
         os.fsync(file.fileno())
-        beside.replace(path)
+        new_path.replace(path)
         self._file.close()
         self._file = file
 
     def remove(self) -> None:
-        """The run is done."""
+        """Remove the journal of a finished run."""
         for path in self._paths or ():
             path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Leave it to others."""
+        """Close the file and release the lock."""
         if self._file is not None:
             self._file.close()
 
 
 def _progress(entry: dict[str, Any]) -> Progress:
-    """The progress in an entry of a journal. Raises one of many errors for what is none."""
+    """The progress in a journal entry. Raises several kinds of errors for an invalid entry."""
     counts = Statistics.of_dict(entry["statistics"]), Counter(entry["problems"])
-    found = Progress(**{**entry, "statistics": counts[0], "problems": counts[1]})
-    numbers = [found.input, found.place, found.line, found.read, found.unread, *found.sizes.values()]
+    progress = Progress(**{**entry, "statistics": counts[0], "problems": counts[1]})
+    numbers = [
+        progress.input,
+        progress.position,
+        progress.line,
+        progress.bytes_read,
+        progress.unread,
+        *progress.sizes.values(),
+    ]
     numbers += [*counts[0].counts.values(), *counts[0].histogram, *counts[1].values()]
     if not all(type(number) is int for number in numbers) or len(counts[0].histogram) != BINS:
         raise ValueError("no numbers")
-    return found
+    return progress
 
 
 class Output:
-    """A file beside its place; or a stream, such as standard output.
+    """An output file, written to its .part file; or a stream, such as standard output.
 
-    size: how many bytes of it count, from an earlier run; None to begin anew.
-    Raises InputError for a file that has not so many, or that another run is writing.
+    size: number of valid bytes of an earlier run; None to start again.
+    Raises InputError if the file is shorter, or if another run writes it.
     """
 
     def __init__(self, path: str, size: int | None = None) -> None:
@@ -150,17 +157,17 @@ class Output:
         part = _part(path)
         if size and not (part.exists() and part.stat().st_size >= size):
             raise InputError(str(part), "shorter than the journal says; use --overwrite to start again")
-        self._file = held(part)
+        self._file = open_locked(part)
         self._file.seek(self._file.truncate(size or 0))
 
     def write(self, raw: bytes) -> None:
-        """Add to the end."""
-        with _named(self._path):
+        """Append bytes."""
+        with _naming(self._path):
             self._file.write(raw)
 
-    def saved(self) -> int:
-        """The bytes written so far, now safe on the disk; 0 of a stream."""
-        with _named(self._path):
+    def sync(self) -> int:
+        """Flush to disk and return the number of bytes written; 0 for a stream."""
+        with _naming(self._path):
             self._file.flush()
             if self._is_stream:
                 return 0
@@ -168,58 +175,58 @@ class Output:
             return self._file.tell()
 
     def close(self) -> None:
-        """Leave what there is."""
+        """Close the file and leave it in place."""
         if self._path != STDIN:
-            # What cannot be written was told of when it was to be safe.
+            # A write error was already reported by `sync`.
             with suppress(OSError):
                 self._file.close()
 
 
-def held(path: Path) -> BinaryIO:
-    """A file that is this run's alone, new or as it is, to be read and written.
+def open_locked(path: Path) -> BinaryIO:
+    """Open a new or existing file for reading and writing, and lock it.
 
-    Raises InputError if another has it, and for a link: what that stands for is somebody else's.
+    Raises InputError if another run has locked it, and for a link, whose target may belong to another user.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        number = os.open(path, os.O_RDWR | os.O_CREAT | _UNFOLLOWED, 0o666)
+        number = os.open(path, os.O_RDWR | os.O_CREAT | _OPEN_FLAGS, 0o666)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise InputError(str(path), "is a symbolic link; remove it") from error
         raise
-    about = os.fstat(number)
-    if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
+    status = os.fstat(number)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
         os.close(number)
         raise InputError(str(path), "not a regular file, or has several hard links; remove it")
     file = open(number, "r+b")  # noqa: SIM115
-    if not _is_free(file, path):
+    if not _lock(file, path):
         file.close()
         raise InputError(str(path), "in use by another run")
     return file
 
 
-def put(path: str, form: Format) -> None:
-    """What was written beside a file takes its place, unless it has already."""
+def move_into_place(path: str, form: Format) -> None:
+    """Rename the .part file to its final name, unless that is done."""
     part = _part(path)
     if is_stream(path) or not part.exists():
         return
     if not part.stat().st_size:
         # An empty archive still needs a header.
         part.write_bytes(compressed(b"", name_parts(path)[1]))
-    with _named(path):
-        form.whole(part).replace(_target(path))
+    with _naming(path):
+        form.finish(part).replace(_target(path))
     part.unlink(missing_ok=True)
 
 
 def discard(path: str) -> None:
-    """Nothing takes the place of a file of which nothing was written."""
+    """Remove the .part file of an output without content."""
     if not is_stream(path):
         _part(path).unlink(missing_ok=True)
 
 
 @contextmanager
-def _named(path: str) -> Iterator[None]:
-    """What goes wrong names the file."""
+def _naming(path: str) -> Iterator[None]:
+    """Add the file name to an OSError."""
     try:
         yield
     except OSError as error:
@@ -232,20 +239,20 @@ def _part(path: str) -> Path:
 
 
 def _target(path: str) -> Path:
-    """A link stays one, and what it stands for is written."""
+    """The final path; for a link, its target, so that the link is kept."""
     return Path(os.path.realpath(path) if os.path.islink(path) else path)
 
 
-def _is_free(file: BinaryIO, path: Path) -> bool:
+def _lock(file: BinaryIO, path: Path) -> bool:
     try:
         if sys.platform != "win32":
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # The other run may just have put it into its place.
+        # The other run may just have renamed it.
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except (BlockingIOError, FileNotFoundError):
         return False
     except OSError:
-        # Not every file system can lock.
+        # Some file systems do not support locks.
         return True
 
 
@@ -256,9 +263,9 @@ def _standard_output() -> BinaryIO:
 
 
 class Writer:
-    """Writes what becomes of the blocks of a plan, into the same outputs for all inputs or into some for each.
+    """Writes the outcomes of a plan, to the same outputs for all inputs or to separate ones for each.
 
-    progress: is kept up to date, and entered in the journal now and then.
+    progress: is updated, and written to the journal every second.
     """
 
     def __init__(self, plan: Plan, journal: Journal, progress: Progress) -> None:
@@ -266,111 +273,111 @@ class Writer:
         self._journal = journal
         self._progress = progress
         self._outputs: dict[str, Output] = {}
-        self._entered = monotonic()
+        self._last_entry = monotonic()
 
     def begin(self) -> None:
-        """Open the outputs where the run is to go on."""
+        """Open the outputs at the position of the progress."""
         if self._progress.is_whole:
-            self._put()
+            self._move_into_place()
         else:
-            self._open()
+            self._open_outputs()
 
     def write(self, task: Task, outcome: Outcome) -> None:
-        """What became of the next block."""
+        """Write the outcome of the next block."""
         while self._progress.input < task.input:
-            self._leave_input()
+            self._finish_input()
         progress = self._progress
         if isinstance(task.block, Block):
             if self._plan.whole:
-                self._place_whole(outcome.statistics)
+                self._mark_whole_files(outcome.statistics)
             elif "kept" not in progress.sizes:
-                self._head(task.block.head)
-            progress.place, progress.line = task.block.place, task.block.after
+                self._write_headers(task.block.head)
+            progress.position, progress.line = task.block.position, task.block.after
         else:
-            progress.place = -1
+            progress.position = -1
             progress.unread += 1
         for role, raw in outcome.outputs.items():
             self._outputs[role].write(raw)
         progress.statistics.merge(outcome.statistics)
         progress.problems.update(outcome.problems)
-        if monotonic() - self._entered > _PAUSE:
-            self._enter()
+        if monotonic() - self._last_entry > _SECONDS_BETWEEN_ENTRIES:
+            self._write_entry()
 
     def finish(self) -> None:
-        """Put everything into its place; the run is done."""
+        """Rename all outputs to their final names and remove the journal."""
         while self._progress.input < len(self._plan.sources):
-            self._leave_input()
+            self._finish_input()
         self._journal.remove()
 
     def close(self) -> None:
-        """Leave what there is: a run that is broken off has its last entry to go by."""
+        """Close the outputs. A stopped run can be resumed from its last journal entry."""
         for output in self._outputs.values():
             output.close()
 
-    def _open(self) -> None:
+    def _open_outputs(self) -> None:
         for role, path in self._plan.outputs(self._progress.input).items():
             if role not in self._outputs:
                 self._outputs[role] = Output(path, self._progress.sizes.get(role))
 
-    def _head(self, head: bytes) -> None:
-        """Write what stands before the records."""
+    def _write_headers(self, head: bytes) -> None:
+        """Write the headers of the outputs."""
         plan, number = self._plan, self._progress.input
-        rejected = plan.written("rejected", number)
+        rejected = plan.output_format("rejected", number)
         heads = {
-            "kept": plan.written("kept", number).begin(head, plan.form == "annotated"),
-            "rejected": rejected.begin(head, True) if plan.unit == "document" else rejected.begin_listing(),
+            "kept": plan.output_format("kept", number).begin(head, plan.form == "annotated"),
+            "rejected": rejected.begin(head, True) if plan.unit == "document" else rejected.begin_cuts(),
         }
         for role, raw in heads.items():
             if role in self._outputs:
                 self._outputs[role].write(raw and compressed(raw, name_parts(plan.outputs(number)[role])[1]))
                 self._progress.sizes[role] = 0
 
-    def _place_whole(self, statistics: Statistics) -> None:
-        """Of a whole file one output is made; a list of dropped ones is made in any case."""
+    def _mark_whole_files(self, statistics: Statistics) -> None:
+        """Mark the output of a whole file as written; the list of dropped files always is."""
         roles = [role for role, count in (("kept", "kept"), ("rejected", "dropped")) if statistics.counts[count]]
-        for role in [*roles, *(["rejected"] if self._plan.lists else [])]:
+        for role in [*roles, *(["rejected"] if self._plan.lists_rejected else [])]:
             if role in self._outputs:
                 self._progress.sizes[role] = 0
 
-    def _enter(self) -> None:
-        """Make safe what is written, and note in the journal that it is."""
-        saved = {role: output.saved() for role, output in self._outputs.items()}
-        # Of an input that could not be read at all nothing is begun but its complaint.
+    def _write_entry(self) -> None:
+        """Flush the outputs to disk and write a journal entry."""
+        saved = {role: output.sync() for role, output in self._outputs.items()}
+        # An input that could not be read at all has no output but its error.
         self._progress.sizes = {r: size for r, size in saved.items() if r in self._progress.sizes or r == "errors"}
         self._journal.write(self._progress)
-        self._entered = monotonic()
+        self._last_entry = monotonic()
 
-    def _leave_input(self) -> None:
-        if self._plan.follows(self._progress.input):
-            self._go_on()
+    def _finish_input(self) -> None:
+        if self._plan.shares_outputs(self._progress.input):
+            self._next_input()
             return
         self._progress.is_whole = True
-        self._enter()
-        self._put()
+        self._write_entry()
+        self._move_into_place()
 
-    def _put(self) -> None:
-        """Put the outputs that are whole into their places, and open those of the next input."""
+    def _move_into_place(self) -> None:
+        """Rename complete outputs to their final names, and open those of the next input."""
         plan, progress = self._plan, self._progress
         following = plan.outputs(progress.input + 1) if progress.input + 1 < len(plan.sources) else {}
         for role, path in plan.outputs(progress.input).items():
             if following.get(role) == path:
                 continue
             if role in progress.sizes:
-                put(path, plan.written(role, progress.input))
+                move_into_place(path, plan.output_format(role, progress.input))
             else:
                 discard(path)
                 if plan.whole and role != "errors":
-                    # Of an earlier run, which decided otherwise.
+                    # From an earlier run with another decision.
                     Path(path).unlink(missing_ok=True)
             if role in self._outputs:
                 self._outputs.pop(role).close()
         places = plan.outputs(progress.input)
         progress.sizes = {role: size for role, size in progress.sizes.items() if following.get(role) == places[role]}
         progress.is_whole = False
-        self._go_on()
+        self._next_input()
         if following:
-            self._open()
+            self._open_outputs()
 
-    def _go_on(self) -> None:
+    def _next_input(self) -> None:
         self._progress.input += 1
-        self._progress.place, self._progress.line = 0, 1
+        self._progress.position, self._progress.line = 0, 1

@@ -1,4 +1,4 @@
-"""What is to be done with a corpus: which files come in, where the outputs go, and what is decided by."""
+"""The plan of a filter run: inputs, outputs and settings, with the checks before it starts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from garble.scorer import Settings
 
 
 class Source(NamedTuple):
-    """An input: its path, and the name it has within a folder of outputs."""
+    """An input: its path, and its name in an output folder."""
 
     path: str
     name: str
@@ -33,17 +33,17 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done.
+    """The inputs, outputs and settings of a run.
 
-    sources: the inputs, in order. kept: a file, "-" for standard output, or a folder (one that is there, or named with
-    a slash at its end), which takes a file for every input. rejected: the same for what is dropped. errors: a file of
-    JSON Lines for records that cannot be read. Without them neither is written. report: a file that somebody else
-    writes; no other may be that file.
-    form: "records" filters; "annotated" keeps every record and notes what was found; "dolma" writes an attribute file.
-    layout: where a record has its text and its id. unit, threshold, model, without, reader, markup, language,
+    sources: the inputs, in order. kept: a file, "-" for standard output, or a folder (existing, or with a slash at the
+    end of its name), which gets one file per input. rejected: the same for dropped records; None to discard them.
+    errors: a JSON Lines file for bad records; None for no file. report: the file of the counts, which the caller
+    writes; it must differ from all others.
+    form: "records" filters; "annotated" keeps all records and adds the decision; "dolma" writes an attribute file.
+    layout: the fields of text and id. unit, threshold, model, without, reader, markup, language,
     other_languages: as in `garble.filtering.decisions.Prefilter`.
-    strict: stop at the first bad record. whole: each input is one document, and is copied into the folder `kept` or the
-    folder `rejected`, or listed in the file `rejected`, as JSON Lines.
+    fail_fast: stop at the first bad record. whole: each input is one document. It is copied to the folder `kept` or
+    the folder `rejected`, or listed in the file `rejected` as JSON Lines.
     """
 
     sources: tuple[Source, ...]
@@ -61,12 +61,12 @@ class Plan:
     markup: str = "auto"
     language: str = "auto"
     other_languages: OtherLanguages = "score"
-    strict: bool = False
+    fail_fast: bool = False
     whole: bool = False
 
     @property
     def settings(self) -> Settings:
-        """Those of the scorer."""
+        """The settings of the scorer."""
         return {
             "model": self.model,
             "threshold": self.threshold,
@@ -78,48 +78,54 @@ class Plan:
 
     @property
     def is_folder(self) -> bool:
-        """Whether every input has outputs of its own."""
+        """Whether each input has its own outputs."""
         return _is_folder(self.kept)
 
     @property
     def journal(self) -> Path | None:
-        """Where is written how far a run has come; None where the output is a stream and cannot be gone on with."""
+        """The path of the journal; None if the output is a stream, which cannot be resumed."""
         if self.is_folder:
             return Path(self.kept) / ".resume"
         return None if is_stream(self.kept) else Path(f"{self.kept}.resume")
 
     def format(self, number: int) -> Format:
-        """How an input keeps its records; a stream of no such name does as the outputs do, and may be JSON Lines."""
+        """The format of an input; for a stream that of the outputs, or JSON Lines."""
         if self.whole:
             return Whole(self.layout)
         names = self.sources[number].path, self.kept
         return format_of(next((name for name in names if streams.name_parts(name)[0]), STDIN), self.layout)
 
     def outputs(self, number: int) -> dict[str, str]:
-        """Where what comes of an input is written: kept, rejected, errors."""
+        """The outputs of an input by role: kept, rejected, errors."""
         places = {"kept": self.kept, "rejected": self.rejected, "errors": self.errors}
         name = self.sources[number].name
         return {
-            role: os.path.join(place, name) if _is_folder(place) else place for role, place in places.items() if place
+            role: os.path.join(position, name) if _is_folder(position) else position
+            for role, position in places.items()
+            if position
         }
 
     @property
-    def lists(self) -> bool:
-        """Whether whole files that are dropped are listed in one file, and not copied."""
+    def lists_rejected(self) -> bool:
+        """Whether dropped whole files are listed in one file instead of copied."""
         return self.whole and self.rejected is not None and not _is_folder(self.rejected)
 
-    def follows(self, number: int) -> bool:
-        """Whether the input after this one goes into the same outputs."""
+    def shares_outputs(self, number: int) -> bool:
+        """Whether the next input has the same outputs."""
         return not self.is_folder and number + 1 < len(self.sources)
 
-    def written(self, role: str, number: int) -> Format:
-        """How an output keeps its records."""
-        is_json = role == "errors" or (role == "kept" and self.form == "dolma") or (role == "rejected" and self.lists)
+    def output_format(self, role: str, number: int) -> Format:
+        """The format of an output."""
+        is_json = (
+            role == "errors"
+            or (role == "kept" and self.form == "dolma")
+            or (role == "rejected" and self.lists_rejected)
+        )
         return JsonLines(self.layout) if is_json else self.format(number)
 
 
 def check(plan: Plan) -> None:
-    """Raises InputError for what cannot go well, before anything is written."""
+    """Raises InputError for a plan that cannot be executed, before anything is written."""
     if plan.whole:
         _check_whole(plan)
     elif plan.is_folder != _is_folder(plan.rejected or plan.kept):
@@ -139,7 +145,7 @@ def check(plan: Plan) -> None:
     _check_apart(plan)
     _check_records(plan)
     if not plan.is_folder:
-        # What is read of a stream is gone.
+        # A stream can be read only once.
         heads = {n: plan.format(n).head(plan.sources[n].path) for n in numbers if not is_stream(plan.sources[n].path)}
         for number, head in heads.items():
             if head != next(iter(heads.values())):
@@ -147,19 +153,19 @@ def check(plan: Plan) -> None:
 
 
 def check_inputs(plan: Plan) -> None:
-    """Raises InputError for inputs that cannot be read, or whose first records have no text."""
+    """Raises InputError for inputs that cannot be read, or whose first records lack the text field."""
     for number in range(len(plan.sources)):
         _check_input(plan, number)
     _check_records(plan)
 
 
 def check_free(plan: Plan, resume: bool) -> None:
-    """Raises InputError for an output that is there already, and for a run that was stopped and is not gone on with."""
+    """Raises InputError for an existing output, and for a stopped run that is not resumed."""
     journal = plan.journal
     is_stopped = journal is not None and journal.is_file() and journal.stat().st_size > 0
     if is_stopped and not resume:
         raise InputError(str(journal), "found a stopped run; use --resume to continue or --overwrite to start again")
-    # A run that is gone on with has put some of its outputs into their places.
+    # A resumed run may have completed some of its outputs.
     places = [] if is_stopped else [path for n in range(len(plan.sources)) for path in plan.outputs(n).values()]
     for path in dict.fromkeys([*places, *([plan.report] if plan.report else [])]):
         if not is_stream(path) and os.path.exists(path):
@@ -167,22 +173,22 @@ def check_free(plan: Plan, resume: bool) -> None:
 
 
 def find_sources(paths: Sequence[str], outputs: Sequence[str] = (), whole: bool = False) -> tuple[Source, ...]:
-    """The inputs that paths, folders and globs stand for, in order. Raises InputError for one that stands for none.
+    """The inputs of paths, folders and globs, in order. Raises InputError for a folder without inputs.
 
-    A folder stands for the files in it, at any depth, whose names say that they hold records; hidden ones are left out,
-    and so is what lies in those of the outputs that are folders within it. whole: or hold texts, which are documents.
+    A folder is searched recursively for files with the extension of a record format; hidden files and output folders
+    are skipped. whole: search for text files instead, which are one document each.
     """
     return tuple(source for path in paths for source in _sources(path, outputs, whole))
 
 
 def marked_up(paths: Sequence[str]) -> str | None:
-    """The first of the folders among the paths with texts in it that hold no records; None where there is none."""
+    """The first folder among the paths with text files that are not record files; None if there is none."""
     return next((path for path in paths if path != STDIN and os.path.isdir(path) and _has_markup(path)), None)
 
 
 def _has_markup(folder: str) -> bool:
-    found = files_inside(folder, lambda name: is_text(name) and not _is_record(name), "texts")
-    return not isinstance(found[-1], InputError)
+    files_found = files_inside(folder, lambda name: is_text(name) and not _is_record(name), "texts")
+    return not isinstance(files_found[-1], InputError)
 
 
 def _is_record(name: str) -> bool:
@@ -191,22 +197,24 @@ def _is_record(name: str) -> bool:
 
 def _sources(path: str, outputs: Sequence[str], whole: bool) -> list[Source]:
     if path != STDIN and os.path.isdir(path):
-        own = tuple(_inside(output) for output in outputs if _is_folder(output) and _inside(output) != _inside(path))
-        what = "texts" if whole else "records"
-        files = files_inside(path, is_text if whole else _is_record, what)
+        own_outputs = tuple(
+            _inside(output) for output in outputs if _is_folder(output) and _inside(output) != _inside(path)
+        )
+        noun = "texts" if whole else "records"
+        files = files_inside(path, is_text if whole else _is_record, noun)
         if isinstance(files[0], InputError):
             raise files[0]
-        found = [file for file in map(str, files) if not os.path.realpath(file).startswith(own)]
-        if not found:
-            raise InputError(path, f"contains no {what}")
-        return [Source(file, os.path.relpath(file, path)) for file in found]
-    is_there = path == STDIN or os.path.exists(path)
-    matches = [] if is_there else [match for match in sorted(glob(path, recursive=True)) if os.path.isfile(match)]
+        files_found = [file for file in map(str, files) if not os.path.realpath(file).startswith(own_outputs)]
+        if not files_found:
+            raise InputError(path, f"contains no {noun}")
+        return [Source(file, os.path.relpath(file, path)) for file in files_found]
+    exists = path == STDIN or os.path.exists(path)
+    matches = [] if exists else [match for match in sorted(glob(path, recursive=True)) if os.path.isfile(match)]
     return [Source(match, os.path.basename(match)) for match in matches or [path]]
 
 
 def _inside(folder: str) -> str:
-    """How the paths of all that lies in a folder begin."""
+    """The prefix of the paths of all files in a folder."""
     return os.path.join(os.path.realpath(folder), "")
 
 
@@ -240,13 +248,13 @@ def _check_input(plan: Plan, number: int) -> None:
 
 
 def _check_records(plan: Plan) -> None:
-    """The first records must have their text in the field, in one input at least, and no field where a note goes."""
-    noted = plan.form == "annotated" or (plan.rejected is not None and plan.unit == "document")
+    """Raises InputError if the first records of all inputs lack the text, or have a field for the annotation."""
+    annotated = plan.form == "annotated" or (plan.rejected is not None and plan.unit == "document")
     faults = []
-    for number, source in enumerate(plan.sources[:_LOOKED_AT]):
+    for number, source in enumerate(plan.sources[:_CHECKED_INPUTS]):
         if is_stream(source.path):
             return
-        fault = plan.format(number).first_fault(source.path, noted)
+        fault = plan.format(number).first_problem(source.path, annotated)
         if not fault:
             return
         faults.append((name_of(source.path), fault))
@@ -254,28 +262,28 @@ def _check_records(plan: Plan) -> None:
         raise InputError(*faults[0])
 
 
-# Inputs whose first records are looked at, until one is as it must be.
-_LOOKED_AT = 20
+# Inputs whose first records are checked, until one is valid.
+_CHECKED_INPUTS = 20
 
 
 def _check_output(plan: Plan, number: int, role: str, path: str) -> None:
     streams.check(path)
-    wanted = plan.written(role, number).name
-    if wanted == Whole.name:
+    expected = plan.output_format(role, number).name
+    if expected == Whole.name:
         return
     if path == STDIN:
-        if wanted == "parquet":
+        if expected == "parquet":
             raise InputError("standard output", "Parquet is not supported; use a file")
-    elif not is_stream(path) and (named := format_of(path, Layout()).name) != wanted:
-        raise InputError(path, f"the extension means {named}, but the content would be {wanted}")
+    elif not is_stream(path) and (actual := format_of(path, Layout()).name) != expected:
+        raise InputError(path, f"the extension means {actual}, but the content would be {expected}")
 
 
 def _check_apart(plan: Plan) -> None:
-    """No output may be an input, or be written twice."""
+    """No file may be both input and output, or two outputs."""
     groups = range(len(plan.sources) if plan.is_folder else 1)
-    shared = {"errors", "rejected"} if plan.lists else {"errors"}
+    shared = {"errors", "rejected"} if plan.lists_rejected else {"errors"}
     paths = [path for n in groups for role, path in plan.outputs(n).items() if role not in shared]
-    paths += [path for path in (plan.errors, plan.report, plan.rejected if plan.lists else None) if path]
+    paths += [path for path in (plan.errors, plan.report, plan.rejected if plan.lists_rejected else None) if path]
     inputs = {os.path.realpath(source.path) for source in plan.sources if source.path != STDIN}
     files = Counter(os.path.realpath(path) for path in paths if not is_stream(path))
     for file, count in [*files.items(), (STDIN, paths.count(STDIN))]:
@@ -287,7 +295,7 @@ def _check_apart(plan: Plan) -> None:
 
 
 def _is_endless(path: str) -> bool:
-    """Whether it is a device such as /dev/zero, and no terminal, nor /dev/null."""
+    """Whether the path is a device such as /dev/zero, but not a terminal or /dev/null."""
     if path == STDIN or not stat.S_ISCHR(os.stat(path).st_mode) or os.path.samefile(path, os.devnull):
         return False
     with open(path, "rb", buffering=0) as file:

@@ -1,8 +1,8 @@
-"""A corpus through the pre-filter: files in, files out, on all cores, and on where a run was stopped.
+"""Run the pre-filter on files, in parallel, with support for resuming.
 
-One process reads blocks of records and writes what becomes of them, in order; workers parse, score and compress. A run
-that is stopped, however roughly, leaves no output that looks whole. Gone on with, it comes to the same bytes as an
-unbroken one: what was written after the last entry in the journal is cut off, and reading goes on from there.
+One process reads blocks of records and writes the outcomes in order; workers parse, score and compress. A stopped run
+never leaves an output that looks complete. A resumed run gives the same bytes as an uninterrupted one: it truncates the
+outputs to the sizes of the last journal entry and continues reading from there.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from garble.io import STDIN, name_of, problem_of
 
 
 class Step(NamedTuple):
-    """How far a run is, and what there was to complain of since the last step."""
+    """The progress of a run, and the errors since the last step."""
 
     progress: Progress
-    complaints: list[str]
+    messages: list[str]
 
 
 def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = False) -> Iterator[Step]:
-    """Filter what the plan says, step by step; the last step has the whole.
+    """Execute the plan and yield its progress; the last step has the totals.
 
-    resume: go on where a run of the same plan was stopped, if one was; else, and without it, begin anew.
-    overwrite: begin anew over outputs that are there already, whole or from a run that was stopped.
-    Raises InputError, in one line, for what cannot go well, before anything is written; for the first bad record of a
-    strict plan; and for an output that cannot be written, but OSError when that is standard output. ValueError for a
-    threshold, unit, model or markup that does not exist.
+    resume: continue a stopped run of the same plan, if there is one. Otherwise, start a new run.
+    overwrite: replace existing outputs, complete or from a stopped run.
+    Raises InputError for a plan that cannot be executed, before anything is written; for the first bad record if the
+    plan has `fail_fast`; and for an output that cannot be written (OSError if that is standard output). Raises
+    ValueError for an unknown threshold, unit, model or markup.
     """
     prefilter = Prefilter(unit=plan.unit, other_languages=plan.other_languages, **plan.settings)
     settings = {"signature": prefilter.scorer.signature}
@@ -53,10 +53,9 @@ def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = Fa
 def documents(
     sources: Sequence[Source], layout: Layout, whole: bool = False
 ) -> Iterator[tuple[str, Rows | InputError]]:
-    """The documents of a corpus without filtering it: the name of each input with its rows, a block at a time.
+    """Read the documents of a corpus without filtering: the name of each input with its rows, block by block.
 
-    An input that cannot be read further ends with an InputError. Raises InputError at once for inputs that cannot go
-    well, as `run` does.
+    An input that cannot be read further ends with an InputError. Raises InputError as `run` does for inputs.
     """
     plan = Plan(tuple(sources), STDIN, layout=layout, whole=whole)
     check_inputs(plan)
@@ -70,7 +69,7 @@ def _documents(plan: Plan) -> Iterator[tuple[str, Rows | InputError]]:
 
 
 def _steps(plan: Plan, workers: int, settings: dict[str, Any], resume: bool) -> Iterator[Step]:
-    before = [0, *accumulate(size_of(source) for source in plan.sources)]
+    sizes_before = [0, *accumulate(size_of(source) for source in plan.sources)]
     try:
         with closing(Journal(plan.journal, settings)) as journal:
             progress = journal.read() if resume else None
@@ -80,16 +79,18 @@ def _steps(plan: Plan, workers: int, settings: dict[str, Any], resume: bool) -> 
             with closing(Writer(plan, journal, progress)) as writer:
                 writer.begin()
                 yield Step(progress, [])
-                tasks = _tasks(plan, progress.input, progress.place, progress.line)
-                with closing(outcomes(plan, tasks, workers, settings["signature"])) as found:
-                    for task, outcome in found:
-                        if plan.strict and outcome.complaints:
-                            raise InputError(outcome.complaints[0])
+                tasks = _tasks(plan, progress.input, progress.position, progress.line)
+                with closing(outcomes(plan, tasks, workers, settings["signature"])) as results:
+                    for task, outcome in results:
+                        if plan.fail_fast and outcome.messages:
+                            raise InputError(outcome.messages[0])
                         writer.write(task, outcome)
-                        progress.read = before[task.input] + (task.block.read if isinstance(task.block, Block) else 0)
-                        yield Step(progress, outcome.complaints)
+                        progress.bytes_read = sizes_before[task.input] + (
+                            task.block.bytes_read if isinstance(task.block, Block) else 0
+                        )
+                        yield Step(progress, outcome.messages)
                 writer.finish()
-            progress.read = before[-1]
+            progress.bytes_read = sizes_before[-1]
             yield Step(progress, [])
     except MemoryError as error:
         raise InputError("out of memory; use fewer --workers") from error
@@ -99,31 +100,35 @@ def _steps(plan: Plan, workers: int, settings: dict[str, Any], resume: bool) -> 
         raise InputError(str(error.filename or plan.kept), problem_of(error)) from error
 
 
-def _tasks(plan: Plan, first: int, place: int, line: int) -> Iterator[Task]:
-    """The blocks of all inputs from a place on; an input that cannot be read further is left where it ends."""
+def _tasks(plan: Plan, first: int, position: int, line: int) -> Iterator[Task]:
+    """The blocks of all inputs from a position on. An input that cannot be read further ends with an InputError."""
     for number in range(first, len(plan.sources)):
         try:
-            if place >= 0:
-                blocks = plan.format(number).blocks(plan.sources[number].path, place, line, plan.follows(number))
+            if position >= 0:
+                blocks = plan.format(number).blocks(
+                    plan.sources[number].path, position, line, plan.shares_outputs(number)
+                )
                 yield from (Task(number, block) for block in blocks)
         except InputError as error:
             yield Task(number, error)
-        place, line = 0, 1
+        position, line = 0, 1
 
 
 def _settings(plan: Plan) -> dict[str, Any]:
-    """What must be the same for two runs to come to the same bytes, and what they were named by."""
-    inputs = [(*source, size_of(source), _changed(source)) for source in plan.sources]
-    named = {name: value for name, value in asdict(plan).items() if name not in ("sources", "report", "strict")}
-    # Of many inputs the list is long, and it is written every second.
+    """The settings that must be the same to resume a run: those that change its outputs."""
+    inputs = [(*source, size_of(source), _modified(source)) for source in plan.sources]
+    plan_settings = {
+        name: value for name, value in asdict(plan).items() if name not in ("sources", "report", "fail_fast")
+    }
+    # The list of inputs can be long, and the journal is written every second.
     digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
-    return json.loads(json.dumps({"inputs": digest, **named}, default=str))  # type: ignore[no-any-return]
+    return json.loads(json.dumps({"inputs": digest, **plan_settings}, default=str))  # type: ignore[no-any-return]
 
 
 def size_of(source: Source) -> int:
-    """Bytes of an input as it lies on the disk; 0 of a stream."""
+    """The size of an input file in bytes, before decompression; 0 for a stream."""
     return 0 if is_stream(source.path) else os.path.getsize(source.path)
 
 
-def _changed(source: Source) -> int:
+def _modified(source: Source) -> int:
     return 0 if is_stream(source.path) else os.stat(source.path).st_mtime_ns

@@ -1,8 +1,7 @@
-"""Files by their names: `crawl.jsonl.gz` is records of one format within one compression.
+"""Compressed files and streams; `crawl.jsonl.gz` has the format .jsonl and the compression .gz.
 
-What is written compressed is written in members that stand one behind the other, as gzip, bzip2, xz and Zstandard all
-allow: each block of records is compressed by itself, wherever it was worked on, and a file can be cut off and gone on
-with at the end of any member.
+Compressed files are written as concatenated members, which gzip, bzip2, xz and Zstandard all support. So each worker
+compresses its blocks on its own, and a file can be truncated and continued at the end of any member.
 """
 
 from __future__ import annotations
@@ -28,34 +27,34 @@ COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "Zstandard"
 
 @dataclass
 class Stream:
-    """A file that is being read.
+    """An open input.
 
-    bytes: what it holds, decompressed. place: asks how far the file itself has been read, 0 in a pipe. broken: why it
-    cannot be read further, which is raised when all that was read before is through.
+    bytes: the decompressed content. position: returns the offset in the file itself, before decompression; 0 for a
+    pipe. broken: the error that stopped reading; it is raised after the records before it are processed.
     """
 
     bytes: BinaryIO
-    place: Callable[[], int]
+    position: Callable[[], int]
     broken: Exception | None = None
 
 
 def name_parts(path: str | Path) -> tuple[str, str]:
-    """The suffixes that say how a file is written: (format, compression), such as (".jsonl", ".gz"); "" for none."""
+    """The extensions (format, compression) of a file name, such as (".jsonl", ".gz"); "" for none."""
     name = PurePath(str(path).lower())
     compression = name.suffix if name.suffix in COMPRESSIONS else ""
     return PurePath(name.stem if compression else name).suffix, compression
 
 
 def is_stream(path: str) -> bool:
-    """Whether what stands there passes once, as through standard input or output, a pipe or /dev/null."""
+    """Whether the path is standard input or output, a pipe or a device, which can be read only once."""
     return path == STDIN or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path))
 
 
 @contextmanager
 def opened(path: str) -> Iterator[Stream]:
-    """The bytes of a file, decompressed as its name says, or of standard input for `-`.
+    """Open a file, decompressed by its extension, or standard input for `-`.
 
-    Raises InputError for what cannot be read, also midway: for a file that is cut off or damaged.
+    Raises InputError for a file that cannot be read, and while reading one that is truncated or damaged.
     """
     compression = name_parts(path)[1]
     if path == STDIN and sys.stdin is None:
@@ -63,8 +62,8 @@ def opened(path: str) -> Iterator[Stream]:
     try:
         with ExitStack() as stack:
             file = sys.stdin.buffer if path == STDIN else stack.enter_context(open(path, "rb"))
-            inner = stack.enter_context(_decompressed(file, compression)) if compression else file
-            stream = Stream(inner, file.tell if file.seekable() else int)
+            content = stack.enter_context(_decompressed(file, compression)) if compression else file
+            stream = Stream(content, file.tell if file.seekable() else int)
             yield stream
             if stream.broken:
                 raise stream.broken
@@ -72,25 +71,25 @@ def opened(path: str) -> Iterator[Stream]:
         raise InputError(name_of(path), "no such file") from error
     except EOFError as error:
         raise InputError(name_of(path), f"truncated {COMPRESSIONS[compression]} data") from error
-    except _damage(compression) as error:
+    except _decompression_errors(compression) as error:
         raise InputError(name_of(path), f"damaged or not {COMPRESSIONS[compression]}: {error}") from error
     except OSError as error:
-        # The decompressor of bzip2 raises one that has no number.
+        # The bzip2 decompressor raises an OSError without errno.
         damage = f"damaged or not {COMPRESSIONS[compression]}: " if compression and not error.errno else ""
         raise InputError(name_of(path), damage + problem_of(error)) from error
 
 
 def skip(stream: BinaryIO, count: int) -> None:
-    """Pass over so many bytes; in a pipe they are read."""
+    """Skip `count` bytes; in a pipe they are read."""
     if stream.seekable():
         stream.seek(count, os.SEEK_CUR)
         return
-    while count and (passed := len(stream.read(min(count, 1 << 20)))):
-        count -= passed
+    while count and (skipped := len(stream.read(min(count, 1 << 20)))):
+        count -= skipped
 
 
 def compressed(raw: bytes, compression: str) -> bytes:
-    """The bytes as one member of a file with this suffix, such as ".gz"; the same bytes give the same member."""
+    """The bytes, compressed as one member for an extension such as ".gz". The result is deterministic."""
     if not compression:
         return raw
     if compression == ".gz":
@@ -100,12 +99,12 @@ def compressed(raw: bytes, compression: str) -> bytes:
     if compression == ".xz":
         return lzma.compress(raw)
     zstd = _zstd()
-    # Without a checksum a damaged file reads as another.
+    # Without a checksum, damage would go unnoticed.
     return bytes(zstd.compress(raw, options={zstd.CompressionParameter.checksum_flag: True}))
 
 
 def check(path: str | Path) -> None:
-    """Raises InputError when the file's name asks for a library that is not installed."""
+    """Raises InputError if the extension needs a library that is not installed."""
     if name_parts(path)[1] == ".zst":
         try:
             _zstd()
@@ -119,13 +118,13 @@ def _decompressed(file: BinaryIO, compression: str) -> Any:
     if compression == ".zst":
         return _zstd().ZstdFile(file)
     members = _Members(file, bz2.BZ2Decompressor) if compression == ".bz2" else _Members(file, _xz, padding=4)
-    return io.BufferedReader(members, _PIECE)
+    return io.BufferedReader(members, _CHUNK)
 
 
-# Bytes that are read and decompressed at a time.
-_PIECE = 1 << 17
+# Bytes to read and decompress at a time.
+_CHUNK = 1 << 17
 
-# A file may ask for a dictionary of 4 GB; "xz -9" needs 65 MB to decompress.
+# Memory limit of the decompressor: a file can request 4 GB; "xz -9" needs 65 MB.
 _XZ_MEMORY = 512 << 20
 
 
@@ -134,19 +133,19 @@ def _xz() -> lzma.LZMADecompressor:
 
 
 class _Members(io.RawIOBase):
-    """The bytes of a file of compressed members, one behind the other.
+    """The decompressed bytes of a file of concatenated members.
 
-    Python's own readers end without a word at a member that is damaged, as at anything that is no member. Here both
-    raise what the decompressor does. padding: zeros may stand between members, in multiples of this many bytes.
+    Python's own readers stop silently at a damaged member, and at data that is not a member. Here both raise the error
+    of the decompressor. padding: zeros between members are allowed in multiples of this many bytes.
     """
 
-    def __init__(self, file: BinaryIO, new: Callable[[], Any], padding: int = 0) -> None:
-        self._file, self._new, self._padding = file, new, padding
+    def __init__(self, file: BinaryIO, decompressor: Callable[[], Any], padding: int = 0) -> None:
+        self._file, self._decompressor, self._padding = file, decompressor, padding
         self._member: Any = None
-        self._rest = b""
+        self._unused = b""
 
     def readable(self) -> bool:
-        """It is."""
+        """True."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
@@ -158,38 +157,38 @@ class _Members(io.RawIOBase):
     def _read(self, size: int) -> bytes:
         while True:
             if self._member is None or self._member.eof:
-                self._rest = self._member.unused_data if self._member else b""
+                self._unused = self._member.unused_data if self._member else b""
                 if not self._begin():
                     return b""
             data = b""
             if self._member.needs_input:
-                data = self._rest or self._file.read(_PIECE)
-                self._rest = b""
+                data = self._unused or self._file.read(_CHUNK)
+                self._unused = b""
                 if not data:
                     raise EOFError
-            found: bytes = self._member.decompress(data, size)
-            if found:
-                return found
+            decompressed: bytes = self._member.decompress(data, size)
+            if decompressed:
+                return decompressed
 
     def _begin(self) -> bool:
-        """The next member; whether there is one."""
+        """Start the next member; returns whether there is one."""
         zeros = 0
         while True:
-            self._rest = self._rest or self._file.read(_PIECE)
-            filled = self._rest.lstrip(b"\0") if self._padding and self._member else self._rest
-            zeros += len(self._rest) - len(filled)
-            if filled or not self._rest:
+            self._unused = self._unused or self._file.read(_CHUNK)
+            data_left = self._unused.lstrip(b"\0") if self._padding and self._member else self._unused
+            zeros += len(self._unused) - len(data_left)
+            if data_left or not self._unused:
                 break
-            self._rest = b""
+            self._unused = b""
         if self._padding and zeros % self._padding:
             raise lzma.LZMAError("invalid padding")
-        self._rest = filled
-        self._member = self._new() if filled or self._member is None else self._member
-        return bool(filled)
+        self._unused = data_left
+        self._member = self._decompressor() if data_left or self._member is None else self._member
+        return bool(data_left)
 
 
 def _zstd() -> Any:
-    """The module that is Python's own from 3.14 on."""
+    """The zstd module, which is part of Python from 3.14 on."""
     if sys.version_info >= (3, 14):
         from compression import zstd
     else:
@@ -197,5 +196,5 @@ def _zstd() -> Any:
     return zstd
 
 
-def _damage(compression: str) -> tuple[type[Exception], ...]:
+def _decompression_errors(compression: str) -> tuple[type[Exception], ...]:
     return gzip.BadGzipFile, zlib.error, lzma.LZMAError, *([_zstd().ZstdError] if compression == ".zst" else [])

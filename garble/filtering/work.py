@@ -1,4 +1,4 @@
-"""What becomes of a block of records, and the workers that find it out."""
+"""Score blocks of records in worker processes."""
 
 from __future__ import annotations
 
@@ -18,97 +18,97 @@ from typing import Any, NamedTuple
 
 from garble.errors import GarbleError, InputError, ModelError
 from garble.filtering.decisions import Decision, Prefilter, Statistics, annotation
-from garble.filtering.formats.base import Block, Format, Listed, Problem, Rows, dumped
+from garble.filtering.formats.base import Block, CutRecord, Format, Problem, Rows, dumped
 from garble.filtering.plan import Plan
 from garble.filtering.streams import compressed, name_parts
 from garble.io import name_of
 from garble.text.markups import markup_of
 
-# Complaints of one block that are passed on, more than anybody is told; whoever wants all has the file of errors.
-_COMPLAINTS = 20
+# Errors of one block that are reported, more than the terminal shows; --errors has all of them.
+_MAX_MESSAGES = 20
 
 
 class Task(NamedTuple):
-    """A block of an input, by its number in the plan; or why that cannot be read, or not further."""
+    """A block of an input, by the number of the input in the plan; or the error that stopped reading."""
 
     input: int
     block: Block | InputError
 
 
 class Outcome(NamedTuple):
-    """What becomes of a block: the bytes for each output, what was counted, and what was wrong with records."""
+    """The result of a block: bytes for each output, statistics, and errors."""
 
     outputs: dict[str, bytes]
     statistics: Statistics
     problems: Counter[str]
-    complaints: list[str]
+    messages: list[str]
 
 
 def outcomes(
     plan: Plan, tasks: Iterator[Task], workers: int, signature: str
 ) -> Generator[tuple[Task, Outcome], None, None]:
-    """What becomes of each task, in order; no more blocks are under way than keep the workers busy.
+    """The outcomes of the tasks, in order; the number of blocks in memory is limited.
 
-    signature: what every worker must score by. A single worker needs no process of its own, nor does a single block.
-    Whoever closes the generator early does not wait for what is under way. Raises InputError when a worker is killed,
-    and ModelError when the model changes meanwhile.
+    signature: the expected signature of the scorer in each worker. One worker or one block needs no extra process.
+    Closing the generator early terminates the workers. Raises InputError if a worker dies, and ModelError if the model
+    changes during the run.
     """
-    ahead = list(islice(tasks, 2))
-    tasks = chain(ahead, tasks)
-    if workers == 1 or len(ahead) < 2:
+    first_tasks = list(islice(tasks, 2))
+    tasks = chain(first_tasks, tasks)
+    if workers == 1 or len(first_tasks) < 2:
         prefilter = _prefilter(plan, signature)
         yield from ((task, outcome(plan, task, prefilter)) for task in tasks)
         return
     idle: list[Connection] = []
-    # Each task has a place for what comes of it, and so has each worker that is at one.
+    # Each task has a list for its outcome, which its worker fills.
     waiting: deque[tuple[Task, list[Outcome]]] = deque()
     busy: dict[Connection, list[Outcome]] = {}
 
-    def answered() -> Iterator[tuple[Task, Outcome]]:
+    def received() -> Iterator[tuple[Task, Outcome]]:
         for pipe in wait(busy):
             assert isinstance(pipe, Connection)
-            with _alive():
-                answer = pipe.recv()
-            if isinstance(answer, GarbleError):
-                raise answer
-            busy.pop(pipe).append(answer)
+            with _worker_errors():
+                result = pipe.recv()
+            if isinstance(result, GarbleError):
+                raise result
+            busy.pop(pipe).append(result)
             idle.append(pipe)
         while waiting and waiting[0][1]:
-            task, found = waiting.popleft()
-            yield task, found[0]
+            task, finished_outcome = waiting.popleft()
+            yield task, finished_outcome[0]
 
     with ExitStack() as stack:
         for number, task in enumerate(tasks):
             if number < workers:
                 idle.append(stack.enter_context(_worker(plan, signature)))
             while not idle or len(waiting) > 2 * workers:
-                yield from answered()
+                yield from received()
             pipe = idle.pop()
             busy[pipe] = []
             waiting.append((task, busy[pipe]))
-            with _alive():
+            with _worker_errors():
                 pipe.send(task)
         while waiting:
-            yield from answered()
+            yield from received()
 
 
 def outcome(plan: Plan, task: Task, prefilter: Prefilter) -> Outcome:
-    """What becomes of a block. A record that cannot be scored or written, for whatever reason, is a bad record."""
+    """The outcome of a block. A record that cannot be scored or written, for any reason, is a bad record."""
     name, form = name_of(plan.sources[task.input].path), plan.format(task.input)
     if isinstance(task.block, InputError):
         rows = Rows([], [], [], None, [Problem(0, "unreadable", task.block.args[-1], b"")])
-        return _told(plan, task.input, name, {}, Statistics(), rows.problems)
+        return _finished(plan, task.input, name, {}, Statistics(), rows.problems)
     rows = form.parse(task.block)
     try:
         return _outcome(plan, task.input, form, name, rows, prefilter)
-    except _STOPS:
+    except _FATAL:
         raise
     except BaseException:
-        return _one_by_one(plan, task.input, form, name, rows, prefilter)
+        return _outcome_by_record(plan, task.input, form, name, rows, prefilter)
 
 
-# What ends a run; all else that is raised over a record ends with the record, panics of a library among it.
-_STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+# Exceptions that end the run. Any other, including a panic of a library, makes the record a bad record.
+_FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 
 def _outcome(plan: Plan, number: int, form: Format, name: str, rows: Rows, prefilter: Prefilter) -> Outcome:
@@ -117,53 +117,53 @@ def _outcome(plan: Plan, number: int, form: Format, name: str, rows: Rows, prefi
     statistics = Statistics()
     for text, decision in zip(rows.texts, decisions, strict=True):
         statistics.add(decision, len(text))
-    written = {
+    contents = {
         "kept": _kept(plan, form, name, rows, decisions, prefilter),
         "rejected": _rejected(plan, form, name, rows, decisions) if plan.rejected else b"",
     }
-    return _told(plan, number, name, written, statistics, rows.problems)
+    return _finished(plan, number, name, contents, statistics, rows.problems)
 
 
-def _one_by_one(plan: Plan, number: int, form: Format, name: str, rows: Rows, prefilter: Prefilter) -> Outcome:
-    """The same of records of which at least one fails: each is tried by itself."""
-    # Of no record an output may have something all the same, such as the names of its columns.
-    parts = [_outcome(plan, number, form, name, form.some(rows, 0, 0), prefilter)]
+def _outcome_by_record(plan: Plan, number: int, form: Format, name: str, rows: Rows, prefilter: Prefilter) -> Outcome:
+    """As `_outcome`, record by record, for a block in which at least one fails."""
+    # An output can have content without records, such as the names of its columns.
+    parts = [_outcome(plan, number, form, name, form.rows_in(rows, 0, 0), prefilter)]
     problems = list(rows.problems)
     for i, line in enumerate(rows.lines):
         try:
-            parts.append(_outcome(plan, number, form, name, form.some(rows, i, i + 1), prefilter))
-        except _STOPS:
+            parts.append(_outcome(plan, number, form, name, form.rows_in(rows, i, i + 1), prefilter))
+        except _FATAL:
             raise
         except BaseException as error:
-            problems.append(Problem(line, "not scored", _reason(error), form.raw(rows, i)))
+            problems.append(Problem(line, "not scored", _message(error), form.raw(rows, i)))
     problems.sort(key=lambda problem: problem.line)
-    told = _told(plan, number, name, {}, Statistics(), problems)
+    finished = _finished(plan, number, name, {}, Statistics(), problems)
     for part in parts:
-        told.statistics.merge(part.statistics)
-    # Members that stand one behind the other are a file in all compressions, and so are Arrow streams.
+        finished.statistics.merge(part.statistics)
+    # Compressed members can be concatenated, and so can Arrow streams.
     outputs = {
         role: b"".join([*(part.outputs[role] for part in parts if role != "errors"), raw])
-        for role, raw in told.outputs.items()
+        for role, raw in finished.outputs.items()
     }
-    return told._replace(outputs=outputs)
+    return finished._replace(outputs=outputs)
 
 
-def _told(
-    plan: Plan, number: int, name: str, written: dict[str, bytes], statistics: Statistics, problems: list[Problem]
+def _finished(
+    plan: Plan, number: int, name: str, contents: dict[str, bytes], statistics: Statistics, problems: list[Problem]
 ) -> Outcome:
-    """With what is written, compressed as each output is, and what is wrong with records."""
+    """The outcome with compressed outputs and the errors of bad records."""
     outputs = {}
     for role, path in plan.outputs(number).items():
-        raw = _errors(name, problems) if role == "errors" else written.get(role, b"")
+        raw = _errors(name, problems) if role == "errors" else contents.get(role, b"")
         outputs[role] = raw and compressed(raw, name_parts(path)[1])
-    complaints = [f"{name}:{p.line}: {p.detail}" if p.line else f"{name}: {p.detail}" for p in problems]
-    return Outcome(outputs, statistics, Counter(p.kind for p in problems if p.line), complaints[:_COMPLAINTS])
+    messages = [f"{name}:{p.line}: {p.detail}" if p.line else f"{name}: {p.detail}" for p in problems]
+    return Outcome(outputs, statistics, Counter(p.kind for p in problems if p.line), messages[:_MAX_MESSAGES])
 
 
-def _reason(error: BaseException) -> str:
-    """What failed, in one line."""
-    said = " ".join(str(error).split())
-    return said if isinstance(error, GarbleError) else f"{type(error).__name__}: {shorten(said, 200)}"
+def _message(error: BaseException) -> str:
+    """The error message in one line."""
+    message = " ".join(str(error).split())
+    return message if isinstance(error, GarbleError) else f"{type(error).__name__}: {shorten(message, 200)}"
 
 
 def _kept(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision], prefilter: Prefilter) -> bytes:
@@ -172,33 +172,33 @@ def _kept(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decis
         return b"".join(dumped(_attributes(rows, i, name, model, decisions[i])) + b"\n" for i in range(len(decisions)))
     if plan.form == "annotated":
         return form.write(rows, range(len(decisions)), {}, {i: annotation(d.report) for i, d in enumerate(decisions)})
-    staying = [i for i, decision in enumerate(decisions) if decision.keep]
-    return form.write(rows, staying, {i: decisions[i].kept(rows.texts[i]) for i in staying if decisions[i].cuts}, None)
+    kept = [i for i, decision in enumerate(decisions) if decision.keep]
+    return form.write(rows, kept, {i: decisions[i].kept(rows.texts[i]) for i in kept if decisions[i].cuts}, None)
 
 
 def _rejected(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision]) -> bytes:
-    if plan.lists:
-        dropped = [_note(decision) for decision in decisions if not decision.keep]
-        return b"".join(dumped({"file": name, **note}) + b"\n" for note in dropped)
+    if plan.lists_rejected:
+        annotations = [_annotation(decision) for decision in decisions if not decision.keep]
+        return b"".join(dumped({"file": name, **fields}) + b"\n" for fields in annotations)
     if plan.unit == "document":
-        going = [i for i, decision in enumerate(decisions) if not decision.keep]
-        return form.write(rows, going, {}, {i: _note(decisions[i]) for i in going})
-    return form.listing(
+        dropped = [i for i, decision in enumerate(decisions) if not decision.keep]
+        return form.write(rows, dropped, {}, {i: _annotation(decisions[i]) for i in dropped})
+    return form.write_cuts(
         [
-            Listed(rows.ids[i], name, rows.lines[i], *cut, rows.texts[i][cut.start : cut.end])
+            CutRecord(rows.ids[i], name, rows.lines[i], *cut, rows.texts[i][cut.start : cut.end])
             for i, decision in enumerate(decisions)
             for cut in decision.cuts
         ]
     )
 
 
-def _note(decision: Decision) -> dict[str, Any]:
-    """What is said of a document that is dropped; it may be for its language alone."""
+def _annotation(decision: Decision) -> dict[str, Any]:
+    """The annotation of a dropped document; the reason can be its language."""
     return annotation(decision.report) | {"reason": decision.reason}
 
 
 def _errors(name: str, problems: list[Problem]) -> bytes:
-    # Bytes that are no UTF-8 become lone surrogates, from which they can be had back.
+    # Bytes that are not UTF-8 become lone surrogates, from which they can be restored.
     return b"".join(
         dumped({"file": name, "line": line, "reason": detail, "record": raw.decode("utf-8", "surrogateescape")}) + b"\n"
         for line, _, detail, raw in problems
@@ -206,7 +206,7 @@ def _errors(name: str, problems: list[Problem]) -> bytes:
 
 
 def _attributes(rows: Rows, i: int, name: str, model: str, decision: Decision) -> dict[str, Any]:
-    """A row of a dolma attribute file: spans with scores, by experiment, tagger and type."""
+    """A row of a dolma attribute file: spans with scores, by tagger and type."""
     report, tagger = decision.report, f"garble__{model.replace('-', '_')}"
     return {
         "id": rows.ids[i] or f"{name}:{rows.lines[i]}",
@@ -219,7 +219,7 @@ def _attributes(rows: Rows, i: int, name: str, model: str, decision: Decision) -
 
 
 def _prefilter(plan: Plan, signature: str) -> Prefilter:
-    """What decides. Raises ModelError where it would not score as the run began."""
+    """The pre-filter of the plan. Raises ModelError if its signature is not that of the run."""
     prefilter = Prefilter(unit=plan.unit, other_languages=plan.other_languages, **plan.settings)
     if prefilter.scorer.signature != signature:
         raise ModelError(f"model {plan.model}: changed during the run")
@@ -228,28 +228,28 @@ def _prefilter(plan: Plan, signature: str) -> Prefilter:
 
 @contextmanager
 def _worker(plan: Plan, signature: str) -> Iterator[Connection]:
-    """A process that answers what becomes of a task, at the other end of a pipe."""
-    # Spawned: a process with threads cannot be forked safely. Nor would a pool do, which can wait for ever on a worker
-    # that is killed while it is sent a task.
+    """Start a worker process; yields the pipe for tasks and outcomes."""
+    # Spawn, because a process with threads cannot be forked safely. No multiprocessing.Pool, because it can wait
+    # forever for a worker that is killed while it receives a task.
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_answer, args=(theirs, plan, signature), daemon=True)
+    own_end, worker_end = context.Pipe()
+    process = context.Process(target=_serve, args=(worker_end, plan, signature), daemon=True)
     try:
-        with _stopping_put_off():
+        with _deferred_signals():
             process.start()
-        theirs.close()
-        yield ours
+        worker_end.close()
+        yield own_end
     finally:
         if process.pid is not None:
             process.terminate()
             process.join()
-        ours.close()
+        own_end.close()
 
 
-def _answer(pipe: Connection, plan: Plan, signature: str) -> None:
-    """Answer until nobody asks; Ctrl-C is for who began this process, and it does not outlive that."""
+def _serve(pipe: Connection, plan: Plan, signature: str) -> None:
+    """Process tasks until the pipe is closed. Ignores Ctrl-C, and exits with the parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_follow, daemon=True).start()
+    Thread(target=_exit_with_parent, daemon=True).start()
     with suppress(EOFError, OSError, MemoryError):
         try:
             prefilter = _prefilter(plan, signature)
@@ -259,15 +259,15 @@ def _answer(pipe: Connection, plan: Plan, signature: str) -> None:
             pipe.send(error)
 
 
-def _follow() -> None:
+def _exit_with_parent() -> None:
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
         os._exit(1)
 
 
 @contextmanager
-def _alive() -> Iterator[None]:
-    """What goes wrong with a pipe goes wrong with the worker."""
+def _worker_errors() -> Iterator[None]:
+    """Report an error of the pipe as an error of the worker."""
     try:
         yield
     except (EOFError, OSError) as error:
@@ -275,21 +275,21 @@ def _alive() -> Iterator[None]:
 
 
 @contextmanager
-def _stopping_put_off() -> Iterator[None]:
-    """Being asked to stop comes when this is over, and Ctrl-C never to the processes that begin meanwhile.
+def _deferred_signals() -> Iterator[None]:
+    """Defer signals until the end of the block, and block Ctrl-C in processes started in it.
 
-    A process whose start is broken off half-way would complain of it.
+    A process that is interrupted while it starts would print a traceback.
     """
     if sys.platform == "win32":
         yield
         return
-    # With the first process comes one that keeps track of them all, and that lets Ctrl-C in again.
+    # The first process also starts the resource tracker, which unblocks Ctrl-C.
     resource_tracker.ensure_running()
-    asked: list[int] = []
-    # What is blocked here other threads take, and Python passes on to the main one: there a handler puts it off. The
-    # mask is for the process that begins.
-    put_off = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()
-    handlers = {number: signal.signal(number, lambda number, _: asked.append(number)) for number in put_off}
+    received_signals: list[int] = []
+    # Other threads still receive blocked signals, and Python passes them to the main thread, where a handler defers
+    # them. The mask is for the new process.
+    deferred = (signal.SIGINT, signal.SIGTERM) if current_thread() is main_thread() else ()
+    handlers = {number: signal.signal(number, lambda number, _: received_signals.append(number)) for number in deferred}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -297,5 +297,5 @@ def _stopping_put_off() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for stop, handler in handlers.items():
             signal.signal(stop, signal.SIG_DFL if handler is None else handler)
-        for first in asked[:1]:
+        for first in received_signals[:1]:
             signal.raise_signal(first)

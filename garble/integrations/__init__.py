@@ -1,1 +1,1 @@
-"""garble within other libraries: a thin file each, which needs that library installed."""
+"""Adapters for other libraries, one module each, which needs that library."""

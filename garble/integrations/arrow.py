@@ -1,4 +1,4 @@
-"""Arrow record batches in, Arrow record batches out: what every other integration stands on.
+"""Adapter for Arrow: score a column of a record batch. Other adapters use it.
 
 Needs the extra `arrow`.
 """
@@ -22,21 +22,19 @@ def score_batch(
     scorer: Scorer | None = None,
     **settings: Unpack[Settings],
 ) -> pa.RecordBatch:
-    """What garble says of each text, in columns of `SCHEMA`, row for row.
+    """The annotation of each text, as a record batch with the schema `SCHEMA` and the same number of rows.
 
-    column: the name of the column of strings that holds the texts, be they of any of Arrow's string types, as they
-    are or dictionary-encoded. scorer: the Scorer to use; else the settings are those of
-    `garble.Scorer`, with `reader` "unsure" by default. Offsets are characters, as in
-    `garble.Report`.
-    Raises ValueError, in one line, when there is not one such column, or it holds no strings or strings that are not
-    UTF-8.
+    column: name of the column of texts, of any string type of Arrow, also dictionary-encoded. scorer: the Scorer to
+    use; default: one with `settings`, which are those of `garble.Scorer`, and `reader` "unsure". Offsets are
+    characters, as in `garble.Report`.
+    Raises ValueError if there is not exactly one such column, or if it has no strings or invalid UTF-8.
     """
     rows = rows_of(texts_of(batch, column), scorer_of(scorer, settings, reader="unsure"))
     return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
 
 
 def rows_of(texts: Sequence[str | None], scorer: Scorer) -> list[dict[str, Any]]:
-    """One row a text, with the fields of `SCHEMA`, all of them None where the text is."""
+    """One row per text, with the fields of `SCHEMA`; all are None if the text is None."""
     reports = scorer.score_many(text for text in texts if text is not None)
-    nothing = dict.fromkeys(SCHEMA.names)
-    return [nothing if text is None else annotation(next(reports)) for text in texts]
+    empty_row = dict.fromkeys(SCHEMA.names)
+    return [empty_row if text is None else annotation(next(reports)) for text in texts]

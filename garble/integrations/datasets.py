@@ -1,4 +1,4 @@
-"""garble within Hugging Face datasets: what `map` and `filter` call on a batch.
+"""Adapter for Hugging Face datasets: functions for `map` and `filter`.
 
     from garble.integrations.datasets import Annotate, Cut, Keep
 
@@ -6,11 +6,10 @@
     data.map(Cut(), batched=True, num_proc=8)  # the documents without their garbled passages
     data.map(Annotate(), batched=True, num_proc=8)  # all documents, with scores in new columns
 
-Needs the extra `datasets`. Each takes the name of the column with the texts, and the settings of `garble.Scorer`; each
-works on a Dataset, a DatasetDict, and one that is streamed; each lets a missing text, None, pass. They are data alone,
-so they pickle, and datasets finds its cached results again until garble, the threshold or the model changes. Raise
-ValueError, in one line, for a threshold or model that does not exist, and when called for a column that is not there or
-holds no strings, or without `batched=True`.
+Needs the extra `datasets`. All take the name of the column of texts and the settings of `garble.Scorer`; work on a
+Dataset, a DatasetDict and streamed datasets; and keep rows whose text is None. They can be pickled, and datasets reuses
+cached results until garble, the threshold or the model changes. They raise ValueError for an unknown threshold or
+model, for a column that does not exist or has no strings, and without `batched=True`.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ from garble.scorer import Scorer, Settings, scorer_of
 Batch = Mapping[str, list[Any]]
 
 
-class _OnTexts:
-    """What is done to the texts in a column.
+class _TextFunction:
+    """Base class of functions on a column of texts.
 
-    scorer: the Scorer to use; else the settings are those of `garble.Scorer`, with `reader` "unsure" by default.
-    signature: the scorer's, so that it is part of what datasets names a cached result by.
+    scorer: the Scorer to use; default: one with `settings`, which are those of `garble.Scorer`, and `reader` "unsure".
+    signature: that of the scorer, so that the fingerprint of cached results depends on it.
     """
 
     def __init__(
@@ -41,13 +40,13 @@ class _OnTexts:
         self.signature = self.scorer.signature
 
     def _decisions(self, batch: Batch, unit: Unit = "document") -> list[Decision | None]:
-        """What becomes of each text; None where there is none."""
+        """The decision for each text; None if the text is None."""
         texts = self._texts(batch)
         decisions = Prefilter(unit=unit, scorer=self.scorer).decisions(text for text in texts if text is not None)
         return [None if text is None else next(decisions) for text in texts]
 
     def _texts(self, batch: Batch) -> list[str | None]:
-        # With a format a batch may be a table, which has its own way to say that a column is not there.
+        # With a format, the batch can be a table, which has its own error for a missing column.
         if isinstance(batch, Mapping) and self.column not in batch:
             raise ValueError(f"no column {self.column!r}; found: {', '.join(batch)}")
         texts = batch[self.column]
@@ -60,36 +59,36 @@ class _OnTexts:
         return texts
 
 
-class Annotate(_OnTexts):
+class Annotate(_TextFunction):
     """For `map`: adds the columns garble_score, garble_garbled, garble_reason and garble_passages.
 
-    They are the fields of `garble.filtering.annotation`, the passages as JSON: datasets takes a column's type from the
-    first batch, and lists that happen to be empty there have none. All are null where the text is.
+    They are the fields of `garble.filtering.annotation`, with the passages as JSON, because datasets infers the type of
+    a column from the first batch, where lists can be empty. All are null if the text is null.
     """
 
     def __call__(self, batch: Batch) -> dict[str, list[Any]]:
         """The new columns of a batch."""
-        found = [decision and annotation(decision.report) for decision in self._decisions(batch)]
-        rows = [one and {**one, "passages": json.dumps(one["passages"])} for one in found]
+        annotations = [decision and annotation(decision.report) for decision in self._decisions(batch)]
+        rows = [fields and {**fields, "passages": json.dumps(fields["passages"])} for fields in annotations]
         names = ("score", "garbled", "reason", "passages")
         return {f"garble_{name}": [row and row[name] for row in rows] for name in names}
 
 
-class Keep(_OnTexts):
+class Keep(_TextFunction):
     """For `filter`: keeps the documents that are not garbled."""
 
     def __call__(self, batch: Batch) -> list[bool]:
-        """Of each document of a batch, whether it stays."""
+        """Whether to keep each document of a batch."""
         return [decision is None or decision.keep for decision in self._decisions(batch)]
 
 
-class Cut(_OnTexts):
-    """For `map`: cuts garbled passages out of the texts, and leaves documents without a sound sentence away."""
+class Cut(_TextFunction):
+    """For `map`: cuts garbled passages, and drops documents without a clean sentence of prose."""
 
     def __call__(self, batch: Batch) -> dict[str, list[Any]]:
-        """All columns of a batch, of the rows that stay."""
+        """All columns of a batch, with the kept rows."""
         decisions = self._decisions(batch, "passage")
-        stay = [number for number, decision in enumerate(decisions) if decision is None or decision.keep]
+        kept_rows = [number for number, decision in enumerate(decisions) if decision is None or decision.keep]
         texts = zip(batch[self.column], decisions, strict=True)
         columns = {**batch, self.column: [decision.kept(text) if decision else text for text, decision in texts]}
-        return {name: [values[number] for number in stay] for name, values in columns.items()}
+        return {name: [values[number] for number in kept_rows] for name, values in columns.items()}

@@ -1,10 +1,10 @@
-"""garble within datatrove: a filter that drops or cuts, and a step that keeps everything and says what it found.
+"""Adapter for datatrove: a filter that drops or cuts, and a step that annotates all documents.
 
     from garble.integrations.datatrove import GarbleFilter
 
     LocalPipelineExecutor([JsonlReader("texts"), GarbleFilter(), JsonlWriter("kept")], tasks=8).run()
 
-Needs the extra `datatrove`. A scorer is pickled as its settings; a worker loads the model once a process, with the
+Needs the extra `datatrove`. A scorer is pickled as its settings; each worker process loads the model once, with the
 first batch.
 """
 
@@ -22,20 +22,20 @@ from datatrove.utils.typeshelper import StatHints
 from garble.filtering import Prefilter, Unit, annotation
 from garble.scorer import Scorer, Settings, scorer_of
 
-# Documents scored together; with fewer than thirty or so the arithmetic is slower, and each is held in memory.
+# Documents scored together: fewer than about thirty are slower, and all are in memory.
 BATCH = 100
 
 
 class GarbleFilter(BaseFilter):  # type: ignore[misc]
-    """Drops garbled documents or, by unit, cuts the garbled passages or sentences out of them.
+    """Drops garbled documents or, by unit, cuts garbled passages or sentences.
 
     unit, scorer and settings: as in `garble.filtering.Prefilter`. exclusion_writer: a datatrove writer that gets the
     dropped documents, whole. batch_size: documents scored together.
 
-    Every document gets its score, 0..1, as `garble_score` in its metadata, and a dropped one that is written the
-    reason as `filter_reason`. Beside datatrove's own counts, among them `dropped_<reason>` of documents, the
-    statistics have `cut`, documents kept but not whole, and `cut_<reason>`, the stretches cut out of those.
-    Raises ValueError, in one line, for a unit, threshold or model that does not exist.
+    The metadata of each document get its score, 0..1, as `garble_score`; dropped documents also get the reason as
+    `filter_reason`. In addition to the counts of datatrove, such as `dropped_<reason>`, the statistics have `cut`, the
+    documents kept in part, and `cut_<reason>`, the number of cuts.
+    Raises ValueError for an unknown unit, threshold or model.
     """
 
     name = "Garble"
@@ -57,7 +57,7 @@ class GarbleFilter(BaseFilter):  # type: ignore[misc]
         return self.filter_batch([doc])[0]
 
     def filter_batch(self, batch: list[Document]) -> list[bool | tuple[bool, str]]:
-        """For each document True, or False and the reason. What is cut from a document is gone from its text."""
+        """For each document True, or False and the reason. Cuts are removed from the text of the document."""
         decisions = self.prefilter.decide(doc.text for doc in batch)
         for doc, decision in zip(batch, decisions, strict=True):
             doc.metadata["garble_score"] = decision.score
@@ -70,14 +70,13 @@ class GarbleFilter(BaseFilter):  # type: ignore[misc]
 
 
 class GarbleAnnotator(PipelineStep):  # type: ignore[misc]
-    """Keeps every document, and puts what garble says of it into its metadata, as `garble`.
+    """Keeps every document, and adds its annotation to the metadata, as `garble`.
 
-    That is a dictionary of score, garbled, reason and passages, see `garble.filtering.annotation`. scorer: the Scorer
-    to use; else the settings are those of `garble.Scorer`, with `reader` "unsure" by default. batch_size: documents
-    scored together. The statistics count `garbled_<reason>`: what `GarbleFilter` would drop. A ParquetWriter takes its
-    schema from the first document, which may have no passages, so give it one in which `garble` is
-    `pa.struct(list(garble.filtering.arrow.SCHEMA))`. Raises ValueError, in one line, for a threshold or model that does
-    not exist.
+    It is a dictionary of score, garbled, reason and passages; see `garble.filtering.annotation`. scorer: the Scorer to
+    use; default: one with `settings`, which are those of `garble.Scorer`, and `reader` "unsure". batch_size: documents
+    scored together. The statistics count `garbled_<reason>`: what `GarbleFilter` would drop. A ParquetWriter infers its
+    schema from the first document, which may have no passages, so give it a schema in which `garble` is
+    `pa.struct(list(garble.filtering.arrow.SCHEMA))`. Raises ValueError for an unknown threshold or model.
     """
 
     type = "ANNOTATOR"
@@ -91,14 +90,14 @@ class GarbleAnnotator(PipelineStep):  # type: ignore[misc]
         self.batch_size = batch_size
 
     def run(self, data: DocumentsPipeline, rank: int = 0, world_size: int = 1) -> DocumentsPipeline:
-        """The documents as they come, annotated."""
+        """Annotate the documents."""
         for batch in batched(data, self.batch_size):
             with self.track_time("batch"):
                 reports = list(self.scorer.score_many(doc.text for doc in batch))
             for doc, report in zip(batch, reports, strict=True):
-                found = doc.metadata["garble"] = annotation(report)
+                fields = doc.metadata["garble"] = annotation(report)
                 self.stat_update(StatHints.total)
                 if report.garbled:
-                    self.stat_update(f"garbled_{found['reason']}")
+                    self.stat_update(f"garbled_{fields['reason']}")
                 self.update_doc_stats(doc)
                 yield doc

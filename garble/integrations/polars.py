@@ -1,4 +1,4 @@
-"""garble within Polars: a Series of texts in, a DataFrame of scores out.
+"""Adapter for Polars: score a Series of texts.
 
 Needs the extra `polars`.
 """
@@ -14,13 +14,13 @@ from garble.scorer import Scorer, Settings
 
 
 def score_series(texts: pl.Series, *, scorer: Scorer | None = None, **settings: Unpack[Settings]) -> pl.DataFrame:
-    """What garble says of each text: columns score, garbled, reason and passages, row for row.
+    """Score each text: a DataFrame of score, garbled, reason and passages, with the same number of rows.
 
-    texts: of dtype String, Categorical or Enum; a null gives a row of nulls. scorer: the Scorer to use;
-    else the settings are those of `garble.Scorer`, with `reader` "unsure" by default.
-    The dtypes are those of `garble.filtering.arrow.SCHEMA`; offsets are characters. Beside their texts:
+    texts: of dtype String, Categorical or Enum; a null gives a row of nulls. scorer: the Scorer to use; default: one
+    with `settings`, which are those of `garble.Scorer`, and `reader` "unsure".
+    The dtypes are those of `garble.filtering.arrow.SCHEMA`; offsets are characters. To add the columns to a frame:
     `frame.hstack(score_series(frame["text"]))`, or as one column of structs:
     `frame.with_columns(garble=score_series(frame["text"]).to_struct())`.
-    Raises ValueError, in one line, for what are no strings, and for a threshold or model that does not exist.
+    Raises ValueError for other dtypes, and for an unknown threshold or model.
     """
     return pl.DataFrame(score_batch(texts.to_frame().to_arrow(), texts.name, scorer=scorer, **settings))

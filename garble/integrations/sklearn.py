@@ -1,4 +1,4 @@
-"""garble within scikit-learn: signals as a transformer, the scorecard as a classifier.
+"""Adapter for scikit-learn: signals as a transformer, the scorecard as a classifier.
 
     from sklearn.pipeline import make_pipeline
     from garble.integrations.sklearn import GarbleClassifier, GarbleFeatures
@@ -6,7 +6,7 @@
     GarbleClassifier().fit(sentences, labels).predict(others)
     make_pipeline(GarbleFeatures(), RandomForestClassifier()).fit(sentences, labels)
 
-Both take an iterable of strings, each as one English sentence, as scikit-learn's own text vectorizers do.
+Both take an iterable of strings, like the text vectorizers of scikit-learn. Each string is one English sentence.
 """
 
 from __future__ import annotations
@@ -32,46 +32,46 @@ from garble.training.fitting import FITTED, fit_scorecard
 
 
 class GarbleFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Sentences to the figures that garble's signals give for them.
+    """Transforms sentences to the features of garble's signals.
 
-    model: a name ("en") or the path of a model's folder, whose language model the signals read; its scorecard is not
-    used. There is nothing to learn, so `transform` works without `fit`.
+    model: name ("en") or folder of the model whose language model the signals use; its scorecard is not used. The
+    transformer is stateless, so `transform` works without `fit`.
     """
 
     def __init__(self, model: str | Path = "en") -> None:
         self.model = model
 
     def fit(self, texts: Iterable[str], y: object = None) -> Self:
-        """Learn nothing. Raises ValueError where `transform` would for a lone string or a model that is not there."""
-        _listed(texts)
+        """Only validate the parameters. Raises ValueError for a single string or an unknown model."""
+        _string_list(texts)
         Scorer(self.model, reader="off")
         return self
 
     def transform(self, texts: Iterable[str]) -> Floats:
-        """(sentences, features) of each string, taken as one sentence, in the order of `garble.signals.FEATURES`.
+        """(sentences, features) in the order of `garble.signals.FEATURES`; each string is one sentence.
 
-        Raises ValueError for a lone string and for a model that is not there, TypeError for what is no string.
+        Raises ValueError for a single string or an unknown model, TypeError for items that are not strings.
         """
         return _features(texts, self.model)
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
-        """(features,) the names, such as "repetition.loop". input_features: not used, there by convention."""
+        """(features,) names, such as "repetition.loop". input_features: not used, present by convention."""
         return np.array(FEATURES, dtype=object)
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn must know: it takes strings and needs no fit."""
-        tags = _of_strings(super().__sklearn_tags__())
+        """Tags: the input is strings, and no fit is required."""
+        tags = _string_input(super().__sklearn_tags__())
         tags.requires_fit = False
         return tags
 
 
 class GarbleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A scorecard learnt from labelled sentences.
+    """A scorecard that is fitted to labelled sentences.
 
-    model: as in GarbleFeatures. pos_label: the class that means garbled; None for the one that sorts last, which is
-    right for 0/1 and false/true. It matters, because the mark of a defect never counts as a sign of clean text.
+    model: as in GarbleFeatures. pos_label: the class that means garbled; None for the last in sorted order, which is
+    right for 0/1 and false/true. It matters, because a defect can only increase the score.
 
-    After fit, classes_: (2,) the labels, and card_: the Scorecard, whose contributions say why.
+    After fit, classes_: (2,) the labels, and card_: the Scorecard, whose contributions explain a prediction.
     """
 
     classes_: NDArray[Any]
@@ -82,14 +82,14 @@ class GarbleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.pos_label = pos_label
 
     def fit(self, texts: Iterable[str], y: ArrayLike) -> Self:
-        """Learn from strings, each one sentence, and (sentences,) labels of two classes.
+        """Fit to strings, each one sentence, and (sentences,) labels of two classes.
 
-        Raises ValueError for a lone string, for labels that are not of two classes or not as many as the strings, and
-        for a model or pos_label that is not there; TypeError for what is no string.
+        Raises ValueError for a single string, for labels that do not have two classes or another length, and for an
+        unknown model or pos_label; TypeError for items that are not strings.
         """
         if y is None:
             raise ValueError("GarbleClassifier requires y to be passed, but the target y is None")
-        sentences, labels = _listed(texts), column_or_1d(y, warn=True)
+        sentences, labels = _string_list(texts), column_or_1d(y, warn=True)
         check_consistent_length(sentences, labels)
         assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
@@ -106,20 +106,20 @@ class GarbleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def decision_function(self, texts: Iterable[str]) -> Floats:
         """(sentences,) log-odds of classes_[1]. Raises as `transform` of GarbleFeatures does."""
         check_is_fitted(self)
-        # By name: a classifier may come out of a pickle that an older garble made.
+        # By name, because the classifier can be from a pickle of an older version.
         x = _features(texts, self.model)[:, [PLACES[name] for name in self.card_.features]]
-        odds = self.card_.intercept + self.card_.contributions(x).sum(axis=1)
-        return np.asarray(odds if self._garbled() == self.classes_[1] else -odds)
+        log_odds = self.card_.intercept + self.card_.contributions(x).sum(axis=1)
+        return np.asarray(log_odds if self._garbled() == self.classes_[1] else -log_odds)
 
     def predict_proba(self, texts: Iterable[str]) -> Floats:
         """(sentences, 2) probabilities in the order of classes_. Raises as `transform` of GarbleFeatures does."""
-        odds = self.decision_function(texts)
-        return np.stack([sigmoid(-odds), sigmoid(odds)], axis=1)
+        log_odds = self.decision_function(texts)
+        return np.stack([sigmoid(-log_odds), sigmoid(log_odds)], axis=1)
 
     def predict(self, texts: Iterable[str]) -> NDArray[Any]:
-        """(sentences,) the likelier class. Raises as `transform` of GarbleFeatures does."""
-        odds = self.decision_function(texts)
-        return np.asarray(self.classes_[(odds > 0).astype(int)])
+        """(sentences,) the more probable class. Raises as `transform` of GarbleFeatures does."""
+        log_odds = self.decision_function(texts)
+        return np.asarray(self.classes_[(log_odds > 0).astype(int)])
 
     def _garbled(self) -> Any:
         """The class that means garbled."""
@@ -130,33 +130,33 @@ class GarbleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.pos_label
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn must know: it takes strings and tells two classes apart."""
-        tags = _of_strings(super().__sklearn_tags__())
+        """Tags: the input is strings, and the classifier is binary."""
+        tags = _string_input(super().__sklearn_tags__())
         tags.classifier_tags.multi_class = False
         return tags
 
 
-def _of_strings(tags: Any) -> Any:
+def _string_input(tags: Any) -> Any:
     """The tags of an estimator whose input is an iterable of strings."""
     tags.input_tags.string = True
     tags.input_tags.two_d_array = False
     return tags
 
 
-def _listed(texts: Iterable[str]) -> list[str]:
-    """Raises ValueError for a lone string, whose characters would pass for sentences, and TypeError for no strings."""
+def _string_list(texts: Iterable[str]) -> list[str]:
+    """The strings as a list. Raises ValueError for a single string, TypeError for items that are not strings."""
     if isinstance(texts, str):
         raise ValueError("Iterable over sentences expected, string object received.")
-    listed = list(texts)
-    for number, text in enumerate(listed):
+    strings = list(texts)
+    for number, text in enumerate(strings):
         if not isinstance(text, str):
             raise TypeError(f"sentence {number}: expected a string, got {type(text).__name__}")
-    return listed
+    return strings
 
 
 def _features(texts: Iterable[str], model: str | Path) -> Floats:
-    """(sentences, features) under the language model of `model`; no strings, no rows."""
-    sentences = [whole(text) for text in _listed(texts)]
+    """(sentences, features) with the language model of `model`; no rows without strings."""
+    sentences = [whole(text) for text in _string_list(texts)]
     if not sentences:
         return np.zeros((0, len(FEATURES)))
     return features_of(sentences, Scorer(model, reader="off").lm)[0]

@@ -1,12 +1,12 @@
-"""garble within Apache Spark: a column of scores, and a filter.
+"""Adapter for Apache Spark: a column of scores, and a filter.
 
     from garble.integrations.spark import annotate, keep
 
     keep(spark.read.parquet("corpus"), unit="passage").write.parquet("kept")
     annotate(spark.read.parquet("corpus")).where("garble.score > 0.5").select("id", "garble.reason")
 
-Needs the extra `spark`, on the workers too, and Java. Only the texts travel to Python, in Arrow batches of
-`spark.sql.execution.arrow.maxRecordsPerBatch` rows; a model is loaded once a worker process.
+Needs the extra `spark`, also on the workers, and Java. Only the texts are sent to Python, in Arrow batches of
+`spark.sql.execution.arrow.maxRecordsPerBatch` rows; each worker process loads the model once.
 """
 
 from __future__ import annotations
@@ -33,28 +33,27 @@ _DECISION = "__garble_decision"
 def score_udf(*, scorer: Scorer | None = None, **settings: Unpack[Settings]) -> Callable[..., Column]:
     """A pandas UDF from a column of strings to structs of score, garbled, reason and passages.
 
-    scorer: the Scorer to use; else the settings are those of `garble.Scorer`, with `reader` "unsure" by default. A
-    model's path must hold on the workers too. The fields are those of
-    `garble.filtering.arrow.SCHEMA`, all null where the text is null; offsets are characters. For SQL:
-    `spark.udf.register("garble", score_udf())`.
-    Raises ValueError, in one line, for a threshold or model that does not exist.
+    scorer: the Scorer to use; default: one with `settings`, which are those of `garble.Scorer`, and `reader` "unsure".
+    The path of a model must be valid on the workers, too. The fields are those of `garble.filtering.arrow.SCHEMA`, all
+    null if the text is null; offsets are characters. For SQL: `spark.udf.register("garble", score_udf())`.
+    Raises ValueError for an unknown threshold or model.
     """
-    chosen = scorer_of(scorer, settings, reader="unsure")
+    batch_scorer = scorer_of(scorer, settings, reader="unsure")
 
     def score(texts: pd.Series) -> pd.DataFrame:
-        listed = pa.array(texts, pa.string(), from_pandas=True).to_pylist()
-        return pd.DataFrame(rows_of(listed, chosen), columns=SCHEMA.names)
+        strings = pa.array(texts, pa.string(), from_pandas=True).to_pylist()
+        return pd.DataFrame(rows_of(strings, batch_scorer), columns=SCHEMA.names)
 
-    return _once(score, from_arrow_schema(SCHEMA))
+    return _nondeterministic(score, from_arrow_schema(SCHEMA))
 
 
 def annotate(
     df: DataFrame, column: str = "text", *, scorer: Scorer | None = None, **settings: Unpack[Settings]
 ) -> DataFrame:
-    """All rows, with what `score_udf` gives in the column "garble"; that is null where the text is.
+    """Add the result of `score_udf` in the column "garble"; it is null if the text is null.
 
-    column: the name of the column of strings that holds the texts. scorer, settings: as in `score_udf`.
-    Raises ValueError, in one line, when there is not one such column or it holds no strings, and as `score_udf` does.
+    column: name of the column of texts. scorer, settings: as in `score_udf`.
+    Raises ValueError if there is not exactly one such column of strings, and as `score_udf` does.
     """
     texts = _texts(df, column)
     return df.withColumn("garble", when(texts.isNotNull(), score_udf(scorer=scorer, **settings)(texts)))
@@ -68,27 +67,30 @@ def keep(
     scorer: Scorer | None = None,
     **settings: Unpack[Settings],
 ) -> DataFrame:
-    """The rows that stay, and of their texts what stays; all other columns as they were.
+    """The kept rows, with cuts removed from the texts; other columns are unchanged.
 
-    column: as in `annotate`. unit, scorer, settings: as in `garble.filtering.Prefilter`. A row without a text stays.
-    Raises ValueError, in one line, as `annotate` does, and for a unit that does not exist.
+    column: as in `annotate`. unit, scorer, settings: as in `garble.filtering.Prefilter`. Rows with a null text are
+    kept.
+    Raises ValueError as `annotate` does, and for an unknown unit.
     """
     prefilter = Prefilter(unit=unit, scorer=scorer, **settings)
 
     def decide(texts: pd.Series) -> pd.DataFrame:
         decided = zip(texts, prefilter.decisions(texts), strict=True)
-        return pd.DataFrame([(one.keep, one.kept(text)) for text, one in decided], columns=["keep", "text"])
+        return pd.DataFrame(
+            [(decision.keep, decision.kept(text)) for text, decision in decided], columns=["keep", "text"]
+        )
 
     texts = _texts(df, column)
-    decision = _once(decide, "keep boolean, text string")(coalesce(texts, lit("")))
+    decision = _nondeterministic(decide, "keep boolean, text string")(coalesce(texts, lit("")))
     decided = df.withColumn(_DECISION, when(texts.isNotNull(), decision))
-    stays = decided.where(coalesce(col(_DECISION)["keep"], lit(True)))
-    return stays.withColumn(column, col(_DECISION)["text"]).drop(_DECISION)
+    kept = decided.where(coalesce(col(_DECISION)["keep"], lit(True)))
+    return kept.withColumn(column, col(_DECISION)["text"]).drop(_DECISION)
 
 
-def _once(function: Callable[[pd.Series], pd.DataFrame], returns: object) -> Callable[..., Column]:
-    """A UDF that the optimizer does not run again for each use of its result, as it may do with a deterministic one."""
-    make: Any = pandas_udf  # whose stubs insist on an argument that it warns of
+def _nondeterministic(function: Callable[[pd.Series], pd.DataFrame], returns: object) -> Callable[..., Column]:
+    """A nondeterministic UDF: the optimizer may run a deterministic one again for each use of its result."""
+    make: Any = pandas_udf  # its stubs require an argument that is deprecated
     udf: Callable[..., Column] = make(function, returns).asNondeterministic()
     return udf
 
@@ -96,10 +98,10 @@ def _once(function: Callable[[pd.Series], pd.DataFrame], returns: object) -> Cal
 def _texts(df: DataFrame, column: str) -> Column:
     """The column of texts. Raises ValueError as `annotate` does."""
     if (count := df.columns.count(column)) != 1:
-        among = ", ".join(df.columns) or "none"
-        raise ValueError(f"{'more than one' if count else 'no'} column {column!r}; found: {among}")
+        names = ", ".join(df.columns) or "none"
+        raise ValueError(f"{'more than one' if count else 'no'} column {column!r}; found: {names}")
     kind = df.schema[column].dataType
     if not isinstance(kind, StringType):
         raise ValueError(f"column {column!r} has type {kind.simpleString()}; expected strings")
-    # Quoted, since a dot in a name would mean a field of a struct.
+    # Quoted, because a dot in a name would select a field of a struct.
     return df[f"`{column.replace('`', '``')}`"]

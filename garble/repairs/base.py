@@ -1,4 +1,4 @@
-"""What a mender is: a pure function from a finding to the changes that might answer it."""
+"""The fixer interface: a pure function from a finding to candidate changes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import NamedTuple, TypeVar, cast
 
 from garble.report.findings import Finding
 
-_Known = TypeVar("_Known")
+_Result = TypeVar("_Result")
 _CHUNK = re.compile(r"\S+")
 
 
 class Change(NamedTuple):
-    """What might take the place of `text[start:end]`."""
+    """A replacement for `text[start:end]`."""
 
     start: int
     end: int
@@ -23,49 +23,49 @@ class Change(NamedTuple):
 
 
 class Site:
-    """A garbled sentence in its text, as the menders see it.
+    """A garbled sentence in its text, as input of a fixer.
 
-    What several findings ask of the same sentence or text is worked out once, so that time stays linear.
+    Results that several findings need are cached per sentence and per text, so that the time stays linear.
     """
 
     def __init__(self, text: str, start: int, end: int, shared: dict[object, object]) -> None:
         self.text, self.start, self.end = text, start, end
-        self._own: dict[object, object] = {}
-        self._shared = shared
+        self._for_sentence: dict[object, object] = {}
+        self._for_text = shared
 
-    def once(self, ask: Callable[[Site], _Known]) -> _Known:
-        """What `ask` says of the sentence."""
-        if ask not in self._own:
-            self._own[ask] = ask(self)
-        return cast(_Known, self._own[ask])
+    def cached(self, function: Callable[[Site], _Result]) -> _Result:
+        """The result of `function` for the sentence, computed once."""
+        if function not in self._for_sentence:
+            self._for_sentence[function] = function(self)
+        return cast(_Result, self._for_sentence[function])
 
-    def once_a_text(self, ask: Callable[[str], _Known]) -> _Known:
-        """What `ask` says of the text."""
-        if ask not in self._shared:
-            self._shared[ask] = ask(self.text)
-        return cast(_Known, self._shared[ask])
+    def cached_for_text(self, function: Callable[[str], _Result]) -> _Result:
+        """The result of `function` for the text, computed once."""
+        if function not in self._for_text:
+            self._for_text[function] = function(self.text)
+        return cast(_Result, self._for_text[function])
 
     @cached_property
     def chunks(self) -> list[tuple[int, int]]:
-        """Where the characters between two spaces stand."""
+        """Spans of the stretches without whitespace."""
         return [match.span() for match in _CHUNK.finditer(self.text, self.start, self.end)]
 
-    def chunk(self, place: int) -> tuple[int, int]:
-        """The chunk that holds the character at `place`, or nothing there."""
-        number = bisect_right(self.chunks, (place, len(self.text))) - 1
-        start, end = self.chunks[number] if number >= 0 else (place, place)
-        return (start, end) if start <= place < end else (place, place)
+    def chunk(self, offset: int) -> tuple[int, int]:
+        """The chunk that contains the character at `offset`, or an empty span there."""
+        number = bisect_right(self.chunks, (offset, len(self.text))) - 1
+        start, end = self.chunks[number] if number >= 0 else (offset, offset)
+        return (start, end) if start <= offset < end else (offset, offset)
 
 
-# (site, finding) -> changes, the likeliest first. Whether any is made is for the law and the score to say.
-Mender = Callable[[Site, Finding], Iterator[Change]]
+# (site, finding) -> changes, the likeliest first. The rules and the score decide whether one is made.
+Fixer = Callable[[Site, Finding], Iterator[Change]]
 
 
-def in_place(mend: Callable[[str], Iterable[str]]) -> Mender:
-    """A mender that looks at nothing but the finding's own characters: `mend` says what they might become."""
+def in_place(fix: Callable[[str], Iterable[str]]) -> Fixer:
+    """A fixer that needs only the characters of the finding; `fix` gives their replacements."""
 
-    def mender(site: Site, finding: Finding) -> Iterator[Change]:
+    def fixer(site: Site, finding: Finding) -> Iterator[Change]:
         span = site.text[finding.start : finding.end]
-        return (Change(finding.start, finding.end, after) for after in mend(span))
+        return (Change(finding.start, finding.end, after) for after in fix(span))
 
-    return mender
+    return fixer

@@ -1,4 +1,4 @@
-"""Edits as data: what stood where and what takes its place, to be replayed forwards and backwards."""
+"""Edits as data, to apply and to undo."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from itertools import takewhile
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A stretch of a text and what takes its place.
+    """A replacement of a span of text.
 
-    start, end: characters of the text that was given. before: what stands there; after: what takes its place.
-    signal: the name of the signal whose finding asked for it.
+    start, end: offsets in the original text. before: the text of the span. after: its replacement. signal: the name of
+    the signal whose finding caused the edit.
     """
 
     start: int
@@ -25,26 +25,26 @@ class Edit:
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text with the edits made, which come in order and do not overlap.
+    """The text after the edits, which must be in order and must not overlap.
 
-    Raises ValueError, naming the place, where the text does not hold what an edit is to replace.
+    Raises ValueError with the offset if the text differs from the `before` of an edit.
     """
-    pieces, place = [], 0
+    pieces, position = [], 0
     for edit in edits:
-        if edit.start < place or text[edit.start : edit.end] != edit.before:
+        if edit.start < position or text[edit.start : edit.end] != edit.before:
             raise ValueError(f"character {edit.start}: expected {edit.before!r} in the text")
-        pieces += [text[place : edit.start], edit.after]
-        place = edit.end
-    return "".join([*pieces, text[place:]])
+        pieces += [text[position : edit.start], edit.after]
+        position = edit.end
+    return "".join([*pieces, text[position:]])
 
 
 def undo(text: str, edits: Iterable[Edit]) -> str:
-    """The text that `apply` was given, from the one it returned. Raises ValueError as `apply` does."""
+    """Revert `apply`: the original text, from the edited one. Raises ValueError as `apply` does."""
     return apply(text, inverse(edits))
 
 
 def inverse(edits: Iterable[Edit]) -> Iterator[Edit]:
-    """The edits that lead back, in characters of the edited text."""
+    """The edits that revert `edits`, with offsets in the edited text."""
     shift = 0
     for edit in edits:
         start = edit.start + shift
@@ -53,32 +53,32 @@ def inverse(edits: Iterable[Edit]) -> Iterator[Edit]:
 
 
 def composed(text: str, first: Sequence[Edit], second: Sequence[Edit]) -> tuple[Edit, ...]:
-    """The edits of `text` that do at once what `first` does to it and `second` to the result.
+    """The edits of `text` with the same effect as `first`, followed by `second` on the result.
 
-    Edits that meet become one, under the signal of the earliest; what an edit leaves as it was is no part of it.
+    Edits that overlap or touch are merged, with the signal of the first. Unchanged characters at the ends are trimmed.
     """
     between = apply(text, first)
-    back = list(inverse(first))
-    made, shift, one, two = [], 0, 0, 0
-    for start, end in _stretches([*back, *second]):
-        one_end, two_end = one, two
-        while one_end < len(back) and back[one_end].end <= end:
-            one_end += 1
-        while two_end < len(second) and second[two_end].end <= end:
-            two_end += 1
-        undone, done = back[one:one_end], second[two:two_end]
-        before, after = (piece(between, start, end, edits) for edits in (undone, done))
-        signal = (undone or done)[0].signal
+    inverted = list(inverse(first))
+    edits, shift, i, j = [], 0, 0, 0
+    for start, end in _merged_spans([*inverted, *second]):
+        i_end, j_end = i, j
+        while i_end < len(inverted) and inverted[i_end].end <= end:
+            i_end += 1
+        while j_end < len(second) and second[j_end].end <= end:
+            j_end += 1
+        first_here, second_here = inverted[i:i_end], second[j:j_end]
+        before, after = (piece(between, start, end, edits) for edits in (first_here, second_here))
+        signal = (first_here or second_here)[0].signal
         edit = Edit(start + shift, start + shift + len(before), before, after, signal)
         shift += len(before) - (end - start)
         if before != after:
-            made.append(trimmed(edit))
-        one, two = one_end, two_end
-    return tuple(made)
+            edits.append(trimmed(edit))
+        i, j = i_end, j_end
+    return tuple(edits)
 
 
-def _stretches(edits: Iterable[Edit]) -> list[tuple[int, int]]:
-    """What the edits cover; those that overlap or touch together."""
+def _merged_spans(edits: Iterable[Edit]) -> list[tuple[int, int]]:
+    """The spans of the edits; those that overlap or touch are merged."""
     covered: list[tuple[int, int]] = []
     for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
         if covered and edit.start <= covered[-1][1]:
@@ -89,30 +89,30 @@ def _stretches(edits: Iterable[Edit]) -> list[tuple[int, int]]:
 
 
 def piece(text: str, start: int, end: int, edits: Iterable[Edit]) -> str:
-    """`text[start:end]` with those of the edits made that lie within."""
-    inside = (edit for edit in edits if start <= edit.start <= edit.end <= end)
-    moved = (replace(edit, start=edit.start - start, end=edit.end - start) for edit in inside)
-    return apply(text[start:end], moved)
+    """`text[start:end]` after those of the edits that are inside."""
+    edits_inside = (edit for edit in edits if start <= edit.start <= edit.end <= end)
+    shifted = (replace(edit, start=edit.start - start, end=edit.end - start) for edit in edits_inside)
+    return apply(text[start:end], shifted)
 
 
 def trimmed(edit: Edit) -> Edit:
-    """The edit without the characters at both ends that it leaves as they were."""
-    head = _common(edit.before, edit.after)
+    """The edit without unchanged characters at both ends."""
+    head = _common_prefix_length(edit.before, edit.after)
     before, after = edit.before[head:], edit.after[head:]
-    tail = _common(before[::-1], after[::-1])
+    tail = _common_prefix_length(before[::-1], after[::-1])
     before, after = before[: len(before) - tail], after[: len(after) - tail]
     return Edit(edit.start + head, edit.end - tail, before, after, edit.signal)
 
 
-def _common(one: str, other: str) -> int:
-    """How many characters both begin with."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+def _common_prefix_length(first: str, second: str) -> int:
+    """The length of the common prefix."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
 def difference(before: str, after: str, name: str = "text") -> str:
-    """A unified diff that `patch` takes; "" where nothing changed. Lines end at line feeds alone, as for `patch`."""
+    """A unified diff for `patch`; "" if nothing changed. Lines end at line feeds only, as for `patch`."""
     old, new = (re.findall(r"[^\n]*\n|[^\n]+", side) for side in (before, after))
-    # A tab ends a file name that may hold spaces.
+    # `patch` needs a tab after a file name with spaces.
     label = f"{name}\t" if " " in name else name
-    found = unified_diff(old, new, label, label)
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found)
+    lines = unified_diff(old, new, label, label)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

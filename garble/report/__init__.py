@@ -1,7 +1,7 @@
-"""What garble says of a text: findings, scored sentences, passages, and the report that holds them.
+"""The result of scoring a text: a report with scored sentences, findings and passages.
 
-All offsets are characters of the text that was given, `text[start:end]`. All scores lie in 0..1 and 1 means
-garbled. `docs/wire-schema.md` describes `Report.to_dict()` field by field.
+All offsets are characters of the original text, `text[start:end]`. All scores are from 0 to 1, and 1 means garbled.
+`docs/wire-schema.md` describes the fields of `Report.to_dict()`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found in one text.
+    """The result of scoring one text.
 
-    score: the document's score, from its sentences by the rule of `garble.verdict.document_score`.
-    language: ISO 639-1 code of the text ("und" when it has no words); language_certainty: how certain that is, 0 to 1.
-    threshold: the score from which a sentence, or the document, is called garbled.
-    notes: what the reader of the report must know, such as signals that did not speak.
-    signature: what made this report, for comparison: `garble|v:0.1.0|d:0058ce8d|m:en-2|t:balanced`.
-    looped: the share of the text's characters that stand in loops beyond their first turn (`garble.loops`).
-    thresholds: the named thresholds of the model. text: the text that was scored; not part of `to_dict`.
+    score: the score of the document, by the rule of `garble.verdict.document_score`.
+    language: ISO 639-1 code ("und" for a text without words). language_certainty: from 0 to 1.
+    threshold: sentences and documents with this score or more are garbled.
+    notes: remarks on the report, such as disabled signals.
+    signature: versions and settings, for comparison: `garble|v:0.1.0|d:0058ce8d|m:en-2|t:balanced`.
+    looped: share of the characters that are in loops beyond the first copy (`garble.loops`).
+    thresholds: the named thresholds of the model. text: the scored text; not part of `to_dict`.
     """
 
     score: float
@@ -44,26 +44,26 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """What it comes to, in words: "garbled", "passages garbled" or "clean"."""
+        """One of "garbled", "passages garbled" and "clean"."""
         return "garbled" if self.garbled else "passages garbled" if self.passages else "clean"
 
     def rethreshold(self, threshold: str | float) -> Report:
         """The report at another threshold, without scoring the text again.
 
-        threshold: one of the names in `thresholds`, or a score between 0 and 1. Sentences have findings where the first
-        threshold, or a lower one that was asked for before, flagged them; at a lower threshold others are flagged
-        without. With `reader="unsure"` the sentences that were read stay those of the first threshold.
-        Raises UsageError for a threshold that does not exist.
+        threshold: a name in `thresholds`, or a score between 0 and 1. Only sentences that the original threshold flags
+        have findings; sentences that only a lower threshold flags have none. With `reader="unsure"`, the reader has
+        read the sentences that the original threshold selected.
+        Raises UsageError for an unknown threshold.
         """
-        at = score_of(threshold, self.thresholds)
-        if at is None:
+        new_threshold = score_of(threshold, self.thresholds)
+        if new_threshold is None:
             names = ", ".join(self.thresholds)
             raise UsageError(f"unknown threshold {quoted(threshold)}; supported: {names}, or a score between 0 and 1")
-        sentences = tuple(replace(sentence, garbled=sentence.score >= at) for sentence in self.sentences)
+        sentences = tuple(replace(sentence, garbled=sentence.score >= new_threshold) for sentence in self.sentences)
         return replace(
             self,
-            garbled=self.score >= at,
-            threshold=at,
+            garbled=self.score >= new_threshold,
+            threshold=new_threshold,
             sentences=sentences,
             passages=passages_of(self.text, sentences),
             signature=signature_at(self.signature, threshold),
@@ -75,17 +75,17 @@ class Report:
         return f"<Report {self.verdict!r} score={self.score:.2f} threshold={self.threshold:.2f}, {counts}>"
 
     def _repr_html_(self) -> str:
-        # What shows a report stands above it, and only a notebook asks.
+        # Imported here, because only notebooks need it.
         from garble.report.page import fragment
 
         return fragment(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists, strings and numbers, as docs/wire-schema.md has them."""
+        """Lists, strings and numbers for JSON; docs/wire-schema.md describes the fields."""
         plain = asdict(self)
         del plain["text"]
         plain["thresholds"] = dict(self.thresholds)
-        # asdict keeps tuples; JSON readers and equality after a round trip want lists.
+        # asdict keeps tuples; lists compare equal after a round trip through JSON.
         plain["sentences"] = [{**s, "findings": list(s["findings"])} for s in plain["sentences"]]
         plain["passages"] = list(plain["passages"])
         plain["notes"] = list(plain["notes"])

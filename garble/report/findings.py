@@ -1,4 +1,4 @@
-"""Evidence, and the sentences and passages that it stands in; all offsets are those of the text that was given."""
+"""Findings, scored sentences and passages. All offsets are those of the original text."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _THRESHOLD = re.compile(r"(?<=\|t:)[^|]*")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One piece of evidence: where, by which signal, what it measured, what that added, and why.
+    """One piece of evidence: signal, evidence span, value, contribution and reason.
 
-    value: the signal's own figure for the sentence (a share of tokens, bits, ...).
-    contribution: what this span added to the sentence's log-odds of being garbled.
+    value: the value of the signal for the sentence (a share of tokens, bits, ...).
+    contribution: what the span adds to the log-odds that the sentence is garbled.
     """
 
     signal: str
@@ -28,7 +28,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ScoredSentence:
-    """A sentence of the text with its score; `kind` is one of `garble.text.layout.KINDS`."""
+    """A sentence with its score; `kind` is one of `garble.text.layout.KINDS`."""
 
     start: int
     end: int
@@ -41,7 +41,7 @@ class ScoredSentence:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A run of neighbouring garbled sentences; its score is that of its worst sentence."""
+    """A run of neighbouring garbled sentences; its score is the highest of them."""
 
     start: int
     end: int
@@ -50,12 +50,12 @@ class Passage:
 
 
 def signals_of(sentence: ScoredSentence) -> list[str]:
-    """The names of the signals that found something in a sentence, each once."""
+    """The names of the signals with findings in a sentence, without duplicates."""
     return list(dict.fromkeys(finding.signal for finding in sentence.findings))
 
 
 def passages_of(text: str, sentences: Sequence[ScoredSentence]) -> tuple[Passage, ...]:
-    """Garbled sentences with no sound one between them."""
+    """Runs of garbled sentences without a clean one between them."""
     runs: list[list[ScoredSentence]] = []
     for before, sentence in pairwise([None, *sentences]):
         if sentence is not None and sentence.garbled:
@@ -68,7 +68,7 @@ def passages_of(text: str, sentences: Sequence[ScoredSentence]) -> tuple[Passage
 
 
 def score_of(threshold: object, named: Mapping[str, float]) -> float | None:
-    """The score that a threshold stands for, a name or a number in 0..1; None where it is neither."""
+    """The score of a threshold, which is a name or a number in 0..1; None if it is neither."""
     if isinstance(threshold, str) and threshold in named:
         return named[threshold]
     try:

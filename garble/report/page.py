@@ -1,8 +1,8 @@
-"""The report that people look at: one HTML file that needs nothing besides itself.
+"""The report as a self-contained HTML page.
 
-One text is shown whole, with its evidence underlined; of many there are figures, and a list with the worst first.
-What a text holds is text on the page and no more. Whatever the templates write passes `visible` and Jinja's escaping,
-and the page's Content-Security-Policy runs its own script alone.
+A page of one text shows it in full, with its evidence underlined. A page of many texts shows figures, and a list with
+the highest scores first. Texts cannot inject markup or scripts: all output passes `visible` and Jinja's escaping, and
+the Content-Security-Policy allows only the script of the page.
 
 >>> import garble
 >>> page = render([garble.score("I want to to to to to to to go home.")], names=["diary.txt"])
@@ -31,28 +31,28 @@ from garble.text.layout import KINDS, PROSE
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-# Of many documents this many are listed, the worst, and of those the texts are there up to this many characters.
-LISTED, CHARACTERS = 5_000, 500_000
-# Garbled sentences are shaded in this many steps.
+# Limits of a page of many documents, for its size: documents in the list, and characters of full texts.
+MAX_LISTED, MAX_CHARACTERS = 5_000, 500_000
+# Number of shades of garbled sentences.
 SHADES = 4
-# Of a sentence this many findings are underlined, the first: browsers take minutes over a line of 50,000 pieces.
-_UNDERLINED = 500
-# Characters of its worst sentence that the list shows of a document, and how many of them before the evidence.
-_EXCERPT, _BEFORE = 160, 50
+# Maximum findings underlined in a sentence: browsers need minutes for a line of 50,000 pieces.
+_MAX_UNDERLINED = 500
+# Characters of the excerpt of a document in the list, and of these before the evidence.
+_EXCERPT_LENGTH, _CONTEXT_BEFORE = 160, 50
 _LINE_END = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
-# Characters that show nothing and yet act: controls, zero-width and direction marks; and surrogates, which no encoding
-# takes. Joiners are left alone, since emoji and several scripts are written with them.
-_UNSEEN = re.compile(
+# Invisible characters with an effect: controls, zero-width and direction marks; and surrogates, which cannot be
+# encoded. Joiners are kept, because emoji and several scripts need them.
+_INVISIBLE = re.compile(
     r"[\x00-\x08\v\f\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 
 
-class Shown(Protocol):
-    """What the page shows of a `garble.Report`."""
+class ReportLike(Protocol):
+    """The attributes of a `garble.Report` that the page shows."""
 
     @property
     def score(self) -> float:
-        """0..1, 1 = garbled."""
+        """The score of the document, 0..1, 1 = garbled."""
 
     @property
     def garbled(self) -> bool:
@@ -60,7 +60,7 @@ class Shown(Protocol):
 
     @property
     def threshold(self) -> float:
-        """The score from which a sentence, or the document, is called garbled."""
+        """Sentences and documents with this score or more are garbled."""
 
     @property
     def thresholds(self) -> Mapping[str, float]:
@@ -68,11 +68,11 @@ class Shown(Protocol):
 
     @property
     def sentences(self) -> tuple[ScoredSentence, ...]:
-        """All of them, in order."""
+        """All sentences, in order."""
 
     @property
     def verdict(self) -> str:
-        """What it comes to, in words."""
+        """One of "garbled", "passages garbled" and "clean"."""
 
     @property
     def language(self) -> str:
@@ -80,16 +80,16 @@ class Shown(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the reader of the report must know."""
+        """Remarks on the report."""
 
     @property
     def signature(self) -> str:
-        """What made the report."""
+        """Versions and settings of the report."""
 
 
 @dataclass(frozen=True)
-class Flagged:
-    """A garbled sentence, the `number`th of its text; `shade` is 1 to SHADES, the last the worst."""
+class FlaggedSentence:
+    """A garbled sentence with its number in the text, from 1; `shade` is 1 to SHADES, by score."""
 
     number: int
     sentence: ScoredSentence
@@ -97,54 +97,57 @@ class Flagged:
 
     @property
     def reasons(self) -> Iterator[tuple[Finding, int, float]]:
-        """Of each signal its weightiest finding, how many others it has, and what they all added, in log-odds."""
+        """For each signal: its strongest finding, the number of others, and the sum of contributions in log-odds."""
         for _, run in groupby(self.sentence.findings, lambda finding: finding.signal):
-            found = list(run)
-            added = sum(finding.contribution for finding in found)
-            yield max(found, key=lambda finding: finding.contribution), len(found) - 1, added
+            findings = list(run)
+            contribution = sum(finding.contribution for finding in findings)
+            yield max(findings, key=lambda finding: finding.contribution), len(findings) - 1, contribution
 
     @property
     def pieces(self) -> Iterator[tuple[str, list[str]]]:
-        """The sentence cut where evidence begins and ends: (piece, the families it is evidence of)."""
+        """The sentence split at the edges of evidence: (piece, families with evidence in it)."""
         text, start, end = self.sentence.text, self.sentence.start, self.sentence.end
-        steps: defaultdict[int, Counter[str]] = defaultdict(Counter, {start: Counter(), end: Counter()})
-        for finding in _places(self.sentence):
-            steps[finding.start][family(finding)] += 1
-            steps[finding.end][family(finding)] -= 1
-        # Findings come strongest first, and so do their families.
+        changes: defaultdict[int, Counter[str]] = defaultdict(Counter, {start: Counter(), end: Counter()})
+        for finding in _underlined(self.sentence):
+            changes[finding.start][family(finding)] += 1
+            changes[finding.end][family(finding)] -= 1
+        # Findings are sorted by contribution, and so are their families.
         covering = Counter(dict.fromkeys(map(family, self.sentence.findings), 0))
-        for here, there in pairwise(sorted(steps)):
-            covering.update(steps[here])
-            yield text[here - start : there - start], [name for name, count in covering.items() if count]
+        for position, next_position in pairwise(sorted(changes)):
+            covering.update(changes[position])
+            yield text[position - start : next_position - start], [name for name, count in covering.items() if count]
 
 
 @dataclass(frozen=True)
-class Document:
-    """A report with its text; the `key` is part of the names of its anchors."""
+class DocumentView:
+    """A report with its text. `key` makes the anchors unique on the page."""
 
     key: int
     name: str
     text: str
-    report: Shown
+    report: ReportLike
 
     @cached_property
     def reason(self) -> str:
-        """Why it is garbled, as `garble.filtering.decisions` has it; "" where it is not."""
+        """The reason, as in `garble.filtering.decisions`; "" if the document is not garbled."""
         return reason(self.report.sentences) if self.report.garbled else ""
 
     @cached_property
-    def flagged(self) -> list[Flagged]:
-        """Its garbled sentences, in order."""
-        least = self.report.threshold
-        found = [sentence for sentence in self.report.sentences if sentence.garbled]
-        steps = [int(SHADES * (sentence.score - least) / ((1 - least) or 1)) for sentence in found]
-        return [Flagged(i, s, min(step + 1, SHADES)) for i, (s, step) in enumerate(zip(found, steps, strict=True), 1)]
+    def flagged(self) -> list[FlaggedSentence]:
+        """The garbled sentences, in order."""
+        threshold = self.report.threshold
+        garbled = [sentence for sentence in self.report.sentences if sentence.garbled]
+        steps = [int(SHADES * (sentence.score - threshold) / ((1 - threshold) or 1)) for sentence in garbled]
+        return [
+            FlaggedSentence(i, s, min(step + 1, SHADES))
+            for i, (s, step) in enumerate(zip(garbled, steps, strict=True), 1)
+        ]
 
     @property
-    def paragraphs(self) -> list[tuple[list[str | Flagged], bool]]:
-        """The text cut at the line ends between its sentences: (its parts, whether a blank line stands before)."""
-        flagged = {one.sentence.start: one for one in self.flagged}
-        lines: list[list[str | Flagged]] = [[]]
+    def paragraphs(self) -> list[tuple[list[str | FlaggedSentence], bool]]:
+        """The text split at line ends between sentences: (parts, whether a blank line is before them)."""
+        flagged = {sentence.sentence.start: sentence for sentence in self.flagged}
+        lines: list[list[str | FlaggedSentence]] = [[]]
         end = 0
         for sentence in self.report.sentences:
             first, *others = _LINE_END.split(self.text[end : sentence.start])
@@ -153,45 +156,49 @@ class Document:
             lines[-1].append(flagged.get(sentence.start, sentence.text))
             end = sentence.end
         lines[-1].append(self.text[end:].rstrip())
-        filled = [any(isinstance(part, Flagged) or part.strip() for part in line) for line in lines]
-        return [(line, not before) for line, full, before in zip(lines, filled, [True, *filled], strict=False) if full]
+        filled = [any(isinstance(part, FlaggedSentence) or part.strip() for part in line) for line in lines]
+        return [
+            (line, not before)
+            for line, is_filled, before in zip(lines, filled, [True, *filled], strict=False)
+            if is_filled
+        ]
 
     @property
     def excerpt(self) -> str:
-        """The worst sentence of its prose, or the part of it around the evidence."""
+        """The prose sentence with the highest score, or the part of it around the evidence."""
         sentences = self.report.sentences
         worst = max(sentences, key=lambda sentence: (sentence.kind == KINDS[PROSE], sentence.score), default=None)
-        if worst is None or len(worst.text) <= _EXCERPT:
+        if worst is None or len(worst.text) <= _EXCERPT_LENGTH:
             return worst.text if worst else ""
-        evidence = max(_places(worst), key=lambda finding: finding.contribution, default=None)
-        first = max(evidence.start - worst.start - _BEFORE, 0) if evidence else 0
-        last = first + _EXCERPT
+        evidence = max(_underlined(worst), key=lambda finding: finding.contribution, default=None)
+        first = max(evidence.start - worst.start - _CONTEXT_BEFORE, 0) if evidence else 0
+        last = first + _EXCERPT_LENGTH
         return f"{'… ' if first else ''}{worst.text[first:last].strip()}{' …' if last < len(worst.text) else ''}"
 
 
 def render(
-    reports: Iterable[Shown],
+    reports: Iterable[ReportLike],
     names: Sequence[str] | None = None,
     texts: Sequence[str] | None = None,
 ) -> str:
-    """The reports as one HTML page: a single text with its evidence; of any other number figures and a list.
+    """Render the reports as one HTML page: one text in full, or figures and a list for several.
 
-    names: what to call the texts; "Text 1" and so on when left out. texts: those that the reports are about, for what
-    stands between their sentences; when left out, paragraphs are guessed from the offsets.
-    Raises ValueError, in one line, where names or texts do not fit the reports.
+    names: names of the texts; default: "Text 1" and so on. texts: the texts of the reports, for the characters between
+    sentences; default: paragraphs are derived from the offsets.
+    Raises ValueError if names or texts do not match the reports.
     """
     documents = _documents(list(reports), names, texts)
     if len(documents) == 1:
         return _templates().get_template("document.html").render(document=documents[0])
     documents.sort(key=lambda document: -document.report.score)
-    listed = documents[:LISTED]
+    listed = documents[:MAX_LISTED]
     before = accumulate((len(document.text) for document in listed[:-1]), initial=0)
     histogram = Counter(min(int(document.report.score * BINS), BINS - 1) for document in documents)
     template = _templates().get_template("corpus.html")
     return template.render(
         documents=documents,
         listed=listed,
-        whole=sum(size < CHARACTERS for size in before) if listed else 0,
+        whole=sum(size < MAX_CHARACTERS for size in before) if listed else 0,
         histogram=[histogram[step] for step in range(BINS)],
         thresholds=documents[0].report.thresholds if documents else {},
         verdicts=Counter(document.report.verdict for document in documents),
@@ -199,39 +206,41 @@ def render(
     )
 
 
-def fragment(report: Shown) -> str:
-    """The report as a piece of HTML within somebody else's page, such as a notebook's."""
-    # Its anchors must not be those of another report on that page.
+def fragment(report: ReportLike) -> str:
+    """Render the report as a fragment of HTML for another page, such as a notebook."""
+    # The anchors must be unique among several reports on the page.
     key = int.from_bytes(sha256(repr((report.signature, report.sentences)).encode(errors="replace")).digest()[:6])
-    document = Document(key, "Report", _rebuilt(report), report)
+    document = DocumentView(key, "Report", _rebuilt_text(report), report)
     return _templates().get_template("fragment.html").render(document=document)
 
 
 def visible(text: str) -> str:
-    """The text with a code such as ⟨U+202E⟩ for every character that shows nothing and yet acts."""
-    return _UNSEEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text)
+    """The text with invisible characters replaced by codes such as ⟨U+202E⟩."""
+    return _INVISIBLE.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text)
 
 
 def family(finding: Finding) -> str:
-    """The family of the signal that found it."""
+    """The family of the signal of a finding."""
     return finding.signal.split(".")[0]
 
 
-def _documents(reports: list[Shown], names: Sequence[str] | None, texts: Sequence[str] | None) -> list[Document]:
-    for what, given in (("names", names), ("texts", texts)):
-        if given is not None and len(given) != len(reports):
-            raise UsageError(f"{len(reports)} reports, but {len(given)} {what}")
+def _documents(
+    reports: list[ReportLike], names: Sequence[str] | None, texts: Sequence[str] | None
+) -> list[DocumentView]:
+    for argument, values in (("names", names), ("texts", texts)):
+        if values is not None and len(values) != len(reports):
+            raise UsageError(f"{len(reports)} reports, but {len(values)} {argument}")
     titles = [f"Text {number}" for number in range(1, len(reports) + 1)] if names is None else names
-    bodies = list(map(_rebuilt, reports)) if texts is None else texts
-    documents = [Document(i, *parts) for i, parts in enumerate(zip(titles, bodies, reports, strict=True), 1)]
+    bodies = list(map(_rebuilt_text, reports)) if texts is None else texts
+    documents = [DocumentView(i, *parts) for i, parts in enumerate(zip(titles, bodies, reports, strict=True), 1)]
     for document in documents:
         if any(document.text[s.start : s.end] != s.text for s in document.report.sentences):
             raise UsageError(f"{visible(document.name)}: the text does not match its report")
     return documents
 
 
-def _rebuilt(report: Shown) -> str:
-    """The sentences where they stood, line ends between them but for a space between two of prose."""
+def _rebuilt_text(report: ReportLike) -> str:
+    """The text rebuilt from its sentences and their offsets, with line ends, or single spaces, between them."""
     parts: list[str] = []
     end, kind = 0, ""
     for sentence in report.sentences:
@@ -242,11 +251,11 @@ def _rebuilt(report: Shown) -> str:
     return "".join(parts)
 
 
-def _places(sentence: ScoredSentence) -> Sequence[Finding]:
-    """The findings to underline: one that is the whole sentence tells nothing beside one that is a part."""
+def _underlined(sentence: ScoredSentence) -> Sequence[Finding]:
+    """The findings to underline; those that cover the whole sentence only if there are no others."""
     whole = sentence.start, sentence.end
-    parts = [found for found in sentence.findings if (found.start, found.end) != whole]
-    return (parts or sentence.findings)[:_UNDERLINED]
+    parts = [finding for finding in sentence.findings if (finding.start, finding.end) != whole]
+    return (parts or sentence.findings)[:_MAX_UNDERLINED]
 
 
 @cache
@@ -254,7 +263,7 @@ def _templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    def shown(value: Any) -> Any:
+    def escaped(value: Any) -> Any:
         return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     def source(name: str) -> tuple[Markup, str]:
@@ -263,7 +272,12 @@ def _templates() -> Environment:
 
     loader = PackageLoader("garble.report")
     environment = Environment(
-        loader=loader, autoescape=True, finalize=shown, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        finalize=escaped,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.globals |= {
         "css": source("view.css"),

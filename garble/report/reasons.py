@@ -1,4 +1,4 @@
-"""Which signals a verdict comes from, and the bins that scores are counted in."""
+"""The reason of a verdict, and the bins of score histograms."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from collections.abc import Sequence
 from garble.report.findings import ScoredSentence
 from garble.signals import READING
 
-# The reason where no signal stands out: a little of everything, or a document translated badly throughout.
+# The reason if no signal stands out: weak evidence of many signals, or a document that is badly translated throughout.
 OVERALL = "overall"
-# From here on, in log-odds, a signal is a cause.
-_CAUSE = 1.0
-_OF_NETWORK = frozenset(signal.name for signal in READING)
-# Scores are counted in this many equal steps from 0 to 1.
+# Contribution, in log-odds, from which a signal can be the reason before those of the network.
+_MIN_CONTRIBUTION = 1.0
+_NETWORK_SIGNALS = frozenset(signal.name for signal in READING)
+# Number of equal bins from 0 to 1.
 BINS = 20
 
 
 def reason(sentences: Sequence[ScoredSentence]) -> str:
-    """The signal that adds most to the garbled ones of the sentences; "overall" where none has a finding.
+    """The signal with the largest total contribution to the sentences; "overall" without findings.
 
-    What a network doubts has no cause of its own: another signal that adds enough goes first.
+    Signals of the network do not say what the defect is, so another signal with a sufficient contribution goes first.
     """
-    told: dict[str, float] = {}
+    contributions: dict[str, float] = {}
     for finding in (finding for sentence in sentences for finding in sentence.findings):
-        told[finding.signal] = told.get(finding.signal, 0.0) + finding.contribution
-    causes = {name: added for name, added in told.items() if name not in _OF_NETWORK and added >= _CAUSE}
-    return max(causes or told, key=lambda signal: told[signal], default=OVERALL)
+        contributions[finding.signal] = contributions.get(finding.signal, 0.0) + finding.contribution
+    sufficient = {
+        name: contribution
+        for name, contribution in contributions.items()
+        if name not in _NETWORK_SIGNALS and contribution >= _MIN_CONTRIBUTION
+    }
+    return max(sufficient or contributions, key=lambda signal: contributions[signal], default=OVERALL)

@@ -97,8 +97,8 @@ def shows(data: bytes) -> None:
 def repairs(data: bytes) -> None:
     """A text can be repaired, and its edits say where they were made."""
     text = text_of(data)[:2_000]
-    mended = repair(text)
-    assert all(text[edit.start : edit.end] == edit.before for edit in mended.edits)
+    repaired = repair(text)
+    assert all(text[edit.start : edit.end] == edit.before for edit in repaired.edits)
 
 
 def decodes(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Ways of keeping records in a file, by its name."""
+"""Record formats, by file extension."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from garble.io import STDIN, name_of
 
 
 def format_of(path: str, layout: Layout) -> Format:
-    """The format that a file's name stands for; standard streams hold JSON Lines.
+    """The format of a file by its extension; standard streams are JSON Lines.
 
-    Raises InputError for a name that stands for none, and for one that needs what is not installed.
+    Raises InputError for an unknown extension, and for one that needs a library that is not installed.
     """
     suffix, compression = (".jsonl", "") if path == STDIN else name_parts(path)
     if suffix not in SUFFIXES:

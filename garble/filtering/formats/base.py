@@ -1,7 +1,7 @@
-"""The records of a corpus: a document a line of text, a JSON object a line, a row of a table.
+"""The interface of record formats, and functions that they share.
 
-A file is read in blocks of whole records. Where a block ends hangs on the file alone, so that the same bytes come out
-however many work on them. Records that are kept are the bytes that were read.
+A file is read in blocks of whole records. The blocks depend only on the file, so that the output is the same for any
+number of workers. Kept records are the bytes that were read.
 """
 
 from __future__ import annotations
@@ -18,68 +18,68 @@ from garble.errors import InputError
 from garble.filtering.streams import Stream
 from garble.io import name_of
 
-# What is said of a document stands under this name in its record.
-NOTE = "garble"
-NOTE_PARTS = ("score", "garbled", "reason", "passages")
-NOTE_COLUMNS = [f"{NOTE}_{part}" for part in NOTE_PARTS]
-# Bytes of the longest record that is taken up.
-LONGEST = 16 << 20
-# Of a record that is too long this much is kept.
-SHOWN = 200
-MARK = b"\xef\xbb\xbf"
-# Byte order marks of what is not read, the longer ones first.
-_OTHER_MARKS = (
+# Name of the field with the annotation of a record.
+ANNOTATION = "garble"
+ANNOTATION_FIELDS = ("score", "garbled", "reason", "passages")
+ANNOTATION_COLUMNS = [f"{ANNOTATION}_{part}" for part in ANNOTATION_FIELDS]
+# Longer records are bad records.
+MAX_RECORD_BYTES = 16 << 20
+# Bytes of a record that is too long that are shown in --errors.
+BYTES_SHOWN = 200
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# Byte order marks of encodings that are not supported, longer ones first.
+_OTHER_ENCODINGS = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
     (codecs.BOM_UTF32_BE, "UTF-32"),
     (codecs.BOM_UTF16_LE, "UTF-16"),
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 
-Note = dict[str, Any]
+Annotation = dict[str, Any]
 Texts = Mapping[int, str]
-Notes = Mapping[int, Note]
+Annotations = Mapping[int, Annotation]
 
 
 class Layout(NamedTuple):
-    """The fields that hold a record's text and its id, and how many bytes of records make a block."""
+    """The fields of text and id, and the size of a block in bytes."""
 
     text: str = "text"
     id: str = "id"
     block: int = 1 << 20
 
 
-class Unfit(bytes):
-    """A record that was given up while it was read: what of it is kept, its size in bytes, what is wrong with it."""
+class BadRecord(bytes):
+    """A record that could not be read: its first bytes, with its size in bytes and the problem."""
 
     size: int
     problem: tuple[str, str]
 
     @classmethod
-    def of(cls, raw: bytes, size: int, kind: str, detail: str) -> Unfit:
-        """With the problem in general and in detail."""
+    def of(cls, raw: bytes, size: int, kind: str, detail: str) -> BadRecord:
+        """Create a bad record with the kind and the detail of its problem."""
         record = cls(raw)
         record.size, record.problem = size, (kind, detail)
         return record
 
 
 class Block(NamedTuple):
-    """Some records on their way to a worker.
+    """A block of records for a worker.
 
-    line: the number of the first, from 1. raw: their bytes. head: what stands before all records, such as the names
-    of the columns. place, after: where the next block begins, as its format counts, and on which line. read: bytes of
-    the file as it lies on the disk that are read by then.
+    line: line number of the first record, from 1. raw: the bytes of each record. head: the header of the file, such as
+    the names of the columns. position, after: position (in units of the format) and line number of the next block.
+    bytes_read: bytes of the file that are read so far, before decompression.
     """
 
     line: int
     raw: list[bytes]
     head: bytes
-    place: int
+    position: int
     after: int
-    read: int
+    bytes_read: int
 
 
 class Problem(NamedTuple):
-    """A record that cannot be scored: its line, what is wrong in general and in detail, and its bytes."""
+    """A record that cannot be scored: its line, the kind and the detail of the problem, and its bytes."""
 
     line: int
     kind: str
@@ -88,9 +88,9 @@ class Problem(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The records of a block that can be scored, each with its line, text and id ("" for none), and the others.
+    """The valid records of a block, with line, text and id ("" for none) of each; and the problems of the others.
 
-    rows: what their format needs to write them again.
+    rows: the data that the format needs to write the records.
     """
 
     lines: list[int]
@@ -100,8 +100,8 @@ class Rows(NamedTuple):
     problems: list[Problem]
 
 
-class Listed(NamedTuple):
-    """What was cut out of a document: from which, of which file and line, from and to which character, and why."""
+class CutRecord(NamedTuple):
+    """A cut: the document, its file and line, start and end in characters, score, reason and text."""
 
     id: str
     file: str
@@ -114,57 +114,57 @@ class Listed(NamedTuple):
 
 
 class Format(Protocol):
-    """One way of keeping records in a file."""
+    """A record format."""
 
     name: str
 
     def head(self, path: str) -> bytes:
-        """What files must share to go into one output. Raises InputError for a file without the field of the text."""
+        """What inputs of one output must have in common. Raises InputError for a file without the text column."""
 
-    def first_fault(self, path: str, noted: bool) -> str:
-        """What is wrong with all of the first records of a file, or with their columns; "" where nothing is.
+    def first_problem(self, path: str, annotated: bool) -> str:
+        """The problem of all first records of a file, or of its columns; "" for none.
 
-        noted: the records are to carry notes.
+        annotated: annotations will be added to the records.
         """
 
     def blocks(self, path: str, start: int, line: int, more: bool) -> Iterator[Block]:
-        """The records from the place `start` on, which is line `line`; of an empty file a block without any.
+        """The records from position `start` on, which is line `line`; for an empty file one empty block.
 
         more: other files follow in the same output.
         """
 
     def parse(self, block: Block) -> Rows:
-        """The records of a block."""
+        """Parse the records of a block."""
 
-    def some(self, rows: Rows, first: int, last: int) -> Rows:
-        """The rows from the first to the last, that left out, without the problems."""
+    def rows_in(self, rows: Rows, first: int, last: int) -> Rows:
+        """The rows [first, last), without the problems."""
 
     def raw(self, rows: Rows, i: int) -> bytes:
-        """The bytes of a row, for the file of errors."""
+        """The bytes of a row, for --errors."""
 
-    def begin(self, head: bytes, noted: bool) -> bytes:
-        """What an output starts with; noted: its records carry notes."""
+    def begin(self, head: bytes, annotated: bool) -> bytes:
+        """The header of an output. annotated: its records have annotations."""
 
-    def begin_listing(self) -> bytes:
-        """What a file of listed records starts with."""
+    def begin_cuts(self) -> bytes:
+        """The header of a file of cuts."""
 
-    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, notes: Notes | None) -> bytes:
-        """The chosen rows as they were, but for a new text where there is one, and with their notes if any."""
+    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, annotations: Annotations | None) -> bytes:
+        """The chosen rows, with new texts and annotations where given, and otherwise unchanged."""
 
-    def listing(self, records: Sequence[Listed]) -> bytes:
-        """Records of what was cut out."""
+    def write_cuts(self, records: Sequence[CutRecord]) -> bytes:
+        """The records of cuts."""
 
-    def whole(self, part: Path) -> Path:
-        """What was written piece by piece as a whole file, which may be another than `part`."""
+    def finish(self, part: Path) -> Path:
+        """Complete a file that was written block by block; returns its path, which can differ from `part`."""
 
 
 def undecodable(error: UnicodeDecodeError) -> tuple[str, str]:
-    """What is wrong with bytes that are no UTF-8, in general and in detail."""
+    """The kind and the detail of the problem of bytes that are not UTF-8."""
     return "not UTF-8", f"not UTF-8: byte {error.object[error.start]:#04x} at offset {error.start}"
 
 
 def dumped(value: Any) -> bytes:
-    """JSON in UTF-8, or in ASCII where a lone surrogate leaves no choice."""
+    """JSON in UTF-8, or in ASCII if the value has a lone surrogate."""
     try:
         return json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -172,90 +172,92 @@ def dumped(value: Any) -> bytes:
 
 
 def lines_of(stream: Stream, more: bool) -> Iterator[bytes]:
-    """Lines with their ends; more: the last gets one as well. Of one longer than LONGEST the beginning.
+    """Lines with their ends; more: add a missing end to the last. A line that is too long is a BadRecord.
 
-    They end where the file cannot be read further.
+    Stops where the file cannot be read further, and sets `stream.broken`.
     """
     try:
-        while line := stream.bytes.readline(LONGEST + 1):
-            if len(line) > LONGEST:
+        while line := stream.bytes.readline(MAX_RECORD_BYTES + 1):
+            if len(line) > MAX_RECORD_BYTES:
                 size = len(line)
                 while not line.endswith(b"\n") and (rest := stream.bytes.readline(1 << 20)):
                     size += len(rest)
-                    line = line[:SHOWN] + rest[-1:]
-                yield Unfit.of(line[:SHOWN], size, "too long", f"too long: {size:,} bytes; limit {LONGEST:,}")
+                    line = line[:BYTES_SHOWN] + rest[-1:]
+                yield BadRecord.of(
+                    line[:BYTES_SHOWN], size, "too long", f"too long: {size:,} bytes; limit {MAX_RECORD_BYTES:,}"
+                )
             else:
                 yield line if line.endswith(b"\n") or not more else line + b"\n"
     except Exception as error:
         stream.broken = error
 
 
-def in_utf8(lines: Iterator[bytes], path: str) -> Iterator[bytes]:
-    """The lines of a file from its beginning on. Raises InputError where that says that it is in another encoding."""
+def checked_utf8(lines: Iterator[bytes], path: str) -> Iterator[bytes]:
+    """The lines from the start of a file. Raises InputError if it starts with the mark of another encoding."""
     first = next(lines, b"")
-    if other := other_mark(first):
+    if other := other_encoding(first):
         raise InputError(name_of(path), other)
     return chain([first], lines) if first else lines
 
 
-def other_mark(raw: bytes) -> str:
-    """The problem with bytes that begin with the mark of an encoding other than UTF-8; "" where they do not."""
-    name = next((name for mark, name in _OTHER_MARKS if raw.startswith(mark)), "")
+def other_encoding(raw: bytes) -> str:
+    """The problem of bytes that start with the byte order mark of another encoding than UTF-8; "" for none."""
+    name = next((name for mark, name in _OTHER_ENCODINGS if raw.startswith(mark)), "")
     return name and f"{name}; records must be UTF-8. Convert with iconv -f {name} -t UTF-8"
 
 
 def blocks_of(
-    records: Iterator[bytes], size: int, stream: Stream, head: bytes, place: int, line: int
+    records: Iterator[bytes], size: int, stream: Stream, head: bytes, position: int, line: int
 ) -> Iterator[Block]:
     block = None
     for packet in packets(records, size, size_of):
-        first, line = line, line + sum(map(breaks, packet))
-        place += sum(map(size_of, packet))
-        block = Block(first, packet, head, place, line, stream.place())
+        first, line = line, line + sum(map(count_lines, packet))
+        position += sum(map(size_of, packet))
+        block = Block(first, packet, head, position, line, stream.position())
         yield block
     if block is None and not stream.broken:
-        yield Block(line, [], head, place, line, stream.place())
+        yield Block(line, [], head, position, line, stream.position())
 
 
 def rows_between(rows: Rows, first: int, last: int) -> Rows:
-    """Some of the rows, which are a list, without the problems."""
+    """The rows [first, last) of a list, without the problems."""
     return Rows(rows.lines[first:last], rows.texts[first:last], rows.ids[first:last], rows.rows[first:last], [])
 
 
-def is_note(value: object) -> bool:
-    """Whether it is what garble has noted before, which a new note may replace."""
-    return isinstance(value, dict) and set(value) == set(NOTE_PARTS)
+def is_annotation(value: object) -> bool:
+    """Whether the value is an earlier annotation, which may be replaced."""
+    return isinstance(value, dict) and set(value) == set(ANNOTATION_FIELDS)
 
 
-def own_field(*names: str) -> str:
-    own = ", ".join(map(repr, names))
-    return f"the records already have {own}, which the decision would replace; rename it first"
+def field_conflict(*names: str) -> str:
+    listed = ", ".join(map(repr, names))
+    return f"the records already have {listed}, which the decision would replace; rename it first"
 
 
-def rows_of_block(block: Block, read: Callable[[bytes, bool], tuple[str, str, Any] | tuple[str, str] | None]) -> Rows:
-    """read: gives a record's text, id and row, or its problem in general and in detail, or None for no record."""
+def rows_of_block(block: Block, parse: Callable[[bytes, bool], tuple[str, str, Any] | tuple[str, str] | None]) -> Rows:
+    """parse: returns text, id and row of a record; or the kind and detail of its problem; or None for no record."""
     rows = Rows([], [], [], [], [])
     line = block.line
     for raw in block.raw:
         try:
-            found = raw.problem if isinstance(raw, Unfit) else read(raw, line == 1)
+            result = raw.problem if isinstance(raw, BadRecord) else parse(raw, line == 1)
         except UnicodeDecodeError as error:
-            found = undecodable(error)
+            result = undecodable(error)
         except (ValueError, RecursionError) as error:
-            found = "unreadable", " ".join(str(error).split())
-        if found is not None and len(found) == 2:
-            rows.problems.append(Problem(line, *found, raw))
-        elif found is not None:
+            result = "unreadable", " ".join(str(error).split())
+        if result is not None and len(result) == 2:
+            rows.problems.append(Problem(line, *result, raw))
+        elif result is not None:
             rows.lines.append(line)
-            for column, value in zip((rows.texts, rows.ids, rows.rows), found, strict=True):
+            for column, value in zip((rows.texts, rows.ids, rows.rows), result, strict=True):
                 column.append(value)
-        line += breaks(raw)
+        line += count_lines(raw)
     return rows
 
 
 def size_of(raw: bytes) -> int:
-    return raw.size if isinstance(raw, Unfit) else len(raw)
+    return raw.size if isinstance(raw, BadRecord) else len(raw)
 
 
-def breaks(raw: bytes) -> int:
+def count_lines(raw: bytes) -> int:
     return max(raw.count(b"\n"), 1)

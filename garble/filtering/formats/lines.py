@@ -1,4 +1,4 @@
-"""A record a line: plain text and JSON Lines."""
+"""Formats with one record per line: plain text and JSON Lines."""
 
 from __future__ import annotations
 
@@ -14,64 +14,64 @@ from typing import Any
 from garble.errors import InputError
 from garble.filtering.formats import base
 from garble.filtering.formats.base import (
-    MARK,
-    NOTE,
+    ANNOTATION,
+    BYTE_ORDER_MARK,
+    Annotation,
+    Annotations,
+    BadRecord,
     Block,
+    CutRecord,
     Layout,
-    Listed,
-    Note,
-    Notes,
     Rows,
     Texts,
-    Unfit,
     blocks_of,
+    checked_utf8,
     dumped,
-    in_utf8,
-    is_note,
+    field_conflict,
+    is_annotation,
     lines_of,
-    own_field,
     rows_between,
     rows_of_block,
 )
 from garble.filtering.streams import opened, skip
 
-# Records, and bytes of each, that are looked at before anything is written.
-_FIRST, _FIRST_BYTES = 100, 1 << 20
-# JSON nested deeper than this can be read, but not by every reader, nor changed within Python's recursion limit.
-_DEEPEST = 500
+# Records, and bytes of each, that are checked before anything is written.
+_CHECKED_RECORDS, _CHECKED_BYTES = 100, 1 << 20
+# Deeper JSON cannot be read by every parser, nor changed within Python's recursion limit.
+_MAX_DEPTH = 500
 _BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]')
-# What JSON takes for white space.
+# Whitespace of JSON.
 _SPACE = " \t\r\n"
 
 
 class Lines:
-    """A record a line: what plain text and JSON Lines have in common."""
+    """Base class of formats with one record per line."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
 
     def head(self, path: str) -> bytes:
-        """Nothing."""
+        """No header."""
         return b""
 
-    def begin(self, head: bytes, noted: bool) -> bytes:
-        """Nothing."""
+    def begin(self, head: bytes, annotated: bool) -> bytes:
+        """No header."""
         return b""
 
-    def begin_listing(self) -> bytes:
-        """Nothing."""
+    def begin_cuts(self) -> bytes:
+        """No header."""
         return b""
 
-    def whole(self, part: Path) -> Path:
-        """The part itself."""
+    def finish(self, part: Path) -> Path:
+        """`part`; nothing to do."""
         return part
 
-    def first_fault(self, path: str, noted: bool) -> str:
-        """Nothing that could be wrong with all of them."""
+    def first_problem(self, path: str, annotated: bool) -> str:
+        """No problem: any line can be a record."""
         return ""
 
-    def some(self, rows: Rows, first: int, last: int) -> Rows:
-        """The rows from the first to the last, that left out."""
+    def rows_in(self, rows: Rows, first: int, last: int) -> Rows:
+        """The rows [first, last)."""
         return rows_between(rows, first, last)
 
     def raw(self, rows: Rows, i: int) -> bytes:
@@ -80,14 +80,14 @@ class Lines:
         return raw
 
     def blocks(self, path: str, start: int, line: int, more: bool) -> Iterator[Block]:
-        """As many lines as come to a block."""
+        """Blocks of whole lines."""
         with opened(path) as stream:
             skip(stream.bytes, start)
-            records = self._records(in_utf8(lines_of(stream, more), path) if not start else lines_of(stream, more))
+            records = self._records(checked_utf8(lines_of(stream, more), path) if not start else lines_of(stream, more))
             yield from blocks_of(records, self.layout.block, stream, b"", start, line)
 
     def parse(self, block: Block) -> Rows:
-        """The lines that are records; others are problems, and blank ones nothing."""
+        """Parse the lines; blank ones are skipped."""
         return rows_of_block(block, self._record)
 
     def _records(self, lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -98,12 +98,12 @@ class Lines:
 
 
 class Text(Lines):
-    """Plain text, a document a line; the blank lines after it belong to it."""
+    """Plain text with one document per line; blank lines belong to the document before them."""
 
     name = "text"
 
-    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, notes: Notes | None) -> bytes:
-        """The lines; they have no place for notes."""
+    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, annotations: Annotations | None) -> bytes:
+        """The lines; plain text cannot have annotations."""
 
         def written(i: int) -> bytes:
             raw: bytes = rows.rows[i]
@@ -111,19 +111,19 @@ class Text(Lines):
 
         return b"".join(map(written, chosen))
 
-    def listing(self, records: Sequence[Listed]) -> bytes:
-        """The texts, a line each."""
+    def write_cuts(self, records: Sequence[CutRecord]) -> bytes:
+        """The texts of the cuts, one per line."""
         return "".join(" ".join(record.text.split()) + "\n" for record in records).encode()
 
     def _records(self, lines: Iterator[bytes]) -> Iterator[bytes]:
         record: list[bytes] = []
         size, is_filled = 0, False
         for line in lines:
-            is_unfit = isinstance(line, Unfit)
-            if record and (is_unfit or size > base.LONGEST or (is_filled and line.strip())):
+            is_bad = isinstance(line, BadRecord)
+            if record and (is_bad or size > base.MAX_RECORD_BYTES or (is_filled and line.strip())):
                 yield b"".join(record)
                 record, size, is_filled = [], 0, False
-            if is_unfit:
+            if is_bad:
                 yield line
             else:
                 record.append(line)
@@ -137,51 +137,51 @@ class Text(Lines):
 
 
 class JsonLines(Lines):
-    """A JSON object a line. A text that is cut is put in place of the old one, and all else stays byte for byte."""
+    """One JSON object per line. If the text changes, all other bytes of the line stay unchanged."""
 
     name = "jsonl"
 
-    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, notes: Notes | None) -> bytes:
-        """The lines, a note as one more field."""
+    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, annotations: Annotations | None) -> bytes:
+        """The lines; the annotation is an additional field."""
 
         def written(i: int) -> bytes:
             raw: bytes = rows.rows[i]
             raw = _with_value(raw, self.layout.text, texts[i]) if i in texts else raw
-            return _with_note(raw, notes[i]) if notes is not None else raw
+            return _with_annotation(raw, annotations[i]) if annotations is not None else raw
 
         return b"".join(map(written, chosen))
 
-    def listing(self, records: Sequence[Listed]) -> bytes:
-        """An object a line."""
+    def write_cuts(self, records: Sequence[CutRecord]) -> bytes:
+        """One object per line."""
         return b"".join(dumped(record._asdict()) + b"\n" for record in records)
 
-    def first_fault(self, path: str, noted: bool) -> str:
-        """A field for the text that none of the first objects has, or a field of their own where a note would go."""
-        found = list(self._first_objects(path))
-        if found and not any(self.layout.text in record for record in found):
-            names = dict.fromkeys(name for record in found for name in record)
-            return f"no field {self.layout.text!r} in the first {len(found)} records; found: {_among(names)}"
-        if noted and any(NOTE in record and not is_note(record[NOTE]) for record in found):
-            return own_field(NOTE)
+    def first_problem(self, path: str, annotated: bool) -> str:
+        """The text field is missing in all first objects; or one has a field with the name of the annotation."""
+        records = list(self._first_objects(path))
+        if records and not any(self.layout.text in record for record in records):
+            names = dict.fromkeys(name for record in records for name in record)
+            return f"no field {self.layout.text!r} in the first {len(records)} records; found: {_shortened(names)}"
+        if annotated and any(ANNOTATION in record and not is_annotation(record[ANNOTATION]) for record in records):
+            return field_conflict(ANNOTATION)
         return ""
 
     def _first_objects(self, path: str) -> Iterator[dict[str, Any]]:
         try:
             with opened(path) as stream:
-                for raw in islice(iter(lambda: stream.bytes.readline(_FIRST_BYTES), b""), _FIRST):
+                for raw in islice(iter(lambda: stream.bytes.readline(_CHECKED_BYTES), b""), _CHECKED_RECORDS):
                     with suppress(ValueError, RecursionError):
-                        if isinstance(record := json.loads(raw.removeprefix(MARK)), dict):
+                        if isinstance(record := json.loads(raw.removeprefix(BYTE_ORDER_MARK)), dict):
                             yield record
         except InputError:
-            # Whoever reads the records is told of it.
+            # Reported when the records are read.
             return
 
     def _record(self, raw: bytes, first: bool) -> tuple[str, str, Any] | tuple[str, str] | None:
         line = _decoded(raw, first)
         if not line.strip(_SPACE):
             return None
-        if _depth_exceeds(line, _DEEPEST):
-            return "invalid JSON", f"nested deeper than {_DEEPEST} levels"
+        if _depth_exceeds(line, _MAX_DEPTH):
+            return "invalid JSON", f"nested deeper than {_MAX_DEPTH} levels"
         try:
             record = json.loads(line)
         except json.JSONDecodeError as error:
@@ -198,29 +198,29 @@ class JsonLines(Lines):
         return text, str(name) if isinstance(name, str | int) else "", raw
 
 
-def _among(names: Iterable[str]) -> str:
+def _shortened(names: Iterable[str]) -> str:
     return shorten(", ".join(map(str, names)), 120, placeholder=" …") or "none"
 
 
-def _depth_exceeds(line: str, most: int) -> bool:
-    """Whether brackets of JSON are nested deeper than that."""
-    if line.count("[") + line.count("{") <= most:
+def _depth_exceeds(line: str, max_depth: int) -> bool:
+    """Whether the brackets of JSON are nested deeper than `max_depth`."""
+    if line.count("[") + line.count("{") <= max_depth:
         return False
     depth = 0
     for match in _BRACKET.finditer(line):
         depth += match[0] in ("[", "{")
         depth -= match[0] in ("]", "}")
-        if depth > most:
+        if depth > max_depth:
             return True
     return False
 
 
 def _decoded(raw: bytes, first: bool) -> str:
-    return (raw.removeprefix(MARK) if first else raw).decode()
+    return (raw.removeprefix(BYTE_ORDER_MARK) if first else raw).decode()
 
 
 def _with_value(raw: bytes, field: str, value: Any) -> bytes:
-    """A line of JSON with another value in one field, and every other byte as it was."""
+    """A line of JSON with a new value in one field, and all other bytes unchanged."""
     line = raw.decode()
     start, end = _value_span(line, field)
     new = json.dumps(value) if line[start:end].isascii() else dumped(value).decode()
@@ -228,35 +228,35 @@ def _with_value(raw: bytes, field: str, value: Any) -> bytes:
 
 
 def _value_span(line: str, field: str) -> tuple[int, int]:
-    """Where the field's value stands; the last one's where there are several, as in `json.loads`."""
+    """The span of the value of a field; of the last one if there are several, as in `json.loads`."""
     decoder = json.JSONDecoder()
-    place = line.index("{") + 1
-    span = place, place
+    position = line.index("{") + 1
+    span = position, position
     while True:
-        key, place = decoder.raw_decode(line, _past(line, place, _SPACE))
-        start = _past(line, _past(line, place, _SPACE) + 1, _SPACE)
-        _, place = decoder.raw_decode(line, start)
+        key, position = decoder.raw_decode(line, _skip(line, position, _SPACE))
+        start = _skip(line, _skip(line, position, _SPACE) + 1, _SPACE)
+        _, position = decoder.raw_decode(line, start)
         if key == field:
-            span = start, place
-        place = _past(line, place, _SPACE)
-        if line[place] == "}":
+            span = start, position
+        position = _skip(line, position, _SPACE)
+        if line[position] == "}":
             return span
-        place += 1
+        position += 1
 
 
-def _past(line: str, place: int, passed: str) -> int:
-    while line[place] in passed:
-        place += 1
-    return place
+def _skip(line: str, position: int, characters: str) -> int:
+    while line[position] in characters:
+        position += 1
+    return position
 
 
-def _with_note(raw: bytes, note: Note) -> bytes:
+def _with_annotation(raw: bytes, annotation: Annotation) -> bytes:
     body = raw.rstrip()
-    if f'"{NOTE}"'.encode() in body and NOTE in (record := json.loads(body.removeprefix(MARK))):
-        if not is_note(record[NOTE]):
-            raise InputError(f"field {NOTE!r}", "already in the record, and the decision would replace it")
-        return _with_value(raw, NOTE, note)
-    return body[:-1] + f', "{NOTE}": '.encode() + dumped(note) + b"}" + raw[len(body) :]
+    if f'"{ANNOTATION}"'.encode() in body and ANNOTATION in (record := json.loads(body.removeprefix(BYTE_ORDER_MARK))):
+        if not is_annotation(record[ANNOTATION]):
+            raise InputError(f"field {ANNOTATION!r}", "already in the record, and the decision would replace it")
+        return _with_value(raw, ANNOTATION, annotation)
+    return body[:-1] + f', "{ANNOTATION}": '.encode() + dumped(annotation) + b"}" + raw[len(body) :]
 
 
 def _kind_of(value: object) -> str:

@@ -1,7 +1,7 @@
-"""Parquet as a format of records: rows of columns, of which one holds the texts.
+"""Parquet: one record per row.
 
-Parquet cannot be written piece by piece by several hands, so the pieces are Arrow streams one behind the other, which
-become a Parquet file when the last is there. Needs the extra `parquet`.
+Several workers cannot write pieces of one Parquet file. So the pieces are concatenated Arrow streams, which `finish`
+converts to Parquet. Needs the extra `parquet`.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from garble.columns.packets import packets
 from garble.errors import InputError
 from garble.filtering.arrow import SCHEMA, texts_of
 from garble.filtering.formats.base import (
-    LONGEST,
-    NOTE,
-    SHOWN,
+    ANNOTATION,
+    BYTES_SHOWN,
+    MAX_RECORD_BYTES,
+    Annotations,
     Block,
+    CutRecord,
     Layout,
-    Listed,
-    Notes,
     Problem,
     Rows,
     Texts,
@@ -35,15 +35,15 @@ from garble.filtering.formats.base import (
 from garble.io import name_of, problem_of
 
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}
-_LISTING = pa.schema([(name, _TYPES[kind]) for name, kind in get_type_hints(Listed).items()])
+_CUT_SCHEMA = pa.schema([(name, _TYPES[kind]) for name, kind in get_type_hints(CutRecord).items()])
 # Bytes in a row group, before compression.
-_GROUP = 64 << 20
-# Rows of a block at most: a text that comes again and again takes next to nothing in a file, and all of it in memory.
-_ROWS = 4096
+_ROW_GROUP_BYTES = 64 << 20
+# Maximum rows of a block: repeated texts are small in the file, but not in memory.
+_MAX_ROWS = 4096
 
 
 class Parquet:
-    """A row a record; places in the file are counted in rows."""
+    """One record per row; positions are counted in rows."""
 
     name = "parquet"
 
@@ -56,27 +56,27 @@ class Parquet:
             return bytes(file.schema_arrow.remove_metadata().serialize())
 
     def blocks(self, path: str, start: int, line: int, more: bool) -> Iterator[Block]:
-        """As many rows of one row group as come to about a block."""
+        """Blocks of rows of one row group, of about the block size."""
         size = os.path.getsize(path)
         with self._opened(path) as file:
-            about = file.metadata
-            if not about.num_rows:
+            metadata = file.metadata
+            if not metadata.num_rows:
                 yield Block(1, [_stream(file.schema_arrow.empty_table())], b"", 0, 1, size)
-            place = 0
-            for number in range(about.num_row_groups):
-                group = about.row_group(number)
-                if place + group.num_rows <= start:
-                    place += group.num_rows
+            position = 0
+            for number in range(metadata.num_row_groups):
+                group = metadata.row_group(number)
+                if position + group.num_rows <= start:
+                    position += group.num_rows
                     continue
                 rows = self.layout.block * group.num_rows // max(group.total_byte_size, 1)
-                for batch in file.iter_batches(min(max(rows, 1), _ROWS), row_groups=[number], use_threads=False):
-                    first, place = place, place + len(batch)
+                for batch in file.iter_batches(min(max(rows, 1), _MAX_ROWS), row_groups=[number], use_threads=False):
+                    first, position = position, position + len(batch)
                     if first >= start:
                         raw = _stream(pa.Table.from_batches([batch]))
-                        yield Block(first + 1, [raw], b"", place, place + 1, size * place // about.num_rows)
+                        yield Block(first + 1, [raw], b"", position, position + 1, size * position // metadata.num_rows)
 
     def parse(self, block: Block) -> Rows:
-        """The rows whose text is not null and not too long."""
+        """Parse the rows; a null or too long text is a problem."""
         table = pa.ipc.open_stream(block.raw[0]).read_all()
         has_id = table.schema.names.count(self.layout.id) == 1
         ids = _values(table.column(self.layout.id)) if has_id else [None] * len(table)
@@ -84,8 +84,8 @@ class Parquet:
         for line, (raw, name) in enumerate(zip(_values(table.column(self.layout.text)), ids, strict=True), block.line):
             if raw is None:
                 problem = "not a string", f"field {self.layout.text!r} is null, not a string"
-            elif len(raw) > LONGEST:
-                problem = "too long", f"too long: {len(raw):,} bytes; limit {LONGEST:,}"
+            elif len(raw) > MAX_RECORD_BYTES:
+                problem = "too long", f"too long: {len(raw):,} bytes; limit {MAX_RECORD_BYTES:,}"
             else:
                 try:
                     rows.texts.append(raw.decode())
@@ -94,18 +94,22 @@ class Parquet:
                     continue
                 except UnicodeDecodeError as error:
                     problem = undecodable(error)
-            rows.problems.append(Problem(line, *problem, (raw or b"")[:SHOWN]))
-        return rows._replace(rows=_taken(table, [line - block.line for line in rows.lines]))
+            rows.problems.append(Problem(line, *problem, (raw or b"")[:BYTES_SHOWN]))
+        return rows._replace(rows=_take(table, [line - block.line for line in rows.lines]))
 
-    def first_fault(self, path: str, noted: bool) -> str:
-        """A column of their own where that of the notes would go."""
+    def first_problem(self, path: str, annotated: bool) -> str:
+        """A column has the name of the annotations, but does not contain annotations."""
         with self._opened(path) as file:
             schema = file.schema_arrow
-        taken = noted and NOTE in schema.names and not _holds_notes(schema.field(NOTE).type)
-        return f"column {NOTE!r} already exists, and the decision would replace it; rename it first" if taken else ""
+        conflicts = annotated and ANNOTATION in schema.names and not _is_annotation_type(schema.field(ANNOTATION).type)
+        return (
+            f"column {ANNOTATION!r} already exists, and the decision would replace it; rename it first"
+            if conflicts
+            else ""
+        )
 
-    def some(self, rows: Rows, first: int, last: int) -> Rows:
-        """The rows from the first to the last, that left out."""
+    def rows_in(self, rows: Rows, first: int, last: int) -> Rows:
+        """The rows [first, last)."""
         table = rows.rows.slice(first, last - first)
         return Rows(rows.lines[first:last], rows.texts[first:last], rows.ids[first:last], table, [])
 
@@ -115,9 +119,9 @@ class Parquet:
 
     @contextmanager
     def _opened(self, path: str) -> Iterator[pq.ParquetFile]:
-        """A file with texts. Raises InputError for what is none, also midway."""
+        """Open a file. Raises InputError for an invalid file, also while it is read."""
         try:
-            # Read bit by bit: a row group can be larger than memory.
+            # Without pre-buffering, because a row group can be larger than memory.
             with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
                 texts_of(file.schema_arrow.empty_table(), self.layout.text)
                 yield file
@@ -126,71 +130,73 @@ class Parquet:
         except ValueError as error:
             raise InputError(name_of(path), str(error)) from error
         except OSError as error:
-            # Arrow's own have no number.
+            # Errors of Arrow have no errno.
             problem = problem_of(error) if error.errno else f"damaged or not Parquet: {str(error).splitlines()[0]}"
             raise InputError(name_of(path), problem) from error
 
-    def begin(self, head: bytes, noted: bool) -> bytes:
-        """Nothing: each piece brings its schema."""
+    def begin(self, head: bytes, annotated: bool) -> bytes:
+        """No header: each piece has its schema."""
         return b""
 
-    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, notes: Notes | None) -> bytes:
-        """The rows, the notes as one more column, which is a struct."""
-        table = _taken(rows.rows, chosen)
+    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, annotations: Annotations | None) -> bytes:
+        """The rows; the annotations are an additional column of structs."""
+        table = _take(rows.rows, chosen)
         if texts:
             at = table.schema.get_field_index(self.layout.text)
             field = table.schema.field(at)
             values = [texts.get(i, rows.texts[i]) for i in chosen]
-            # Arrow casts no strings to views of them, and makes no dictionary of values.
+            # Arrow cannot cast strings to string views, nor create dictionaries without a cast.
             is_view = pa.types.is_string_view(field.type)
             column = pa.array(values, field.type) if is_view else pa.array(values).cast(field.type)
             table = table.set_column(at, field, column)
-        if notes is not None:
-            kept = table.drop_columns(NOTE) if NOTE in table.schema.names else table
-            table = kept.append_column(NOTE, pa.array([notes[i] for i in chosen], pa.struct(list(SCHEMA))))
+        if annotations is not None:
+            kept = table.drop_columns(ANNOTATION) if ANNOTATION in table.schema.names else table
+            table = kept.append_column(ANNOTATION, pa.array([annotations[i] for i in chosen], pa.struct(list(SCHEMA))))
         return _stream(table)
 
-    def begin_listing(self) -> bytes:
-        """Nothing."""
+    def begin_cuts(self) -> bytes:
+        """No header."""
         return b""
 
-    def listing(self, records: Sequence[Listed]) -> bytes:
-        """A row each."""
+    def write_cuts(self, records: Sequence[CutRecord]) -> bytes:
+        """One row per cut."""
         rows = [record._replace(file=_name(os.fsencode(record.file)))._asdict() for record in records]
-        return _stream(pa.Table.from_pylist(rows, _LISTING))
+        return _stream(pa.Table.from_pylist(rows, _CUT_SCHEMA))
 
-    def whole(self, part: Path) -> Path:
-        """The pieces as a Parquet file beside the part."""
+    def finish(self, part: Path) -> Path:
+        """Convert the pieces to a Parquet file next to the part."""
         target = part.with_name(part.name + ".whole")
         with pa.OSFile(str(part)) as file:
             batches = _batches(file)
             first = next(batches, None)
-            schema = _LISTING if first is None else first.schema
-            # A link that lies there is not followed.
+            schema = _CUT_SCHEMA if first is None else first.schema
+            # Do not follow an existing link.
             target.unlink(missing_ok=True)
             with target.open("xb") as whole:
                 with pq.ParquetWriter(whole, schema) as writer:
-                    for group in packets(chain([first] if first else [], batches), _GROUP, lambda batch: batch.nbytes):
+                    for group in packets(
+                        chain([first] if first else [], batches), _ROW_GROUP_BYTES, lambda batch: batch.nbytes
+                    ):
                         writer.write_table(pa.Table.from_batches(group, schema))
                 os.fsync(whole.fileno())
         return target
 
 
-def _taken(table: pa.Table, chosen: Sequence[int]) -> pa.Table:
-    """The chosen rows, which are in order."""
+def _take(table: pa.Table, chosen: Sequence[int]) -> pa.Table:
+    """The chosen rows, in order."""
     try:
         return table.take(pa.array(chosen, pa.int64()))
     except pa.ArrowNotImplementedError:
-        # Of views Arrow takes no single rows, but it cuts slices.
+        # Arrow cannot take rows of string views, but can slice them.
         return pa.concat_tables([table.slice(0, 0), *(table.slice(i, 1) for i in chosen)]).combine_chunks()
 
 
-def _holds_notes(kind: pa.DataType) -> bool:
+def _is_annotation_type(kind: pa.DataType) -> bool:
     return bool(pa.types.is_struct(kind)) and {kind.field(i).name for i in range(kind.num_fields)} == set(SCHEMA.names)
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
-    """The values of a column, strings as bytes: readers of Parquet let bytes pass that are no UTF-8."""
+    """The values of a column, strings as bytes: Parquet readers do not validate UTF-8."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     values: list[Any] = (column.cast(pa.string()).cast(pa.binary()) if is_text else column).to_pylist()
@@ -202,7 +208,7 @@ def _name(value: Any) -> str:
 
 
 def _stream(table: pa.Table) -> bytes:
-    """A stream that tells its schema even where there are no rows."""
+    """An Arrow stream, which has its schema even without rows."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         for batch in table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]:

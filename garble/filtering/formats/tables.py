@@ -1,4 +1,4 @@
-"""A row a record, under a header: comma- and tab-separated values."""
+"""CSV and TSV: one record per row, with a header."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any
 from garble.errors import InputError
 from garble.filtering.formats import base
 from garble.filtering.formats.base import (
-    MARK,
-    NOTE_COLUMNS,
+    ANNOTATION_COLUMNS,
+    BYTE_ORDER_MARK,
+    Annotations,
+    BadRecord,
     Block,
+    CutRecord,
     Layout,
-    Listed,
-    Notes,
     Rows,
     Texts,
-    Unfit,
     blocks_of,
-    breaks,
+    count_lines,
     dumped,
+    field_conflict,
     lines_of,
-    other_mark,
-    own_field,
+    other_encoding,
     rows_between,
     rows_of_block,
     size_of,
@@ -36,7 +36,7 @@ from garble.io import name_of
 
 
 class Csv:
-    """Comma- or tab-separated values under a header; a field in quotes may hold line breaks."""
+    """Comma- or tab-separated values with a header; quoted fields can contain line breaks."""
 
     def __init__(self, layout: Layout, delimiter: str) -> None:
         self.layout = layout
@@ -44,30 +44,30 @@ class Csv:
         self.name = "tsv" if delimiter == "\t" else "csv"
 
     def head(self, path: str) -> bytes:
-        """The columns, however they are written."""
+        """The names of the columns, in normalized form."""
         with opened(path) as stream:
             return self._line(self._columns(self._head(stream, False, path))).encode()
 
     def blocks(self, path: str, start: int, line: int, more: bool) -> Iterator[Block]:
-        """As many rows as come to a block."""
+        """Blocks of whole rows."""
         with opened(path) as stream:
             head = self._head(stream, more, path)
             if start:
                 skip(stream.bytes, start - len(head))
             else:
-                start, line = len(head), line + breaks(head)
+                start, line = len(head), line + count_lines(head)
             records = _joined(lines_of(stream, more), self._reader)
             yield from blocks_of(records, self.layout.block, stream, head, start, line)
 
-    def first_fault(self, path: str, noted: bool) -> str:
-        """A column of their own where one for a note would go."""
+    def first_problem(self, path: str, annotated: bool) -> str:
+        """A column has the name of a column of the annotation."""
         with opened(path) as stream:
             columns = self._columns(self._head(stream, False, path))
-        taken = [name for name in NOTE_COLUMNS if name in columns]
-        return own_field(*taken) if noted and taken else ""
+        conflicts = [name for name in ANNOTATION_COLUMNS if name in columns]
+        return field_conflict(*conflicts) if annotated and conflicts else ""
 
-    def some(self, rows: Rows, first: int, last: int) -> Rows:
-        """The rows from the first to the last, that left out."""
+    def rows_in(self, rows: Rows, first: int, last: int) -> Rows:
+        """The rows [first, last)."""
         return rows_between(rows, first, last)
 
     def raw(self, rows: Rows, i: int) -> bytes:
@@ -76,7 +76,7 @@ class Csv:
         return raw
 
     def parse(self, block: Block) -> Rows:
-        """The rows with a field for every column."""
+        """Parse the rows; a row with another number of fields is a problem."""
         columns = self._columns(block.head)
         text_at = columns.index(self.layout.text)
         id_at = columns.index(self.layout.id) if self.layout.id in columns else None
@@ -91,63 +91,67 @@ class Csv:
 
         return rows_of_block(block, record)
 
-    def begin(self, head: bytes, noted: bool) -> bytes:
-        """The header, with a column for each part of a note."""
-        return self._extended(head, NOTE_COLUMNS * noted)
+    def begin(self, head: bytes, annotated: bool) -> bytes:
+        """The header; with `annotated`, also the columns of the annotation."""
+        return self._extended(head, ANNOTATION_COLUMNS * annotated)
 
-    def begin_listing(self) -> bytes:
-        """A header of their own."""
-        return f"{self._line(Listed._fields)}\n".encode()
+    def begin_cuts(self) -> bytes:
+        """The header of a file of cuts."""
+        return f"{self._line(CutRecord._fields)}\n".encode()
 
-    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, notes: Notes | None) -> bytes:
-        """The rows, notes as more columns, the passages among them as JSON."""
+    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, annotations: Annotations | None) -> bytes:
+        """The rows; annotations are additional columns, with the passages as JSON."""
 
         def written(i: int) -> bytes:
             raw: bytes = rows.rows[i][0]
             _, values, text_at = rows.rows[i]
             if i in texts:
                 raw = with_end(self._line([*values[:text_at], texts[i], *values[text_at + 1 :]]), raw)
-            if notes is None:
+            if annotations is None:
                 return raw
-            return self._extended(raw, [*list(notes[i].values())[:-1], dumped(notes[i]["passages"]).decode()])
+            return self._extended(
+                raw, [*list(annotations[i].values())[:-1], dumped(annotations[i]["passages"]).decode()]
+            )
 
         return b"".join(map(written, chosen))
 
-    def listing(self, records: Sequence[Listed]) -> bytes:
-        """A row each."""
+    def write_cuts(self, records: Sequence[CutRecord]) -> bytes:
+        """One row per cut."""
         return "".join(self._line(record) + "\n" for record in records).encode("utf-8", "surrogateescape")
 
-    def whole(self, part: Path) -> Path:
-        """The part itself."""
+    def finish(self, part: Path) -> Path:
+        """`part`; nothing to do."""
         return part
 
     def _reader(self, lines: Any) -> Iterator[list[str]]:
-        # The limit holds for the whole process, and whoever lowers it lowers it for us.
-        csv.field_size_limit(2 * base.LONGEST)
+        # The limit is global to the process, and other code may have lowered it.
+        csv.field_size_limit(2 * base.MAX_RECORD_BYTES)
         return csv.reader(lines, delimiter=self.delimiter)
 
     def _head(self, stream: Stream, more: bool, path: str) -> bytes:
         head = next(_joined(lines_of(stream, more), self._reader), b"")
         if stream.broken and not head:
             raise stream.broken
-        if other := other_mark(head):
+        if other := other_encoding(head):
             raise InputError(name_of(path), other)
-        if isinstance(head, Unfit) and b"\r" in head.rstrip(b"\r\n"):
+        if isinstance(head, BadRecord) and b"\r" in head.rstrip(b"\r\n"):
             raise InputError(name_of(path), "no header: line endings are CR only; convert them to LF or CRLF")
-        if isinstance(head, Unfit):
+        if isinstance(head, BadRecord):
             raise InputError(name_of(path), f"no header: {head.problem[1]}")
         columns = self._columns(head)
         if (count := columns.count(self.layout.text)) != 1:
-            few = "more than one" if count else "no"
-            raise InputError(name_of(path), f"{few} column {self.layout.text!r}; found: {', '.join(columns) or 'none'}")
+            quantity = "more than one" if count else "no"
+            raise InputError(
+                name_of(path), f"{quantity} column {self.layout.text!r}; found: {', '.join(columns) or 'none'}"
+            )
         return head
 
     def _columns(self, head: bytes) -> list[str]:
-        return next(self._reader([head.removeprefix(MARK).decode("utf-8", "replace")]), [])
+        return next(self._reader([head.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "replace")]), [])
 
     def _line(self, values: Sequence[object]) -> str:
         line = StringIO(newline="")
-        # What stands in the line's end is put in quotes, and so must be every break.
+        # The csv module quotes fields with characters of the line terminator, so both must be in it.
         csv.writer(line, delimiter=self.delimiter, lineterminator="\r\n").writerow(values)
         return line.getvalue().removesuffix("\r\n")
 
@@ -156,73 +160,73 @@ class Csv:
         return raw.removesuffix(end) + self._line(["", *values]).encode() + end if values else raw
 
 
-class _Ahead:
-    """Lines on their way to become CSV records, with what each does to a quoted field that it begins in.
+class _LineBuffer:
+    """Lines read ahead, and whether each closes a quoted field that is open at its start.
 
-    That hangs on the line alone, so it is found out once a line, however many quotes before it are never closed.
+    This depends only on the line, so each line is parsed once, for any number of unclosed quotes before it.
     """
 
     def __init__(self, lines: Iterator[bytes], reader: Callable[[Any], Iterator[list[str]]]) -> None:
         self._source = lines
         self._reader = reader
-        # Lines that were read ahead, and their bytes; all but the last stay in the quoted field. leaves: whether the
-        # last leaves it; error: what is wrong with it if it does.
+        # All buffered lines but the last stay inside the quoted field. _is_closed: whether the last closes it; _error:
+        # the problem of the last.
         self._lines: deque[bytes] = deque()
         self._size = 0
-        self._leaves = False
+        self._is_closed = False
         self._error = ""
 
     def next(self) -> bytes:
-        """The next line; empty at the end."""
+        """The next line; empty at the end of the file."""
         if not self._lines:
             return next(self._source, b"")
         line = self._lines.popleft()
         self._size -= size_of(line)
-        self._leaves = self._leaves and bool(self._lines)
+        self._is_closed = self._is_closed and bool(self._lines)
         return line
 
     def closed(self, size: int) -> tuple[int, str]:
-        """(lines, error) how many lines it takes to close a field in quotes; an error where so many bytes do not."""
-        while not self._leaves and self._size <= size and (line := next(self._source, b"")):
-            found = self._left(line)
-            self._leaves, self._error = found is not None, found or ""
+        """(lines, error): number of lines until a quoted field is closed; an error if `size` bytes do not close it."""
+        while not self._is_closed and self._size <= size and (line := next(self._source, b"")):
+            error = self._closing_error(line)
+            self._is_closed, self._error = error is not None, error or ""
             self._lines.append(line)
             self._size += size_of(line)
-        if not self._leaves or self._size - size_of(self._lines[-1]) > size:
+        if not self._is_closed or self._size - size_of(self._lines[-1]) > size:
             return 0, _UNCLOSED
         return len(self._lines), self._error
 
-    def _left(self, line: bytes) -> str | None:
-        """None for a line that stays in the quoted field, "" for one that leaves it, or what is wrong with it."""
-        if isinstance(line, Unfit):
+    def _closing_error(self, line: bytes) -> str | None:
+        """None for a line that stays inside the quoted field, "" for one that closes it, or an error."""
+        if isinstance(line, BadRecord):
             return _UNCLOSED
         opened = iter(['"\n', line.decode("utf-8", "replace")])
-        stays = False
+        is_inside = False
 
         def lines() -> Iterator[str]:
-            nonlocal stays
+            nonlocal is_inside
             yield from opened
-            stays = True
+            is_inside = True
 
         try:
             next(self._reader(lines()), None)
         except csv.Error as error:
             return str(error)
-        return None if stays else ""
+        return None if is_inside else ""
 
 
 _UNCLOSED = "unclosed quote"
 
 
 def _joined(lines: Iterator[bytes], reader: Callable[[Any], Iterator[list[str]]]) -> Iterator[bytes]:
-    """The lines of each CSV record as one, parted as the reader does.
+    """CSV records as the csv module separates them, with the lines of each joined.
 
-    A quote that is never closed would swallow the rest of the file. The line it opens in is given up, and reading
-    goes on with the line after it.
+    An unclosed quote would include the rest of the file. The line with it is a BadRecord, and reading continues with
+    the next line.
     """
-    ahead = _Ahead(lines, reader)
+    ahead = _LineBuffer(lines, reader)
     while line := ahead.next():
-        if isinstance(line, Unfit):
+        if isinstance(line, BadRecord):
             yield line
             continue
         is_open = False
@@ -239,9 +243,9 @@ def _joined(lines: Iterator[bytes], reader: Callable[[Any], Iterator[list[str]]]
             problem = str(error)
         count = 0
         if is_open and not problem:
-            count, problem = ahead.closed(base.LONGEST - len(line))
+            count, problem = ahead.closed(base.MAX_RECORD_BYTES - len(line))
         if problem:
-            yield Unfit.of(line, len(line), "invalid CSV", problem)
+            yield BadRecord.of(line, len(line), "invalid CSV", problem)
         else:
             yield b"".join([line, *(ahead.next() for _ in range(count))]) if count else line
 

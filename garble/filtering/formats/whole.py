@@ -1,4 +1,4 @@
-"""A file is a document, in whatever markup, and is copied as it is."""
+"""Whole files as documents, in any markup, which are copied unchanged."""
 
 from __future__ import annotations
 
@@ -6,39 +6,50 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from garble.errors import InputError
-from garble.filtering.formats.base import LONGEST, SHOWN, Block, Listed, Notes, Rows, Texts, Unfit
+from garble.filtering.formats.base import (
+    BYTES_SHOWN,
+    MAX_RECORD_BYTES,
+    Annotations,
+    BadRecord,
+    Block,
+    CutRecord,
+    Rows,
+    Texts,
+)
 from garble.filtering.formats.lines import Lines
 from garble.filtering.streams import opened
 from garble.io import decode, is_empty
 
 
 class Whole(Lines):
-    """Files that each are one record."""
+    """Files with one record each."""
 
     name = "whole"
 
     def blocks(self, path: str, start: int, line: int, more: bool) -> Iterator[Block]:
-        """The file; the place after it is 1, however many bytes it has."""
+        """One block with the file; the position after it is 1."""
         if start:
             return
         with opened(path) as stream:
-            raw = stream.bytes.read(LONGEST + 1)
-        if len(raw) > LONGEST:
+            raw = stream.bytes.read(MAX_RECORD_BYTES + 1)
+        if len(raw) > MAX_RECORD_BYTES:
             size = Path(path).stat().st_size
-            raw = Unfit.of(raw[:SHOWN], size, "too long", f"too long: {size:,} bytes; limit {LONGEST:,}")
+            raw = BadRecord.of(
+                raw[:BYTES_SHOWN], size, "too long", f"too long: {size:,} bytes; limit {MAX_RECORD_BYTES:,}"
+            )
         yield Block(1, [raw], b"", 1, 1, len(raw))
 
     def parse(self, block: Block) -> Rows:
-        """The text of the file. Of one that cannot be read the error shows the beginning: the file is still there."""
+        """Parse the file. The error of an unreadable file has only the start of it, because the file still exists."""
         rows = super().parse(block)
-        return rows._replace(problems=[problem._replace(raw=problem.raw[:SHOWN]) for problem in rows.problems])
+        return rows._replace(problems=[problem._replace(raw=problem.raw[:BYTES_SHOWN]) for problem in rows.problems])
 
-    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, notes: Notes | None) -> bytes:
-        """The bytes of the file, which has no place for notes."""
+    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, annotations: Annotations | None) -> bytes:
+        """The bytes of the file, which cannot have annotations."""
         return b"".join(rows.rows[i] for i in chosen)
 
-    def listing(self, records: Sequence[Listed]) -> bytes:
-        """Nothing, as nothing is cut out of whole files."""
+    def write_cuts(self, records: Sequence[CutRecord]) -> bytes:
+        """Nothing, because whole files are not cut."""
         return b""
 
     def _record(self, raw: bytes, first: bool) -> tuple[str, str, bytes] | tuple[str, str]:

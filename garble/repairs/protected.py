@@ -1,6 +1,6 @@
-"""Where no edit is made: markup, code, tables and addresses; and the codes that no loop is made of.
+"""Spans that are never edited: markup, code, tables and addresses; and tokens that are codes, not words.
 
-All of it is cautious: what looks like code is left as it is, and a loop in it with it.
+The rules are cautious: anything that looks like code is left unchanged, including loops in it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ Span = tuple[int, int]
 
 # Decoders write "<unk>".
 _TAG = re.compile(r"<(?!unk>)(/?)([A-Za-z][\w:-]*)[^<>]*>|<[!?][^<>]*>")
-# What stands in these elements is no prose.
+# Elements whose content is not prose.
 _RAW = frozenset({"script", "style", "pre", "code", "samp", "kbd", "textarea", "svg", "math", "template"})
 _FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
 _CODE_SPAN = re.compile(r"(?<!`)`+[^`\n]+`+")
-_TARGET = re.compile(r"\]\([^()\n]*\)")
+_LINK_TARGET = re.compile(r"\]\([^()\n]*\)")
 _FORMULA = re.compile(r"\$[^$\n]+\$")
-_SUM = re.compile(r"[\\^_=+]")
-_INK = re.compile(r"[^\n]")
+_FORMULA_MARK = re.compile(r"[\\^_=+]")
+_NON_NEWLINE = re.compile(r"[^\n]")
 _ENTITY = re.compile(r"&#?\w{1,10};")
-# Marks of addresses, paths, file names and queries; the whole chunk around one is left alone.
+# Signs of addresses, paths, file names and queries; the whole chunk around one is protected.
 _ADDRESS = re.compile(r"://|\bwww\.|\w@\w|\\|/\w[\w.-]*/|~/|\?\w+=|\w\.(?:com|org|net|html?|php|py|js|txt|json|xml)\b")
 _SPACE = re.compile(r"\s")
-# Lines of code, of synopses, of directives, of tables and of data.
+# Lines of code, synopses, directives, tables and data.
 _CODE_LINE = re.compile(
     r"[{}│├└]|::|\\\w|=>|->|>>>|:=|&&|\w\(\)|\s[=!<>]?=\s|\w=[\w\"']|;[ \t]*$|\[ | \]|\[--?\w|--[a-z][\w-]*="
     r"|\|[^|\n]*\||\t[^\t\n]+\t|^[ \t]*(?:#!|//|/\*|@\w|\$ |\.\. )",
@@ -38,14 +38,14 @@ _CODE_LINE = re.compile(
 )
 _LINE = re.compile(r"[^\n]+")
 _INDENTED = re.compile(r"(?: {4}|\t)[ \t]*\S")
-# Documents written in a markup language, in which an entity is right.
+# Signs of a markup language, in which entities are correct.
 _MARKUP = re.compile(
     r"^(?:#{1,6} \S|```|~~~)|\]\(|\*\*\S|__\S|\\\[|:\w+:`|<(?:!doctype|/?(?:html|body|div|p|span|a|ul|ol|li|table|tr|td"
     r"|h[1-6]|br|img|em|strong|b|i|code|pre|script|style)\b)",
     re.MULTILINE | re.IGNORECASE,
 )
 
-# Marks that join the parts of a code.
+# Characters that join the parts of a code.
 _JOINTS = frozenset(":._/\\@#=+|,;&-\N{EN DASH}")
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]{8,}|[A-F]{2}|ff")
 _SEQUENCE = re.compile(r"[ACGTUN]{3,}")
@@ -54,45 +54,45 @@ _MARKS = re.compile(r"[*_~`#<>{}\[\]=+\\/@^$|│]")
 _COLUMNS = re.compile(r"(?<![.!?…\"”’)]) {2,}|\t")
 
 
-class Untouched:
-    """The stretches of a text in which no edit is made.
+class Protected:
+    """The spans of a text that must not be edited.
 
-    beside: what is no prose, by the layout of the text: other kinds of blocks, markup, and marks before lines. code:
-    what looks like code or markup within the prose. entities: those of HTML. is_markup: whether it has signs of markup.
+    non_prose: other kinds of blocks, markup and line prefixes, by the layout of the text. code: code or markup within
+    prose. entities: HTML entities. is_markup: whether the text has signs of markup.
     """
 
     def __init__(self, text: str, markup: str = "text") -> None:
-        self.beside = _Spans(_beside_prose(text, markup))
-        self.code = _Spans(_stretches(text))
+        self.non_prose = _Spans(_non_prose(text, markup))
+        self.code = _Spans(_code_spans(text))
         self.entities = _Spans(match.span() for match in _ENTITY.finditer(text))
         self.is_markup = _MARKUP.search(text) is not None
 
 
 class _Spans:
-    """Stretches of a text, to be asked whether a change would reach into one."""
+    """Sorted spans of a text, with a test for overlap."""
 
     def __init__(self, spans: Iterable[Span]) -> None:
         self._spans = _merged(spans)
         self._ends = [end for _, end in self._spans]
 
-    def hold(self, start: int, end: int) -> bool:
-        """Whether a change of [start, end) reaches into one; what is put in at its edge does not."""
-        place = bisect_left(self._ends, start + 1)
-        return place < len(self._spans) and self._spans[place][0] < max(start, end)
+    def overlaps(self, start: int, end: int) -> bool:
+        """Whether a change of [start, end) overlaps a span; an insertion at the edge of a span does not."""
+        position = bisect_left(self._ends, start + 1)
+        return position < len(self._spans) and self._spans[position][0] < max(start, end)
 
 
-def _beside_prose(text: str, markup: str) -> Iterator[Span]:
-    """All that is in no run of a paragraph's own characters, white space at its ends left out; and headings."""
+def _non_prose(text: str, markup: str) -> Iterator[Span]:
+    """Everything outside the characters of paragraphs, without whitespace at the ends; and headings."""
     document = segment(text, markup)
     yield from (tuple(span) for span in document.sentences[document.kind != PROSE].tolist())
-    place = 0
+    position = 0
     lines = [line for block in markups.blocks(text, markup) if block.kind == PROSE for line in block.lines]
-    own = [(start, end) for line in lines for start, end, said in line if said is None]
-    for start, end in [*own, (len(text), len(text))]:
-        first, last = layout.strip(text, place, start)
+    prose_spans = [(start, end) for line in lines for start, end, replacement in line if replacement is None]
+    for start, end in [*prose_spans, (len(text), len(text))]:
+        first, last = layout.strip(text, position, start)
         if first < last:
             yield first, last
-        place = end
+        position = end
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
@@ -105,28 +105,28 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
     return merged
 
 
-def _stretches(text: str) -> Iterator[Span]:
+def _code_spans(text: str) -> Iterator[Span]:
     markup = [*_elements(text), *_comments(text)]
     yield from markup
     yield from _fences(text)
-    for pattern in (_CODE_SPAN, _TARGET):
+    for pattern in (_CODE_SPAN, _LINK_TARGET):
         yield from (match.span() for match in pattern.finditer(text))
-    yield from (match.span() for match in _FORMULA.finditer(text) if _SUM.search(match.group()))
+    yield from (match.span() for match in _FORMULA.finditer(text) if _FORMULA_MARK.search(match.group()))
     yield from _addresses(text)
-    yield from _code_lines(_blanked(text, _merged(markup)))
+    yield from _code_lines(_blanked_out(text, _merged(markup)))
 
 
-def _blanked(text: str, spans: Sequence[Span]) -> str:
-    """The text with spaces in place of the spans."""
-    place, pieces = 0, []
+def _blanked_out(text: str, spans: Sequence[Span]) -> str:
+    """The text with the spans replaced by spaces."""
+    position, pieces = 0, []
     for start, end in spans:
-        pieces += [text[place:start], _INK.sub(" ", text[start:end])]
-        place = end
-    return "".join([*pieces, text[place:]])
+        pieces += [text[position:start], _NON_NEWLINE.sub(" ", text[start:end])]
+        position = end
+    return "".join([*pieces, text[position:]])
 
 
 def _elements(text: str) -> Iterator[Span]:
-    """Tags, and elements of code from the first tag to the last; one that is not closed goes on to the end."""
+    """Tags, and elements of code with their content; an unclosed one extends to the end."""
     inside, start = "", 0
     for tag in _TAG.finditer(text):
         name = (tag[2] or "").lower()
@@ -142,7 +142,7 @@ def _elements(text: str) -> Iterator[Span]:
 
 
 def _comments(text: str) -> Iterator[Span]:
-    """Comments; one that is not closed goes on to the end."""
+    """Comments; an unclosed one extends to the end."""
     start = text.find("<!--")
     while start >= 0:
         close = text.find("-->", start)
@@ -152,7 +152,7 @@ def _comments(text: str) -> Iterator[Span]:
 
 
 def _fences(text: str) -> Iterator[Span]:
-    """Fenced code; a fence that is not closed goes on to the end."""
+    """Fenced code; an unclosed fence extends to the end."""
     opened: re.Match[str] | None = None
     for fence in _FENCE.finditer(text):
         if opened is None:
@@ -178,16 +178,16 @@ def _addresses(text: str) -> Iterator[Span]:
 
 
 def _code_lines(text: str) -> Iterator[Span]:
-    """Lines that look like code, and indented lines that follow each other."""
+    """Lines that look like code, and consecutive indented lines."""
     lines = [(line.span(), _INDENTED.match(text, *line.span()) is not None) for line in _LINE.finditer(text)]
     yield from (span for span, _ in lines if _CODE_LINE.search(text, *span))
-    for (first, is_indented), (second, goes_on) in pairwise(lines):
-        if is_indented and goes_on and first[1] + 1 == second[0]:
+    for (first, is_indented), (second, is_next_indented) in pairwise(lines):
+        if is_indented and is_next_indented and first[1] + 1 == second[0]:
             yield first[0], second[1]
 
 
 def is_word(token: str) -> bool:
-    """Whether a token may be a word and no code, number, key or sequence."""
+    """Whether a token can be a word, not a code, number, key or sequence."""
     return (
         any(map(str.isalpha, token))
         and not any(map(str.isdigit, token))
@@ -198,13 +198,13 @@ def is_word(token: str) -> bool:
 
 
 def is_prose(text: str, start: int, end: int) -> bool:
-    """Whether a loop may lose `text[start:end]`: it holds a word, no markup and no columns."""
-    taken = text[start:end]
+    """Whether `text[start:end]` may be removed from a loop: it has a word, no markup and no columns."""
+    removed = text[start:end]
     if (
-        not any(map(is_word, _WORD.findall(taken)))
-        or _MARKS.search(taken.replace("<unk>", "unk"))
+        not any(map(is_word, _WORD.findall(removed)))
+        or _MARKS.search(removed.replace("<unk>", "unk"))
         or _COLUMNS.search(text, start, end)
     ):
         return False
     # "FF:FF:FF", "a/a/a", "1.1.1": the parts of one code.
-    return taken[0] not in _JOINTS or text[start - 1].isspace() or any(map(str.isspace, taken))
+    return removed[0] not in _JOINTS or text[start - 1].isspace() or any(map(str.isspace, removed))

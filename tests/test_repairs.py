@@ -1,4 +1,4 @@
-"""What is mended, what is left alone, and that every edit can be taken back."""
+"""What is repaired, what is left alone, and that every edit can be taken back."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import garble
-from garble import repairs as mending
+from garble import repairs
 from garble.cli import main
-from garble.repairs import MENDERS, SURFACE, Edit, _candidates, _is_allowed, _Scores, apply, law, repair, undo
+from garble.repairs import FIXERS, SURFACE, Edit, _BlockScores, _candidates, _is_allowed, apply, repair, rules, undo
 from garble.repairs.base import Site
 from garble.repairs.edits import composed
-from garble.repairs.repetition import with_gap
-from garble.repairs.untouched import Untouched, is_prose, is_word
+from garble.repairs.protected import Protected, is_prose, is_word
+from garble.repairs.repetition import with_whitespace
 from garble.report import Report
 from garble.report.findings import Finding, ScoredSentence
 from garble.scorer import Scorer
@@ -34,7 +34,7 @@ from garble.signals import SIGNALS
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."
 ANY = st.one_of(ANY_TEXT, st.integers(0, 10_000).map(lambda seed: documents(1, seed)[0]))
 
-MENDED = {
+REPAIRED_TEXTS = {
     "Pharmacies were were told to return the bottles.": "Pharmacies were told to return the bottles.",
     "The mayor said said the line would open in the autumn.": "The mayor said the line would open in the autumn.",
     "I want to to to to to to to go home.": "I want to go home.",
@@ -58,10 +58,10 @@ def garble_repair(*arguments: str, stdin: bytes = b"", code: int = 0) -> Result:
 
 
 def test_the_example_in_the_docstring_holds() -> None:
-    assert doctest.testmod(mending).failed == 0
+    assert doctest.testmod(repairs).failed == 0
 
 
-def test_a_loop_of_names_is_mended() -> None:
+def test_a_loop_of_names_is_repaired() -> None:
     end = "told public radio that a third of the trade could be lost."
     text = f"Antje Lorenzen told public radio Antje Lorenzen to public radio Antje Lorenzen {end}"
     assert repair(f"{CLEAN} {text}").text == f"{CLEAN} Antje Lorenzen {end}"
@@ -80,8 +80,8 @@ def test_what_people_say_twice_stays(text: str) -> None:
     assert not any(edit.signal.startswith("repetition.") for edit in repair(f"{CLEAN} {text}").edits)
 
 
-# By signal: a text with what its finding marks, and what its mender first makes of that; "" where it must do nothing.
-MENDERS_DO = {
+# By signal: a text with what its finding marks, and what its fixer first makes of that; "" where it must do nothing.
+FIXER_CASES = {
     "repetition.loop": [
         ("⟦To to to to to⟧ go home is all that he wants.", "To go home is all that he wants."),
         ("They said ⟦spend spend spend spend⟧ to us all.", ""),
@@ -275,21 +275,21 @@ MENDERS_DO = {
 
 
 def first_change(signal: str, marked: str) -> str:
-    """What the mender of a signal first makes of a text that shows its finding, "" for nothing."""
+    """What the fixer of a signal first makes of a text that shows its finding, "" for nothing."""
     start, end = marked.index("⟦"), marked.index("⟧") - 1
     text = marked.replace("⟦", "").replace("⟧", "")
     is_sentence = signal == "repetition.sentence_again"
     site = Site(text, start, end, {}) if is_sentence else Site(text, 0, len(text), {})
-    found = MENDERS[signal](site, Finding(signal, start, end, 1.0, 1.0, ""))
+    found = FIXERS[signal](site, Finding(signal, start, end, 1.0, 1.0, ""))
     change = next((change for change in found if text[change.start : change.end] != change.after), None)
     return text[: change.start] + change.after + text[change.end :] if change else ""
 
 
 @pytest.mark.parametrize(
-    ("signal", "marked", "mended"), [(signal, *row) for signal, rows in MENDERS_DO.items() for row in rows]
+    ("signal", "marked", "repaired"), [(signal, *row) for signal, rows in FIXER_CASES.items() for row in rows]
 )
-def test_each_mender_does_its_work_and_no_more(signal: str, marked: str, mended: str) -> None:
-    assert first_change(signal, marked) == mended
+def test_each_fixer_does_its_work_and_no_more(signal: str, marked: str, repaired: str) -> None:
+    assert first_change(signal, marked) == repaired
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_each_mender_does_its_work_and_no_more(signal: str, marked: str, mended:
 )
 def test_all_that_is_offered_for_a_loop(text: str, offered: list[str]) -> None:
     site = Site(text, 0, len(text), {})
-    found = MENDERS["repetition.loop"](site, Finding("repetition.loop", 0, len(text), 1.0, 1.0, ""))
+    found = FIXERS["repetition.loop"](site, Finding("repetition.loop", 0, len(text), 1.0, 1.0, ""))
     assert [text[: change.start] + change.after + text[change.end :] for change in found] == offered
 
 
@@ -344,13 +344,13 @@ def test_all_that_is_offered_for_a_loop(text: str, offered: list[str]) -> None:
 def test_a_sentence_is_left_out_with_the_lesser_break(marked: str, left: str) -> None:
     start, end = marked.index("⟦"), marked.index("⟧") - 1
     text = re.sub("[⟦⟧]", "", marked)
-    begin, close = with_gap(text, start, end)
+    begin, close = with_whitespace(text, start, end)
     assert text[:begin] + text[close:] == left
 
 
 @pytest.mark.engines
 @pytest.mark.parametrize(
-    ("marked", "mended"),
+    ("marked", "repaired"),
     [
         ("A cafÃ© and na⟦Ã¯⟧vetÃ© again.", "A cafÃ© and naïveté again."),
         ("The ⟦Ã©⟧cartÃ© is.", "The écarté is."),
@@ -358,13 +358,13 @@ def test_a_sentence_is_left_out_with_the_lesser_break(marked: str, left: str) ->
         ("We saw ⟦Ã©⟧cartÃ© here.", "We saw écarté here."),
     ],
 )
-def test_ftfy_reads_all_of_the_word_again(marked: str, mended: str) -> None:
+def test_ftfy_reads_all_of_the_word_again(marked: str, repaired: str) -> None:
     pytest.importorskip("ftfy")
-    assert first_change("characters.mojibake", marked) == mended
+    assert first_change("characters.mojibake", marked) == repaired
 
 
-def test_each_mender_has_its_table() -> None:
-    assert set(MENDERS_DO) == set(MENDERS)
+def test_each_fixer_has_its_table() -> None:
+    assert set(FIXER_CASES) == set(FIXERS)
 
 
 REPAIRED = {
@@ -403,9 +403,9 @@ LEFT_ALONE = [
 ]
 
 
-@pytest.mark.parametrize(("text", "mended"), REPAIRED.items())
-def test_loops_are_mended(text: str, mended: str) -> None:
-    assert repair(text).text == mended
+@pytest.mark.parametrize(("text", "repaired"), REPAIRED.items())
+def test_loops_are_repaired(text: str, repaired: str) -> None:
+    assert repair(text).text == repaired
 
 
 @pytest.mark.parametrize("text", LEFT_ALONE)
@@ -418,7 +418,7 @@ def test_lists_codes_tables_and_markup_are_left_alone(text: str) -> None:
 SAID_AGAIN = "The council said that it the council said that it the council said that it would sell the quay in spring."
 ONCE = "The council said that it would sell the quay in spring."
 
-# {} is a garbled sentence: within prose it is mended, elsewhere it stays.
+# {} is a garbled sentence: within prose it is repaired, elsewhere it stays.
 PROSE = {
     "text": ["{}", "{} Nobody came.\n\n- fresh water\n- salt\n"],
     "markdown": ["# Sale\n\n{}\n\n- an item\n", "> {}", "See [the *plan*](a.html).\n\n{}"],
@@ -440,7 +440,7 @@ NO_PROSE = {
 
 
 @pytest.mark.parametrize(("markup", "around"), [(markup, text) for markup in PROSE for text in PROSE[markup]])
-def test_prose_is_mended_in_every_markup(markup: str, around: str) -> None:
+def test_prose_is_repaired_in_every_markup(markup: str, around: str) -> None:
     scorer = Scorer(reader="off")
     assert repair(around.format(SAID_AGAIN), scorer=scorer, markup=markup).text == around.format(ONCE)
 
@@ -455,8 +455,8 @@ def test_what_is_no_prose_stays_as_it_is(markup: str, around: str, drop: bool) -
 
 def test_no_edit_reaches_over_markup() -> None:
     text = "<p>Pharmacies were <b>were</b> told to return the bottles.</p>"
-    mended = repair(text, scorer=Scorer(reader="off"), drop_unresolved=True, markup="html")
-    assert (mended.edits, len(mended.unresolved)) == ((), 1)
+    repaired = repair(text, scorer=Scorer(reader="off"), drop_unresolved=True, markup="html")
+    assert (repaired.edits, len(repaired.unresolved)) == ((), 1)
 
 
 def test_prose_beside_a_garbled_heading_is_dropped_and_the_heading_stays() -> None:
@@ -469,7 +469,7 @@ def test_prose_beside_a_garbled_heading_is_dropped_and_the_heading_stays() -> No
 
 
 @pytest.mark.parametrize(("name", "option"), [("a.html", "auto"), ("a.txt", "html")])
-def test_files_are_mended_as_what_they_are(name: str, option: str) -> None:
+def test_files_are_repaired_as_what_they_are(name: str, option: str) -> None:
     page = f"<title>{SAID_AGAIN}</title>{SAID_AGAIN}"
     Path(name).write_text(page)
     garble_repair("--in-place", "--markup", option, name)
@@ -478,12 +478,12 @@ def test_files_are_mended_as_what_they_are(name: str, option: str) -> None:
 
 @pytest.mark.parametrize("turn", ["to ", "the dog ran to the house and "])
 @pytest.mark.parametrize("around", ["{}", f"{CLEAN} {{}} {CLEAN}", f"{CLEAN}\n\n{{}}\n\nThen we left."])
-def test_a_long_loop_in_one_sentence_is_mended_wherever_it_stands(turn: str, around: str) -> None:
+def test_a_long_loop_in_one_sentence_is_repaired_wherever_it_stands(turn: str, around: str) -> None:
     looped = f"He said that {turn * (60_000 // len(turn))}he left."
     assert repair(around.format(looped)).text == around.format(f"He said that {turn}he left.")
 
 
-def test_a_long_loop_that_is_a_sentence_is_mended_in_its_context() -> None:
+def test_a_long_loop_that_is_a_sentence_is_repaired_in_its_context() -> None:
     around = f"{CLEAN}\n\n{{}}.\n\nThen we left."
     assert repair(around.format(" ".join(["I know what you did"] * 3000))).text == around.format("I know what you did")
 
@@ -517,7 +517,7 @@ def missing(text: str, edits: tuple[Edit, ...]) -> list[tuple[Edit, set[str]]]:
         if edit.signal in SURFACE:
             kept += edit.before
             continue
-        beside, taken = kept[-law.REACH - len(edit.before) :].lower(), edit.before.lower()
+        beside, taken = kept[-rules.REACH - len(edit.before) :].lower(), edit.before.lower()
         lost = {*re.findall(r"\w+", taken)} - {*re.findall(r"\w+", beside)}
         if kept[-1:].isalnum() and taken[:1].isalnum():
             head = re.findall(r"\w+", beside)[-1]
@@ -540,7 +540,7 @@ def test_what_an_edit_takes_out_still_stands_beside_it(text: str) -> None:
 @given(st.one_of(LOOPED, ANY))
 def test_surface_edits_of_spaces_and_marks_keep_every_letter(text: str) -> None:
     for edit in repair(text).edits:
-        if edit.signal in law.SPACING:
+        if edit.signal in rules.SPACING:
             assert re.sub(r"\W", "", edit.before) == re.sub(r"\W", "", edit.after)
 
 
@@ -574,7 +574,7 @@ def test_surface_edits_of_spaces_and_marks_keep_every_letter(text: str) -> None:
 )
 def test_the_law(text: str, start: int, end: int, holds: bool) -> None:
     edit = Edit(start, end, text[start:end], "", "repetition.loop")
-    assert bool(law.in_order(text, [edit])) == holds
+    assert bool(rules.in_order(text, [edit])) == holds
 
 
 def test_the_law_looks_back_over_what_other_edits_took_out() -> None:
@@ -584,14 +584,14 @@ def test_the_law_looks_back_over_what_other_edits_took_out() -> None:
         place = len(f"lost {before}a b")
         spans = (place, place + 4), (len(head) + 1, len(text))
         edits = [Edit(start, end, text[start:end], "", "repetition.loop") for start, end in spans]
-        assert (law.in_order(text, edits) == tuple(edits)) == law.holds(text, edits) == holds
+        assert (rules.in_order(text, edits) == tuple(edits)) == rules.holds(text, edits) == holds
 
 
 @pytest.mark.parametrize("around", [1, 40, 10_000])
-def test_sentences_are_mended_alike_in_blocks_of_any_size(around: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mending, "_AROUND", around)
-    text = " ".join([CLEAN, *MENDED, CLEAN, *MENDED])
-    assert repair(text).text == " ".join([CLEAN, *MENDED.values(), CLEAN, *MENDED.values()])
+def test_sentences_are_repaired_alike_in_blocks_of_any_size(around: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repairs, "_BLOCK_SIZE", around)
+    text = " ".join([CLEAN, *REPAIRED_TEXTS, CLEAN, *REPAIRED_TEXTS])
+    assert repair(text).text == " ".join([CLEAN, *REPAIRED_TEXTS.values(), CLEAN, *REPAIRED_TEXTS.values()])
 
 
 @pytest.mark.parametrize(
@@ -621,12 +621,12 @@ def test_where_edits_are_allowed(start: int, end: int, signal: str, allowed: boo
 def test_all_edits_of_a_signal_are_tried_together_and_each_alone_where_they_are_few(
     most: int, singles: int, scorer: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mending, "_MOST", most)
+    monkeypatch.setattr(repairs, "_MAX_SINGLE", most)
     text = "Pharmacies were were told to return the the bottles."
     (sentence,) = scorer.score(text).sentences
     doubled = [finding for finding in sentence.findings if finding.signal == "repetition.doubled_word"]
     sentence = replace(sentence, findings=tuple(doubled))
-    found = _candidates(text, sentence, MENDERS, {})
+    found = _candidates(text, sentence, FIXERS, {})
     assert [len(candidate) for candidate in found] == [2] + [1] * singles
     assert apply(text, found[0]) == "Pharmacies were told to return the bottles."
 
@@ -636,7 +636,7 @@ def test_sentences_are_found_again_after_edits() -> None:
     edits = (Edit(106, 114, " was was", "", "x"), Edit(129, 129, "", "sh", "x"))
     rows = [(0, 12, 0.1), (13, 23, 0.2), (24, 31, 0.3)]
     said = tuple(ScoredSentence(start, end, "x" * (end - start), score, False, "prose") for start, end, score in rows)
-    scores = _Scores(Report(0.0, False, "en", 0.5, said, (), (), ""), edits, 100)
+    scores = _BlockScores(Report(0.0, False, "en", 0.5, said, (), (), ""), edits, 100)
     old = [ScoredSentence(start, end, "", 0.0, True, "prose") for start, end in ((100, 120), (121, 129), (130, 137))]
     assert [scores.worst(sentence, ()) for sentence in old] == [0.1, 0.2, 0.3]
     # An edit that reaches into the sentence before counts what has become of that too.
@@ -654,7 +654,7 @@ def test_a_cut_has_the_signal_that_adds_most(scorer: Scorer) -> None:
 def test_the_law_lets_no_edit_lean_on_what_another_takes_out() -> None:
     text = "He left. He left."
     first, second = (Edit(a, b, text[a:b], "", "repetition.sentence_again") for a, b in ((0, 8), (8, 17)))
-    assert law.in_order(text, [first, second]) == (second,)
+    assert rules.in_order(text, [first, second]) == (second,)
 
 
 @pytest.mark.parametrize(
@@ -662,7 +662,7 @@ def test_the_law_lets_no_edit_lean_on_what_another_takes_out() -> None:
     [("a ,", "a,", True), ("the2000", "the 2000", True), ("a, b", "a,", False), ("a ,", "ab,", False)],
 )
 def test_surface_edits_lose_no_letter(before: str, after: str, holds: bool) -> None:
-    assert law.holds(before, [Edit(0, len(before), before, after, "artifacts.spaced_punctuation")]) == holds
+    assert rules.holds(before, [Edit(0, len(before), before, after, "artifacts.spaced_punctuation")]) == holds
 
 
 @pytest.mark.parametrize(
@@ -705,11 +705,11 @@ def test_code_is_untouched_to_the_character(marked: str) -> None:
     parts = re.split("[⟦⟧]", marked)
     text = "".join(parts)
     is_code = [number % 2 == 1 for number, part in enumerate(parts) for _ in part]
-    code = Untouched(text).code
-    assert [code.hold(place, place + 1) for place in range(len(text))] == is_code
+    code = Protected(text).code
+    assert [code.overlaps(place, place + 1) for place in range(len(text))] == is_code
     # What is put in between two characters of code is in code.
     inside = [before and after for before, after in pairwise(is_code)]
-    assert [code.hold(place, place) for place in range(1, len(text))] == inside
+    assert [code.overlaps(place, place) for place in range(1, len(text))] == inside
 
 
 @pytest.mark.parametrize(
@@ -732,7 +732,7 @@ def test_code_is_untouched_to_the_character(marked: str) -> None:
     ],
 )
 def test_a_text_in_markup_is_known_by_its_signs(text: str, is_markup: bool) -> None:
-    assert Untouched(text).is_markup == is_markup
+    assert Protected(text).is_markup == is_markup
 
 
 @pytest.mark.parametrize(
@@ -786,14 +786,14 @@ def test_a_loop_loses_words_but_no_parts_of_codes_or_columns(marked: str, expect
     assert is_prose(re.sub("[⟦⟧]", "", marked), start, end) == expected
 
 
-@pytest.mark.parametrize(("text", "mended"), MENDED.items())
-def test_repetition_is_mended(text: str, mended: str) -> None:
+@pytest.mark.parametrize(("text", "repaired"), REPAIRED_TEXTS.items())
+def test_repetition_is_repaired(text: str, repaired: str) -> None:
     around = f"{CLEAN}\n\n{{}} He left early to see his mother in the village.\n"
-    assert repair(around.format(text)).text == around.format(mended)
-    assert garble.repair(around.format(text)).text == around.format(mended)
+    assert repair(around.format(text)).text == around.format(repaired)
+    assert garble.repair(around.format(text)).text == around.format(repaired)
 
 
-def test_what_cannot_be_mended_is_left_and_listed_or_dropped() -> None:
+def test_what_cannot_be_repaired_is_left_and_listed_or_dropped() -> None:
     salad = "Church the on hill small a which stands by built were monks stone who."
     text = f"{CLEAN} {salad}"
     kept, dropped = repair(text), repair(text, drop_unresolved=True)
@@ -806,19 +806,19 @@ def test_clean_seeds_that_score_clean_come_back_as_they_are(scorer: Scorer) -> N
     lines = (SEEDS / "clean.jsonl").read_text("utf-8").splitlines()
     for text in (json.loads(line)["text"] for line in lines):
         if not any(sentence.garbled for sentence in scorer.score(text).sentences):
-            mended = repair(text, scorer=scorer)
-            assert mended.text is text
-            assert mended.edits == ()
+            repaired = repair(text, scorer=scorer)
+            assert repaired.text is text
+            assert repaired.edits == ()
 
 
 @settings(max_examples=60)
 @given(ANY, st.booleans())
 def test_edits_are_replayed_and_taken_back_to_the_character(text: str, drop: bool) -> None:
-    mended = repair(text, drop_unresolved=drop)
-    assert apply(text, mended.edits) == mended.text
-    assert undo(mended.text, mended.edits) == text
+    repaired = repair(text, drop_unresolved=drop)
+    assert apply(text, repaired.edits) == repaired.text
+    assert undo(repaired.text, repaired.edits) == text
     place = 0
-    for edit in mended.edits:
+    for edit in repaired.edits:
         assert place <= edit.start <= edit.end
         assert text[edit.start : edit.end] == edit.before != edit.after
         place = edit.end
@@ -827,9 +827,9 @@ def test_edits_are_replayed_and_taken_back_to_the_character(text: str, drop: boo
 @settings(max_examples=40)
 @given(ANY)
 def test_to_repair_twice_changes_nothing_more(text: str) -> None:
-    once = repair(text)
-    again = repair(once.text)
-    assert (again.text, again.edits) == (once.text, ())
+    first = repair(text)
+    again = repair(first.text)
+    assert (again.text, again.edits) == (first.text, ())
 
 
 @settings(max_examples=40)
@@ -877,18 +877,18 @@ def test_two_rounds_of_edits_become_one(
     assert undo(apply(text, found), found) == text
 
 
-def test_menders_answer_signals_that_there_are() -> None:
-    assert set(MENDERS) <= {signal.name for signal in SIGNALS}
+def test_fixers_answer_signals_that_there_are() -> None:
+    assert set(FIXERS) <= {signal.name for signal in SIGNALS}
 
 
-def test_a_file_is_mended_in_place_and_keeps_encoding_and_mode() -> None:
-    looped = next(iter(MENDED))
+def test_a_file_is_repaired_in_place_and_keeps_encoding_and_mode() -> None:
+    looped = next(iter(REPAIRED_TEXTS))
     for name, mark, encoding in (("a.txt", b"\xef\xbb\xbf", "utf-8"), ("b.txt", b"\xff\xfe", "utf-16-le")):
         path = Path(name)
         path.write_bytes(mark + f"{CLEAN}\r\n{looped}\r\n".encode(encoding))
         path.chmod(0o640)
         garble_repair("--in-place", name)
-        assert path.read_bytes() == mark + f"{CLEAN}\r\n{MENDED[looped]}\r\n".encode(encoding)
+        assert path.read_bytes() == mark + f"{CLEAN}\r\n{REPAIRED_TEXTS[looped]}\r\n".encode(encoding)
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
         before = path.stat()
         assert "unchanged" in garble_repair("--in-place", name).stderr
@@ -898,7 +898,7 @@ def test_a_file_is_mended_in_place_and_keeps_encoding_and_mode() -> None:
 @pytest.mark.skipif(shutil.which("patch") is None, reason="needs patch")
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
 def test_a_diff_is_what_patch_takes(end: str) -> None:
-    text = "\n".join([CLEAN, *MENDED]) + end
+    text = "\n".join([CLEAN, *REPAIRED_TEXTS]) + end
     Path("a file.txt").write_bytes(text.encode())
     Path("patch").write_bytes(garble_repair("--diff", "a file.txt").stdout_bytes)
     subprocess.run(["patch", "-p0", "--binary", "-i", "patch"], check=True, capture_output=True)
@@ -906,9 +906,9 @@ def test_a_diff_is_what_patch_takes(end: str) -> None:
 
 
 def test_json_has_the_edits() -> None:
-    looped = next(iter(MENDED))
+    looped = next(iter(REPAIRED_TEXTS))
     record = json.loads(garble_repair("-", "--format", "json", "--exit-code", stdin=looped.encode(), code=1).stdout)
-    assert (record["text"], record["unresolved"]) == (MENDED[looped], [])
+    assert (record["text"], record["unresolved"]) == (REPAIRED_TEXTS[looped], [])
     (edit,) = record["edits"]
     assert looped[: edit["start"]] + edit["after"] + looped[edit["end"] :] == record["text"]
 
