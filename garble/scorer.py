@@ -20,7 +20,7 @@ from garble import calibration, languages
 from garble.calibration import Calibration, Conditions, Threshold
 from garble.columns import lm
 from garble.columns.arrays import Floats, Ints, Mask, offsets, row_sums
-from garble.columns.batch import Batch, Opinion
+from garble.columns.batch import Batch, Predictions
 from garble.columns.lists import isin
 from garble.columns.lm import LanguageModel
 from garble.columns.packets import blocks, packets
@@ -31,17 +31,17 @@ from garble.models.scorecard import Scorecard, logit, sigmoid
 from garble.report import Report
 from garble.report.findings import Finding, ScoredSentence, passages_of
 from garble.signals import (
-    EVERY,
-    FEATURES_READ,
-    PLACES,
-    READING,
+    ALL_SIGNALS,
+    FEATURE_INDEX,
+    NETWORK_FEATURES,
+    NETWORK_SIGNALS,
     SIGNALS,
     Extraction,
-    ask,
-    chosen,
+    collect,
     extract,
-    heard,
-    judge,
+    resolve,
+    select_signals,
+    with_predictions,
 )
 from garble.signals.base import Signal, Values
 from garble.text.alphabet import hash_runs
@@ -53,15 +53,15 @@ from garble.text.segmentation import Document, segment
 from garble.verdict import (
     NO_SENTENCE,
     SEVERAL,
-    as_read,
-    before_shown,
+    compress_odds,
+    disabled,
     document_score,
-    lacking,
+    effective_kinds,
+    expand_odds,
+    feature_mask,
     looped_prose,
-    of_signals,
-    shown,
-    silent,
-    voices,
+    missing_needs,
+    split_fragments,
 )
 
 if TYPE_CHECKING:
@@ -158,12 +158,12 @@ class Scorer:
     ) -> None:
         loaded = store.loaded(store.folder_of(model))
         without = tuple(checked_texts(without, "without"))
-        silent = chosen(without)
+        disabled = select_signals(without)
         self.lm, self.reader = loaded.lm, _checked_reader(reader) if loaded.card.network else "off"
-        card = loaded.card.without([feature for signal in silent for feature in signal.features])
-        self.card = card if self.reader != "off" else card.without(FEATURES_READ)
+        card = loaded.card.without([feature for signal in disabled for feature in signal.features])
+        self.card = card if self.reader != "off" else card.without(NETWORK_FEATURES)
         self.network = _network(loaded) if self.reader != "off" else None
-        self.markup = _known(markup)
+        self.markup = _checked_markup(markup)
         self.language = _checked_language(language)
         self.without = tuple(sorted(set(without)))
         self.conditions = Conditions(
@@ -171,8 +171,8 @@ class Scorer:
         )
         self.threshold, self.calibration = _threshold(threshold, self.card, self.conditions)
         read_from = self.card.thresholds.get("balanced", self.threshold) if self.calibration else self.threshold
-        self._mind = _Mind(self.card, _asked(self.card), self.lm, self.network, self.reader, read_from)
-        notes = [_WITHOUT.format(", ".join(self.without))] if silent else []
+        self._setup = _Setup(self.card, _scorecard_signals(self.card), self.lm, self.network, self.reader, read_from)
+        notes = [_WITHOUT.format(", ".join(self.without))] if disabled else []
         if self.calibration and self.calibration.conditions.garble != garble.__version__:
             notes.append(_OTHER_VERSION.format(self.calibration.conditions.garble))
         self.notes = tuple(notes)
@@ -180,7 +180,7 @@ class Scorer:
         self.signature = "|".join(
             [
                 f"garble|v:{garble.__version__}|d:{loaded.digest[:8]}|m:{self.card.name}|t:{name}",
-                *([f"w:{','.join(self.without)}"] if silent else []),
+                *([f"w:{','.join(self.without)}"] if disabled else []),
                 *([f"r:{self.reader}"] if loaded.card.network else []),
                 *([f"l:{self.language}"] if self.language != AUTO else []),
             ]
@@ -229,7 +229,7 @@ class Scorer:
             cut = len(some) - (len(some[-1][0]) > _LONG)
             for part in (some[:cut], some[cut:]):
                 if part:
-                    yield from self._reports([(text, _known(markup or self.markup)) for text, markup in part])
+                    yield from self._reports([(text, _checked_markup(markup or self.markup)) for text, markup in part])
 
     def score_sentences(self, sentences: Sequence[str]) -> NDArray[np.float64]:
         """(sentences,) scores, each string taken as one sentence of its own in the model's language.
@@ -239,8 +239,10 @@ class Scorer:
         scores = [np.zeros(0)]
         for some in packets(checked_texts(sentences, "sentences"), _PACKET, len):
             batch = Batch.alone(some, self.lm)
-            silent = np.zeros((len(batch), len(self.card.features)), bool)
-            scores.append(_weigh(batch, extract(batch, signals=self._mind.signals), silent, self._mind).scores)
+            disabled = np.zeros((len(batch), len(self.card.features)), bool)
+            scores.append(
+                _sentence_scores(batch, extract(batch, signals=self._setup.signals), disabled, self._setup).scores
+            )
         return np.concatenate(scores)
 
     def _reports(self, texts: list[tuple[str, str]]) -> Iterator[Report]:
@@ -248,15 +250,15 @@ class Scorer:
         own = languages.load(self.card.language)
 
         def divided(some: Sequence[int], language: Language) -> list[Document]:
-            return [replace(_segmented(*texts[i], language), loops=loops[i]) for i in some]
+            return [replace(_checked_document(*texts[i], language), loops=loops[i]) for i in some]
 
         # The model's own language is the most likely, and what is prepared for it need not be done again.
         documents = divided(range(len(texts)), own)
-        prepared = _Portions([voices(document)[0] for document in documents], own, self.lm)
+        prepared = _Batches([split_fragments(document)[0] for document in documents], own, self.lm)
         identified = self._identified(documents, prepared)
         codes = [who.code for who in identified]
         if set(codes) == {own.code}:
-            yield from self._judged(documents, prepared, identified)
+            yield from self._reports_in_language(documents, prepared, identified)
             return
         reports: dict[int, Report] = {}
         for code in dict.fromkeys(codes):
@@ -264,45 +266,49 @@ class Scorer:
             some = [i for i, other in enumerate(codes) if other == code]
             again = divided(some, language) if language.segmenter != own.segmenter else [documents[i] for i in some]
             known = self.lm if code == own.code else None
-            portions = _Portions([voices(document)[0] for document in again], language, known)
-            reports.update(zip(some, self._judged(again, portions, [identified[i] for i in some]), strict=True))
+            portions = _Batches([split_fragments(document)[0] for document in again], language, known)
+            reports.update(
+                zip(some, self._reports_in_language(again, portions, [identified[i] for i in some]), strict=True)
+            )
         yield from (reports[i] for i in range(len(texts)))
 
-    def _identified(self, documents: list[Document], prepared: _Portions) -> list[Identified]:
+    def _identified(self, documents: list[Document], prepared: _Batches) -> list[Identified]:
         """The language of each document: the one that is given, or that of its prose, or of all it says without any."""
         if self.language != AUTO:
             return [Identified(self.language, 1.0)] * len(documents)
         # Of a long text the first part tells enough.
         rows = [Words(*row) for row in _words(next(prepared.batches())).tolist()]
         if bare := [i for i, row in enumerate(rows) if not row.words and len(documents[i].sentences)]:
-            others = _Portions([documents[i] for i in bare], prepared.language, self.lm)
+            others = _Batches([documents[i] for i in bare], prepared.language, self.lm)
             for i, row in zip(bare, _words(next(others.batches())).tolist(), strict=True):
                 rows[i] = Words(*row)
         return [identify(document.text, row, self.card.language) for document, row in zip(documents, rows, strict=True)]
 
-    def _judged(self, documents: list[Document], prepared: _Portions, identified: list[Identified]) -> Iterator[Report]:
+    def _reports_in_language(
+        self, documents: list[Document], prepared: _Batches, identified: list[Identified]
+    ) -> Iterator[Report]:
         """The reports on documents in one language. prepared: their prose."""
         # What is no prose is scored apart from it, and so changes nothing there.
-        aside = [voices(document)[1] for document in documents]
-        spoken, read = self._said(prepared)
+        aside = [split_fragments(document)[1] for document in documents]
+        spoken, read = self._scored_sentences(prepared)
         besides: list[list[ScoredSentence]] = [[] for _ in aside]
         if any(len(document.sentences) for document in aside):
-            besides, _ = self._said(_Portions(aside, prepared.language, prepared.lm))
-        off = self._off(prepared.language)
+            besides, _ = self._scored_sentences(_Batches(aside, prepared.language, prepared.lm))
+        off = self._disabled_note(prepared.language)
         for document, who, starts, prose, others in zip(documents, identified, read, spoken, besides, strict=True):
             said = prose + others
             if len(said) < len(document.sentences) or others:
-                said = sorted([*said, *self._unread(document)], key=lambda sentence: sentence.start)
+                said = sorted([*said, *self._unscored(document)], key=lambda sentence: sentence.start)
             raised = [starts.get(sentence.start, np.nan) for sentence in said]
             score = document_score(said, self.card, raised, looped_prose(document))
             looped = looped_share(document.loops or (), len(document.text))
             reported = (s if s.garbled or not s.findings else replace(s, findings=()) for s in said)
             yield self._report(document.text, who, tuple(reported), score, looped, off)
 
-    def _off(self, language: Language) -> tuple[str, ...]:
+    def _disabled_note(self, language: Language) -> tuple[str, ...]:
         """A note on the signals that are off in a language; none in the model's own."""
-        signals = _of_card(self.card)
-        lacks = [needs for signal in signals if (needs := lacking(signal, language, self.card))]
+        signals = _signals_of_card(self.card)
+        lacks = [needs for signal in signals if (needs := missing_needs(signal, language, self.card))]
         if language.code == self.card.language or not lacks:
             return ()
         needed = [need.replace("_", " ") for need, _ in Counter(chain.from_iterable(lacks)).most_common()]
@@ -310,7 +316,7 @@ class Scorer:
         off = f"{len(lacks)} of {len(signals)} signals are off"
         return (f"language {language.code}: {off}, for lack of {', '.join(needed[:_NAMED])}{more}",)
 
-    def _said(self, prepared: _Portions) -> tuple[list[list[ScoredSentence]], list[dict[int, float]]]:
+    def _scored_sentences(self, prepared: _Batches) -> tuple[list[list[ScoredSentence]], list[dict[int, float]]]:
         """The scored sentences of documents.
 
         And for each document where the sentences begin that the network has read, with what their document added.
@@ -319,13 +325,13 @@ class Scorer:
         said: list[list[ScoredSentence]] = [[] for _ in range(count)]
         read: list[dict[int, float]] = [{} for _ in range(count)]
         # By map, as a loop's variable would keep what was measured on one packet while the next is measured.
-        for parts in map(self._sentences, _score(prepared, self._mind)):
+        for parts in map(self._sentences, _score_documents(prepared, self._setup)):
             for sentences, starts, (some, which) in zip(said, read, parts, strict=True):
                 sentences += some
                 starts.update((s.start, raised) for s, raised in zip(some, which, strict=True) if raised == raised)
         return said, read
 
-    def _unread(self, document: Document) -> Iterator[ScoredSentence]:
+    def _unscored(self, document: Document) -> Iterator[ScoredSentence]:
         """What nothing is asked of: it scores 0."""
         for i in np.flatnonzero(np.isin(document.kind, list(UNREAD))).tolist():
             start, end = document.sentences[i].tolist()
@@ -356,12 +362,12 @@ class Scorer:
             text=text,
         )
 
-    def _sentences(self, scored: _Scored) -> list[tuple[list[ScoredSentence], list[float]]]:
+    def _sentences(self, scored: _ScoredBatch) -> list[tuple[list[ScoredSentence], list[float]]]:
         """Those of each document of a packet, and what their document added to each; NaN where none was read."""
         flagged = scored.scores >= self.threshold
         # The document rule weighs the evidence of long sentences at any threshold.
         loose = self.card.thresholds.get("loose", 0.0)
-        weighed = (np.diff(scored.batch.chars) >= NO_SENTENCE) & (scored.scores >= loose)
+        weighed = (np.diff(scored.batch.char_offsets) >= NO_SENTENCE) & (scored.scores >= loose)
         explained = np.flatnonzero(flagged | weighed)
         findings = _findings(scored, self.card, explained) if len(explained) else {}
 
@@ -373,14 +379,14 @@ class Scorer:
                 text = document.text[start:end]
                 yield ScoredSentence(start, end, text, score, garbled, KINDS[kind], findings.get(i, ()))
 
-        firsts = scored.batch.documents.tolist()
+        firsts = scored.batch.document_offsets.tolist()
         return [
             (list(rows(document, first)), scored.raised[first:last].tolist())
             for document, (first, last) in zip(scored.documents, pairwise(firsts), strict=True)
         ]
 
 
-def _segmented(text: str, markup: str, language: Language) -> Document:
+def _checked_document(text: str, markup: str, language: Language) -> Document:
     """The parts of a text. Raises InputError for more sentences than memory is promised for."""
     # Lines are counted beforehand, since to part them takes memory too; of wrapped ones several make a sentence.
     if text.count("\n") > _MOST_LINES and sum(1 for _ in _FILLED_LINE.finditer(text)) > _MOST_LINES:
@@ -391,7 +397,7 @@ def _segmented(text: str, markup: str, language: Language) -> Document:
     return document
 
 
-class _Mind(NamedTuple):
+class _Setup(NamedTuple):
     """What scores. signals: those the card has a feature of. reader: "all", "unsure" or "off"."""
 
     card: Scorecard
@@ -402,7 +408,7 @@ class _Mind(NamedTuple):
     threshold: float
 
 
-class _Weighed(NamedTuple):
+class _SentenceScores(NamedTuple):
     """extraction: with the network's signals where it was asked. contributions: (sentences, features of the card).
 
     scores: (sentences,). read: (sentences,) which the network has read.
@@ -411,10 +417,10 @@ class _Weighed(NamedTuple):
     extraction: Extraction
     contributions: Floats
     scores: Floats
-    read: Mask
+    is_read: Mask
 
 
-class _Scored(NamedTuple):
+class _ScoredBatch(NamedTuple):
     """A packet of documents, or of parts of one, with all that was measured on it.
 
     contributions: (sentences, features of the card). raised: (sentences,) what the document added to the log-odds of
@@ -429,7 +435,7 @@ class _Scored(NamedTuple):
     raised: Floats
 
 
-class _Portions:
+class _Batches:
     """Documents in one language, as batches: one of several documents, or one a part of a long one."""
 
     def __init__(self, documents: list[Document], language: Language, lm: LanguageModel | None) -> None:
@@ -444,15 +450,15 @@ class _Portions:
         return iter(self._held) if self._held else (Batch.of(some, self.lm, self.language) for some in self.portions)
 
 
-def _score(prepared: _Portions, mind: _Mind) -> Iterator[_Scored]:
+def _score_documents(prepared: _Batches, setup: _Setup) -> Iterator[_ScoredBatch]:
     """The scored sentences of documents, those of several documents together, of a long one in parts."""
-    signals = tuple(signal for signal in mind.signals if not lacking(signal, prepared.language, mind.card))
-    answers = [ask(batch, signals) for batch in prepared.batches()]
+    signals = tuple(signal for signal in setup.signals if not missing_needs(signal, prepared.language, setup.card))
+    answers = [collect(batch, signals) for batch in prepared.batches()]
 
-    def measured(portion: list[Document], batch: Batch, verdicts: dict[str, Values]) -> _Scored:
-        return _measure(portion, batch, verdicts, signals, mind)
+    def measured(portion: list[Document], batch: Batch, verdicts: dict[str, Values]) -> _ScoredBatch:
+        return _score_batch(portion, batch, verdicts, signals, setup)
 
-    return starmap(measured, zip(prepared.portions, prepared.batches(), judge(answers), strict=True))
+    return starmap(measured, zip(prepared.portions, prepared.batches(), resolve(answers), strict=True))
 
 
 def _parts(document: Document) -> Iterator[Document]:
@@ -465,81 +471,83 @@ def _parts(document: Document) -> Iterator[Document]:
         yield document.part(first, last)
 
 
-def _measure(
-    documents: list[Document], batch: Batch, verdicts: dict[str, Values], signals: tuple[Signal, ...], mind: _Mind
-) -> _Scored:
-    card = mind.card
-    kinds = as_read(batch)
-    found = _weigh(batch, extract(batch, verdicts, signals), silent(card, kinds, batch.language), mind)
+def _score_batch(
+    documents: list[Document], batch: Batch, verdicts: dict[str, Values], signals: tuple[Signal, ...], setup: _Setup
+) -> _ScoredBatch:
+    card = setup.card
+    kinds = effective_kinds(batch)
+    found = _sentence_scores(batch, extract(batch, verdicts, signals), disabled(card, kinds, batch.language), setup)
     # A part of a document does not know what all of it comes to.
     is_whole = documents[0].total == len(documents[0].sentences)
     scores, raised = _in_context(batch, found, kinds, card if is_whole else replace(card, network=None))
-    return _Scored(documents, batch, found.extraction, found.contributions, scores, raised)
+    return _ScoredBatch(documents, batch, found.extraction, found.contributions, scores, raised)
 
 
-def _in_context(batch: Batch, found: _Weighed, kinds: Ints, card: Scorecard) -> tuple[Floats, Floats]:
+def _in_context(batch: Batch, found: _SentenceScores, kinds: Ints, card: Scorecard) -> tuple[Floats, Floats]:
     """(sentences,) scores, and what the document added to the log-odds of each; NaN where the network has not read it.
 
     In a document that is more likely garbled than not when all its sentences are weighed together, each of those is
     more likely garbled too: its log-odds rise by those of the document. One loop alone makes no such document.
     """
-    raised = np.where(found.read, 0.0, np.nan)
+    raised = np.where(found.is_read, 0.0, np.nan)
     pooling = card.network.pooling if card.network else None
-    counted = found.read & (kinds == PROSE)
+    counted = found.is_read & (kinds == PROSE)
     if pooling is None or not counted.any():
         return found.scores, raised
-    odds = before_shown(found.scores, found.read, card)
-    count = row_sums(counted, batch.documents)
-    mean = row_sums(np.where(counted, np.minimum(odds, 0.0), 0.0), batch.documents) / np.maximum(count, 1)
+    odds = expand_odds(found.scores, found.is_read, card)
+    count = row_sums(counted, batch.document_offsets)
+    mean = row_sums(np.where(counted, np.minimum(odds, 0.0), 0.0), batch.document_offsets) / np.maximum(count, 1)
     together = pooling.slope * pooling.excess_of(mean, count) + pooling.offset
     added = np.where(count >= SEVERAL, np.clip(together, 0, _MOST_RAISED), 0.0)[batch.document]
     some = np.flatnonzero(counted & (added > 0))
     scores = found.scores.copy()
-    scores[some] = sigmoid(shown(odds[some] + added[some], found.read[some], card))
+    scores[some] = sigmoid(compress_odds(odds[some] + added[some], found.is_read[some], card))
     raised[some] = added[some]
     return scores, raised
 
 
-def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> _Weighed:
+def _sentence_scores(batch: Batch, extraction: Extraction, disabled: Mask, setup: _Setup) -> _SentenceScores:
     """What each feature contributes, and the scores; the network reads what it is to read.
 
     silent: (sentences, features of the card) what is not to speak.
     """
-    card = mind.card
-    reading = of_signals(card, lambda signal: signal in READING)
+    card = setup.card
+    reading = feature_mask(card, lambda signal: signal in NETWORK_SIGNALS)
     none = np.zeros(len(batch), bool)
-    if mind.network is None or card.network is None or not reading.any():
-        contributions = np.where(silent, 0, card.contributions(_columns(extraction, card)))
-        return _Weighed(extraction, contributions, sigmoid(card.intercept + contributions.sum(axis=1)), none)
-    extraction = heard(extraction, batch, None)
-    plain = np.where(silent | reading, 0, card.contributions(_columns(extraction, card)))
+    if setup.network is None or card.network is None or not reading.any():
+        contributions = np.where(disabled, 0, card.contributions(_columns(extraction, card)))
+        return _SentenceScores(extraction, contributions, sigmoid(card.intercept + contributions.sum(axis=1)), none)
+    extraction = with_predictions(extraction, batch, None)
+    plain = np.where(disabled | reading, 0, card.contributions(_columns(extraction, card)))
     first = card.intercept + plain.sum(axis=1)
-    speaks = np.asarray(~silent[:, reading].any(axis=1))
-    if mind.reader == "all":
-        return _read(batch, extraction, plain, speaks, mind, mind.network.read(batch, speaks))
+    readable = np.asarray(~disabled[:, reading].any(axis=1))
+    if setup.reader == "all":
+        return _with_network(batch, extraction, plain, readable, setup, setup.network.predict(batch, readable))
     # Where the scorecard is unsure of a document, a growing sample of it is read until the verdict is sure.
-    suspect = speaks & (sigmoid(first) >= mind.threshold)
-    order, wanted = _sampled(batch, speaks, suspect), _worth_reading(batch, first, speaks, suspect, card)
-    opinion, read, size = None, none, _FIRST_READ
-    while (asked := speaks & wanted[batch.document] & (order < size) & ~read).any():
-        opinion = mind.network.read(batch, asked).plus(opinion)
+    suspect = readable & (sigmoid(first) >= setup.threshold)
+    order, wanted = _sampled(batch, readable, suspect), _worth_reading(batch, first, readable, suspect, card)
+    predictions, read, size = None, none, _FIRST_READ
+    while (asked := readable & wanted[batch.document] & (order < size) & ~read).any():
+        predictions = setup.network.predict(batch, asked).plus(predictions)
         read = read | asked
-        found = _read(batch, extraction, plain, read, mind, opinion)
-        wanted &= ~_surely_clean(batch, found, speaks, mind)
+        found = _with_network(batch, extraction, plain, read, setup, predictions)
+        wanted &= ~_surely_clean(batch, found, readable, setup)
         size *= 2
-    return found if opinion is not None else _Weighed(extraction, plain, sigmoid(first), none)
+    return found if predictions is not None else _SentenceScores(extraction, plain, sigmoid(first), none)
 
 
-def _read(batch: Batch, extraction: Extraction, plain: Floats, read: Mask, mind: _Mind, opinion: Opinion) -> _Weighed:
+def _with_network(
+    batch: Batch, extraction: Extraction, plain: Floats, read: Mask, setup: _Setup, predictions: Predictions
+) -> _SentenceScores:
     """What `_weigh` returns where some sentences have been read. plain: the contributions without the network.
 
     A sentence that is read scores what is larger: the scorecard, of which the network takes back `_VETO` at most, or
     both together. Below the balanced threshold the scorecard alone counts less, as the network orders those better.
     """
-    card = mind.card
+    card = setup.card
     assert card.network is not None
-    extraction = heard(extraction, batch, opinion)
-    reading = of_signals(card, lambda signal: signal in READING)
+    extraction = with_predictions(extraction, batch, predictions)
+    reading = feature_mask(card, lambda signal: signal in NETWORK_SIGNALS)
     own = np.where(read[:, None] & reading, card.contributions(_columns(extraction, card)), 0)
     doubt = own.sum(axis=1)
     kept = np.divide(np.clip(doubt, -_VETO, 0), doubt, out=np.zeros(len(doubt)), where=doubt < 0)
@@ -549,91 +557,91 @@ def _read(batch: Batch, extraction: Extraction, plain: Floats, read: Mask, mind:
     together = card.network.scale * (card.intercept + plain.sum(axis=1)) + doubt + card.network.intercept
     joint = (read & (together > alone))[:, None]
     contributions = np.where(joint, card.network.scale * plain + own, plain + kept[:, None] * own)
-    odds = shown(np.where(joint[:, 0], together, alone), read, card)
-    return _Weighed(extraction, contributions, sigmoid(odds), read)
+    odds = compress_odds(np.where(joint[:, 0], together, alone), read, card)
+    return _SentenceScores(extraction, contributions, sigmoid(odds), read)
 
 
-def _sampled(batch: Batch, speaks: Mask, suspect: Mask) -> Ints:
+def _sampled(batch: Batch, readable: Mask, suspect: Mask) -> Ints:
     """(sentences,) the place of each in the order in which its document is read.
 
     Those that the scorecard alone flags come first, then the others by chance, but always the same.
     """
-    chance = hash_runs(batch.folded, batch.chars[:-1], batch.chars[1:])
-    order = np.lexsort((chance, ~suspect, ~speaks, batch.document))
+    chance = hash_runs(batch.folded, batch.char_offsets[:-1], batch.char_offsets[1:])
+    order = np.lexsort((chance, ~suspect, ~readable, batch.document))
     place = np.empty(len(batch), np.int64)
-    place[order] = np.arange(len(batch)) - batch.documents[batch.document[order]]
+    place[order] = np.arange(len(batch)) - batch.document_offsets[batch.document[order]]
     return place
 
 
-def _worth_reading(batch: Batch, odds: Floats, speaks: Mask, suspect: Mask, card: Scorecard) -> Mask:
+def _worth_reading(batch: Batch, odds: Floats, readable: Mask, suspect: Mask, card: Scorecard) -> Mask:
     """(documents,) those with a flagged sentence, those less sound than most together, and a few of the others."""
     assert card.network is not None
-    count = row_sums(speaks, batch.documents)
-    mean = row_sums(np.where(speaks, odds, 0.0), batch.documents) / np.maximum(count, 1)
+    count = row_sums(readable, batch.document_offsets)
+    mean = row_sums(np.where(readable, odds, 0.0), batch.document_offsets) / np.maximum(count, 1)
     excess = card.pooling.excess_of(mean, count) if card.pooling else mean
-    edges, filled = batch.chars[batch.documents], np.flatnonzero(count)
+    edges, filled = batch.char_offsets[batch.document_offsets], np.flatnonzero(count)
     drawn = np.zeros(len(count), bool)
     drawn[filled] = hash_runs(batch.folded, edges[filled], edges[filled + 1]) % np.uint64(_ONE_IN) == 0
-    flagged = row_sums(suspect, batch.documents) > 0
+    flagged = row_sums(suspect, batch.document_offsets) > 0
     return np.asarray((count > 0) & (flagged | (excess >= card.network.unsure) | drawn))
 
 
-def _surely_clean(batch: Batch, found: _Weighed, speaks: Mask, mind: _Mind) -> Mask:
+def _surely_clean(batch: Batch, found: _SentenceScores, readable: Mask, setup: _Setup) -> Mask:
     """(documents,) those that would hardly come out as garbled if all their sentences were read.
 
     A sequential test: the mean so far lies `_SURE` standard errors below the mean at which a document is garbled.
     """
-    assert mind.card.network is not None
-    pooling = mind.card.network.pooling
-    count, whole = row_sums(found.read, batch.documents), row_sums(speaks, batch.documents)
+    assert setup.card.network is not None
+    pooling = setup.card.network.pooling
+    count, whole = row_sums(found.is_read, batch.document_offsets), row_sums(readable, batch.document_offsets)
     if pooling is None:
         return np.zeros(len(count), bool)
-    odds = before_shown(found.scores, found.read, mind.card)
-    mean = row_sums(np.where(found.read, odds, 0.0), batch.documents) / np.maximum(count, 1)
+    odds = expand_odds(found.scores, found.is_read, setup.card)
+    mean = row_sums(np.where(found.is_read, odds, 0.0), batch.document_offsets) / np.maximum(count, 1)
     error = pooling.deviation * np.sqrt(np.maximum(1 - count / np.maximum(whole, 1), 0) / np.maximum(count, 1))
-    return np.asarray((count > 0) & (mean + _SURE * error < pooling.mean_at(mind.threshold, whole)))
+    return np.asarray((count > 0) & (mean + _SURE * error < pooling.mean_at(setup.threshold, whole)))
 
 
 def _columns(extraction: Extraction, card: Scorecard) -> Floats:
-    return extraction.features[:, [PLACES[name] for name in card.features]]
+    return extraction.features[:, [FEATURE_INDEX[name] for name in card.features]]
 
 
-def _asked(card: Scorecard) -> tuple[Signal, ...]:
+def _scorecard_signals(card: Scorecard) -> tuple[Signal, ...]:
     """The signals that the card has a feature of, but for those of a network."""
-    return tuple(signal for signal in _of_card(card) if signal in SIGNALS)
+    return tuple(signal for signal in _signals_of_card(card) if signal in SIGNALS)
 
 
-def _of_card(card: Scorecard) -> tuple[Signal, ...]:
+def _signals_of_card(card: Scorecard) -> tuple[Signal, ...]:
     """The signals that the card has a feature of."""
-    return tuple(signal for signal in EVERY if not set(signal.features).isdisjoint(card.features))
+    return tuple(signal for signal in ALL_SIGNALS if not set(signal.features).isdisjoint(card.features))
 
 
 def _words(batch: Batch) -> Ints:
     """(documents, 5) the fields of `detection.Words`."""
-    rows = batch.tokens[batch.documents]
+    rows = batch.token_offsets[batch.document_offsets]
     # A word that is said again and again tells no more than once.
     said = batch.is_word & ~batch.looped[batch.starts]
     known = batch.ids >= lm.FIRST_WORD
-    foreign = isin(batch.word, batch.hashes("foreign_function_words"))
-    own = batch.is_small & ~isin(batch.word, batch.hashes("shared_function_words"))
-    masks = said, said & known, said & batch.is_small, said & own, said & foreign
+    foreign = isin(batch.word_hash, batch.hashes("foreign_function_words"))
+    own = batch.is_function_word & ~isin(batch.word_hash, batch.hashes("shared_function_words"))
+    masks = said, said & known, said & batch.is_function_word, said & own, said & foreign
     return np.stack([row_sums(mask, rows) for mask in masks], axis=1).astype(np.int64)
 
 
-def _findings(scored: _Scored, card: Scorecard, flagged: Ints) -> dict[int, tuple[Finding, ...]]:
+def _findings(scored: _ScoredBatch, card: Scorecard, flagged: Ints) -> dict[int, tuple[Finding, ...]]:
     """What raised the scores of some sentences, most first; a signal's contribution is shared out over its runs."""
     batch, found = scored.batch, []
-    own = [np.isin(card.features, signal.features) for signal in EVERY]
+    own = [np.isin(card.features, signal.features) for signal in ALL_SIGNALS]
     added = np.stack([scored.contributions[np.ix_(flagged, mask)].sum(axis=1) for mask in own])
     weak = np.maximum(_LEAST_SHARE * added.max(axis=0), _LEAST_CONTRIBUTION)
-    for number, (signal, raised) in enumerate(zip(EVERY, added, strict=True)):
-        some = np.flatnonzero(raised >= (_LEAST_CONTRIBUTION if signal.kind == "marks" else weak))
+    for number, (signal, raised) in enumerate(zip(ALL_SIGNALS, added, strict=True)):
+        some = np.flatnonzero(raised >= (_LEAST_CONTRIBUTION if signal.output == "marks" else weak))
         if not len(some):
             continue
         owner, runs = signal.evidence(batch, scored.extraction.values[signal.name], flagged[some])
         whole = raised[some[owner]]
         part = whole * runs.lengths / np.bincount(owner, runs.lengths)[owner]
-        value = scored.extraction.features[flagged[some[owner]], PLACES[signal.features[0]]]
+        value = scored.extraction.features[flagged[some[owner]], FEATURE_INDEX[signal.features[0]]]
         same = np.full(len(owner), number)
         found.append((flagged[some[owner]], whole, same, runs.starts, runs.ends, value, part))
     columns = [np.concatenate(column) for column in zip(*found, strict=True)]
@@ -642,11 +650,11 @@ def _findings(scored: _Scored, card: Scorecard, flagged: Ints) -> dict[int, tupl
     findings: dict[int, list[Finding]] = {i: [] for i in flagged.tolist()}
     order = np.lexsort((columns[2], -columns[1], columns[0]))
     for i, _, number, begin, end, value, part in zip(*(column[order].tolist() for column in columns), strict=True):
-        held_by, first = int(batch.document[i]), int(batch.chars[i])
-        document, sentence = scored.documents[held_by], i - int(batch.documents[held_by])
+        held_by, first = int(batch.document[i]), int(batch.char_offsets[i])
+        document, sentence = scored.documents[held_by], i - int(batch.document_offsets[held_by])
         place = document.place(sentence, begin - first, end - first)
-        reason = _reason(EVERY[number], batch.text[begin:end])
-        findings[i].append(Finding(EVERY[number].name, *place, value, part, reason))
+        reason = _reason(ALL_SIGNALS[number], batch.text[begin:end])
+        findings[i].append(Finding(ALL_SIGNALS[number].name, *place, value, part, reason))
     return {i: tuple(some) for i, some in findings.items()}
 
 
@@ -676,7 +684,7 @@ def _checked_reader(reader: str) -> str:
     return reader
 
 
-def _known(markup: str) -> str:
+def _checked_markup(markup: str) -> str:
     if markup not in MARKUPS:
         raise UsageError(f"unknown markup {quoted(markup)}; supported: {', '.join(MARKUPS)}")
     return markup

@@ -13,7 +13,7 @@ from garble.columns.batch import Batch
 from garble.languages import Language
 from garble.models.scorecard import Pairs, Scorecard, logit, sigmoid
 from garble.report.findings import ScoredSentence
-from garble.signals import EVERY
+from garble.signals import ALL_SIGNALS
 from garble.signals.base import Signal
 from garble.text.layout import CUE, HEADING, LIST, PROSE, SPOKEN, UNREAD, VERSE, counts
 from garble.text.segmentation import Document
@@ -60,10 +60,10 @@ def document_score(
     whole = np.array([s.end - s.start for s in sentences])[is_prose].sum()
     scores, added = np.array([s.score for s in sentences])[is_prose], np.array(raised)[is_prose]
     pooled, pooling, scale = scores, card.pooling, card.documents
-    if card.network is not None and (read := ~np.isnan(added)).any():
-        odds = before_shown(scores[read], read[read], card) - added[read]
+    if card.network is not None and (is_read := ~np.isnan(added)).any():
+        odds = expand_odds(scores[is_read], is_read[is_read], card) - added[is_read]
         pooled, pooling = sigmoid(odds), card.network.pooling
-        scores[read] = sigmoid(shown(odds, read[read], card))
+        scores[is_read] = sigmoid(compress_odds(odds, is_read[is_read], card))
         scale = card.network.documents
     several = len(scores) >= SEVERAL
     worse_first = np.argsort(-scores, kind="stable")
@@ -93,9 +93,9 @@ def _scaled(score: float, scale: Pairs) -> float:
     """A document's score as `Scorecard.documents` has it; beyond the ends of the scale its log-odds change alike."""
     if not scale:
         return score
-    raw, shown = np.array(scale).T
+    raw, scaled = np.array(scale).T
     odds = float(logit(np.clip(score, 1e-6, 1 - 1e-6)))
-    return float(sigmoid(np.interp(odds, raw, shown) + min(odds - raw[0], 0) + max(odds - raw[-1], 0)))
+    return float(sigmoid(np.interp(odds, raw, scaled) + min(odds - raw[0], 0) + max(odds - raw[-1], 0)))
 
 
 def looped_prose(document: Document) -> float:
@@ -108,7 +108,7 @@ def looped_prose(document: Document) -> float:
     return float(np.concatenate(some).mean()) if some else 0.0
 
 
-def voices(document: Document) -> tuple[Document, Document]:
+def split_fragments(document: Document) -> tuple[Document, Document]:
     """What is scored together, and what apart: items and cues that are no sentences."""
     heard = ~np.isin(document.kind, list(UNREAD))
     aside = np.zeros(len(heard), bool)
@@ -118,18 +118,18 @@ def voices(document: Document) -> tuple[Document, Document]:
     return document.only(heard & ~aside), document.only(aside)
 
 
-def as_read(batch: Batch) -> Ints:
+def effective_kinds(batch: Batch) -> Ints:
     """(sentences,) their kinds; items and cues that are sentences are read as prose."""
     kinds = batch.kind.copy()
     for i in np.flatnonzero(np.isin(kinds, list(SPOKEN))).tolist():
-        if counts(int(kinds[i]), batch.text[batch.chars[i] : batch.chars[i + 1] - 1]):
+        if counts(int(kinds[i]), batch.text[batch.char_offsets[i] : batch.char_offsets[i + 1] - 1]):
             kinds[i] = PROSE
     return kinds
 
 
 # What is not asked of a kind: of all that is no prose what means something in full sentences only; verse may say things
 # again. Of prose everything is asked, of the kinds in layout.UNREAD nothing.
-_DEAF: dict[int, Callable[[Signal], bool]] = {
+_DISABLED_BY_KIND: dict[int, Callable[[Signal], bool]] = {
     HEADING: lambda signal: signal.prose,
     LIST: lambda signal: signal.prose,
     CUE: lambda signal: signal.prose,
@@ -137,41 +137,41 @@ _DEAF: dict[int, Callable[[Signal], bool]] = {
 }
 
 
-def shown(odds: Floats, read: Mask, card: Scorecard) -> Floats:
+def compress_odds(odds: Floats, is_read: Mask, card: Scorecard) -> Floats:
     """Log-odds on the scale of the scorecard: below the balanced threshold those of sentences that are read flatten.
 
     So a typical human sentence scores alike, whether it was read or not.
     """
     limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
-    return np.where(read & (odds < limit), limit + _FLATTER * (odds - limit), odds)
+    return np.where(is_read & (odds < limit), limit + _FLATTER * (odds - limit), odds)
 
 
-def before_shown(scores: Floats, read: Mask, card: Scorecard) -> Floats:
+def expand_odds(scores: Floats, is_read: Mask, card: Scorecard) -> Floats:
     """The log-odds that `shown` was given, from scores."""
     odds = logit(np.clip(scores, 1e-6, 1 - 1e-6))
     limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
-    return np.where(read & (odds < limit), limit + (odds - limit) / _FLATTER, odds)
+    return np.where(is_read & (odds < limit), limit + (odds - limit) / _FLATTER, odds)
 
 
-def of_signals(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
+def feature_mask(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
     """Which of the card's features belong to the chosen signals."""
-    names = {name for signal in EVERY if chosen(signal) for name in signal.features}
+    names = {name for signal in ALL_SIGNALS if chosen(signal) for name in signal.features}
     return np.array([name in names for name in card.features], bool)
 
 
-def silent(card: Scorecard, kinds: Ints, language: Language) -> Mask:
+def disabled(card: Scorecard, kinds: Ints, language: Language) -> Mask:
     """(sentences, features of the card) what does not speak: for want of what it needs, or of a kind it is deaf to.
 
     kinds: (sentences,) as `as_read` gives them. language: that of all the sentences.
     """
     mask = np.zeros((len(kinds), len(card.features)), bool)
-    mask[:, of_signals(card, lambda signal: bool(lacking(signal, language, card)))] = True
-    for kind, deaf_to in _DEAF.items():
-        mask[np.ix_(kinds == kind, of_signals(card, deaf_to))] = True
+    mask[:, feature_mask(card, lambda signal: bool(missing_needs(signal, language, card)))] = True
+    for kind, deaf_to in _DISABLED_BY_KIND.items():
+        mask[np.ix_(kinds == kind, feature_mask(card, deaf_to))] = True
     return mask
 
 
-def lacking(signal: Signal, language: Language, card: Scorecard) -> tuple[str, ...]:
+def missing_needs(signal: Signal, language: Language, card: Scorecard) -> tuple[str, ...]:
     """What a signal needs that is not known of a language."""
     known = language.knowledge | (_OF_MODEL if language.code == card.language else frozenset())
     return tuple(need for need in signal.needs if need not in known)

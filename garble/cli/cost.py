@@ -41,7 +41,7 @@ def _round(texts: Sequence[str], knows: LanguageModel) -> dict[str, float]:
     segmented = time.process_time()
     batch = Batch.of(documents, knows)
     tokenized = time.process_time()
-    _ = batch.reading
+    _ = batch.lm_scores
     read = time.process_time()
     extract(batch)
     moments = [time.process_time()]

@@ -56,10 +56,12 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
         elif form == "markdown":
             stream.write(gallery(members, previews(members)))
         else:
-            facts = ("name", "family", "kind", "unit", "needs", "summary")
+            # JSON field to attribute.
+            facts = {"name": "name", "family": "family", "kind": "output", "unit": "unit", "needs": "needs"}
+            facts["summary"] = "summary"
             some = previews(members)
             listed = [
-                {**{fact: getattr(signal, fact) for fact in facts}, "preview": signal.name in some}
+                {**{fact: getattr(signal, name) for fact, name in facts.items()}, "preview": signal.name in some}
                 for signal in members
             ]
             stream.write(json.dumps(listed, indent=2) + "\n")
@@ -81,13 +83,13 @@ def explain(name: str) -> None:
 
 def _members(names: Sequence[str]) -> list[Signal]:
     """The signals of these names and families, or all without a name; an unknown name ends the command."""
-    from garble.signals import EVERY
+    from garble.signals import ALL_SIGNALS
 
-    known = {name for signal in EVERY for name in (signal.name, signal.family)}
+    known = {name for signal in ALL_SIGNALS for name in (signal.name, signal.family)}
     for name in names:
         if name not in known:
-            raise click.ClickException(f"unknown signal {name!r}; {_nearest(name, EVERY)}")
-    return [signal for signal in EVERY if not names or signal.name in names or signal.family in names]
+            raise click.ClickException(f"unknown signal {name!r}; {_nearest(name, ALL_SIGNALS)}")
+    return [signal for signal in ALL_SIGNALS if not names or signal.name in names or signal.family in names]
 
 
 def previews(signals: Iterable[Signal]) -> frozenset[str]:

@@ -284,7 +284,7 @@ def _summary(tally: Tally) -> Iterator[str]:
 
 def nature(signal: Signal, previews: Collection[str]) -> str:
     """What a signal returns, what it needs, and "preview" for one of `previews`."""
-    return f"{signal.kind} {signal.unit}; {signal.needed}{'; preview' if signal.name in previews else ''}"
+    return f"{signal.output} {signal.unit}; {signal.needed}{'; preview' if signal.name in previews else ''}"
 
 
 def gallery(signals: Iterable[Signal], previews: Collection[str]) -> str:
@@ -320,7 +320,7 @@ def table(signals: Iterable[Signal], previews: Collection[str], stream: TextIO) 
     rows.add_column("description")
     for signal in signals:
         mark = "preview: " if signal.name in previews else ""
-        rows.add_row(signal.name, signal.kind, ", ".join(signal.needs), mark + signal.summary)
+        rows.add_row(signal.name, signal.output, ", ".join(signal.needs), mark + signal.summary)
     return _printed(rows, console_of(stream))
 
 

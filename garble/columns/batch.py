@@ -1,7 +1,7 @@
-"""Sentences end to end as columns: what every signal reads.
+"""Sentences as columns, the input of every signal.
 
-A `Batch` holds any number of documents. Its arrays come in three lengths: one entry a character, a token, or a
-sentence; `chars` and `tokens` are the offsets that cut the first two into sentences (as Arrow and CSR do).
+A `Batch` holds any number of documents. Its arrays have one entry per character, token or sentence. `char_offsets` and
+`token_offsets` divide the first two into sentences, as in Arrow lists and CSR matrices.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from garble.columns import lists
 from garble.columns.arrays import Floats, Ints, Mask, cover, offsets, recurs, spans_of, spread
-from garble.columns.lm import LanguageModel, Reading
+from garble.columns.lm import LanguageModel, LMScores
 from garble.languages import ENGLISH, Language
 from garble.text.alphabet import (
     CASE,
@@ -52,8 +52,8 @@ _DASHES = [ord(sign) for sign in "–—…"]
 BORDER = "\u2029"
 
 
-class Opinion(NamedTuple):
-    """A network's verdicts on the sentences, in standard deviations from clean text: 0 is usual.
+class Predictions(NamedTuple):
+    """Predictions of the network, in standard deviations from the mean on clean text.
 
     unlikely, mistranslated: (tokens,) how likely the word is wrong here, and would be corrected.
     unnatural: (sentences,) how bad the sentence is as a whole.
@@ -63,37 +63,37 @@ class Opinion(NamedTuple):
     mistranslated: Floats
     unnatural: Floats
 
-    def plus(self, other: Opinion | None) -> Opinion:
-        """The verdicts of both, which are on different sentences."""
-        return self if other is None else Opinion(*(one + more for one, more in zip(self, other, strict=True)))
+    def plus(self, other: Predictions | None) -> Predictions:
+        """The predictions of both, which are for different sentences."""
+        return self if other is None else Predictions(*(a + b for a, b in zip(self, other, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Sentences as columns.
 
-    text: the sentences, each followed by BORDER. chars: (sentences + 1,) where each begins in it.
-    starts, ends: (tokens,) characters of `text`. tokens: (sentences + 1,) where each sentence's tokens begin.
-    folded: (characters,) code points in lower case.
-    word: (tokens,) hash of the token in lower case; form: the same with every digit as 0.
-    documents: (documents + 1,) where each document's sentences begin; total: (documents,) how many it has in all.
-    paragraph, kind, neighbours: (sentences,) as in Document.
-    looped: (characters,) which stand in a loop of their document beyond its first turn.
-    quoted: (characters,) which say something else than the text does there: words in place of code or an address.
-    language: what is known of the language that all its sentences are in. lm: its language model, or None.
-    read: what a network said of the sentences, or None where none was asked.
+    text: the sentences, each followed by BORDER. codes: (characters,) its code points; folded: in lower case.
+    char_offsets: (sentences + 1,) first character of each sentence.
+    starts, ends: (tokens,) character offsets. token_offsets: (sentences + 1,) first token of each sentence.
+    word_hash: (tokens,) hash of the token in lower case; form_hash: the same with every digit as 0.
+    document_offsets: (documents + 1,) first sentence of each document. total: (documents,) all its sentences, also
+    those in other batches. paragraph, kind, neighbours: (sentences,) as in Document.
+    looped: (characters,) inside a loop of the document, after its first copy.
+    quoted: (characters,) placeholders for code or an address in the text.
+    language: language of all sentences. lm: its language model, or None.
+    predicted: predictions of the network, or None if it has not run.
     """
 
     text: str
     codes: Codes
-    chars: Ints
+    char_offsets: Ints
     starts: Ints
     ends: Ints
-    tokens: Ints
+    token_offsets: Ints
     folded: Codes
-    word: Hashes
-    form: Hashes
-    documents: Ints
+    word_hash: Hashes
+    form_hash: Hashes
+    document_offsets: Ints
     total: Ints
     paragraph: Ints
     kind: Ints
@@ -102,7 +102,7 @@ class Batch:
     language: Language
     looped: Mask
     quoted: Mask
-    read: Opinion | None = None
+    predicted: Predictions | None = None
 
     @classmethod
     def of(cls, documents: Sequence[Document], lm: LanguageModel | None = None, language: Language = ENGLISH) -> Batch:
@@ -115,7 +115,7 @@ class Batch:
             language,
             _looped(documents, pieces),
             _quoted(documents, pieces),
-            documents=offsets([len(document.sentences) for document in documents]),
+            document_offsets=offsets([len(document.sentences) for document in documents]),
             total=np.array([document.total for document in documents], np.int64),
             paragraph=np.concatenate([none, *(document.paragraph for document in documents)]),
             kind=np.concatenate([none, *(document.kind for document in documents)]),
@@ -150,7 +150,7 @@ class Batch:
         language: Language,
         looped: Mask,
         quoted: Mask,
-        documents: Ints,
+        document_offsets: Ints,
         total: Ints,
         paragraph: Ints,
         kind: Ints,
@@ -158,27 +158,27 @@ class Batch:
     ) -> Batch:
         text = BORDER.join([*(sentence.replace(BORDER, "\n") for sentence in sentences), ""])
         codes = encode(text)
-        chars = offsets([len(sentence) + 1 for sentence in sentences])
+        char_offsets = offsets([len(sentence) + 1 for sentence in sentences])
         starts, ends = tokenize(codes)
         folded = FOLD[codes]
-        word = hash_runs(folded, starts, ends)
+        word_hash = hash_runs(folded, starts, ends)
         # Digits are few, and only words that hold one have another form.
         digits = np.flatnonzero(KIND[codes] == DIGIT)
-        zeroed, form = folded.copy(), word.copy()
+        zeroed, form_hash = folded.copy(), word_hash.copy()
         zeroed[digits] = ord("0")
         numbers = np.unique(np.searchsorted(starts, digits, side="right") - 1)
-        form[numbers] = hash_runs(zeroed, starts[numbers], ends[numbers])
+        form_hash[numbers] = hash_runs(zeroed, starts[numbers], ends[numbers])
         return cls(
             text=text,
             codes=codes,
-            chars=chars,
+            char_offsets=char_offsets,
             starts=starts,
             ends=ends,
-            tokens=np.searchsorted(starts, chars),
+            token_offsets=np.searchsorted(starts, char_offsets),
             folded=folded,
-            word=word,
-            form=form,
-            documents=documents,
+            word_hash=word_hash,
+            form_hash=form_hash,
+            document_offsets=document_offsets,
             total=total,
             paragraph=paragraph,
             kind=kind,
@@ -191,34 +191,34 @@ class Batch:
 
     def __len__(self) -> int:
         """How many sentences."""
-        return len(self.chars) - 1
+        return len(self.char_offsets) - 1
 
     @cached_property
     def sentence(self) -> Ints:
         """(tokens,) the sentence each token stands in."""
-        return np.repeat(np.arange(len(self)), np.diff(self.tokens))
+        return np.repeat(np.arange(len(self)), np.diff(self.token_offsets))
 
     @cached_property
-    def opens(self) -> Mask:
+    def is_first_token(self) -> Mask:
         """(tokens,) the first token of its sentence."""
         first = np.zeros(len(self.starts), bool)
-        first[self.tokens[:-1][np.diff(self.tokens) > 0]] = True
+        first[self.token_offsets[:-1][np.diff(self.token_offsets) > 0]] = True
         return first
 
     @cached_property
     def document(self) -> Ints:
         """(sentences,) the document each sentence stands in."""
-        return np.repeat(np.arange(len(self.documents) - 1), np.diff(self.documents))
+        return np.repeat(np.arange(len(self.document_offsets) - 1), np.diff(self.document_offsets))
 
     @cached_property
-    def kinds(self) -> NDArray[np.uint8]:
-        """(tokens,) which kinds of character each token holds, as the bits of `alphabet`."""
+    def char_kinds(self) -> NDArray[np.uint8]:
+        """(tokens,) the kinds of character in each token, as bits of `alphabet`."""
         return np.bitwise_or.reduceat(KIND[self.codes], self.starts) if len(self.starts) else np.zeros(0, np.uint8)
 
     @cached_property
     def is_word(self) -> Mask:
         """(tokens,) tokens with a letter in them."""
-        return np.asarray((self.kinds & (LETTER | IDEOGRAPH)) != 0)
+        return np.asarray((self.char_kinds & (LETTER | IDEOGRAPH)) != 0)
 
     @cached_property
     def is_capital(self) -> Mask:
@@ -233,9 +233,9 @@ class Batch:
         return np.asarray(np.bincount(token, minlength=len(self.starts)) > self.is_capital)
 
     @cached_property
-    def is_small(self) -> Mask:
+    def is_function_word(self) -> Mask:
         """(tokens,) function words of the language."""
-        return lists.isin(self.word, self.hashes("function_words"))
+        return lists.isin(self.word_hash, self.hashes("function_words"))
 
     def hashes(self, name: str) -> Hashes:
         """The sorted hashes of the words in a list of the batch's language; empty where it has none."""
@@ -250,7 +250,7 @@ class Batch:
         joined = np.zeros(len(self.starts), bool)
         joined[1:] = self.starts[1:] == self.ends[:-1]
         # A dash parts words, and in scripts without spaces every character stands alone.
-        alone = ((self.kinds & IDEOGRAPH) != 0) | np.isin(self.codes[self.starts], _DASHES)
+        alone = ((self.char_kinds & IDEOGRAPH) != 0) | np.isin(self.codes[self.starts], _DASHES)
         joined[1:] &= ~(alone[1:] | alone[:-1])
         piece = np.cumsum(~joined) - 1
         holds = np.zeros(len(piece), bool)
@@ -282,7 +282,7 @@ class Batch:
     @cached_property
     def is_content(self) -> Mask:
         """(tokens,) words of two letters or more that are neither function words nor code."""
-        return self.is_word & (self.length > 1) & ~self.is_small & ~self.is_code
+        return self.is_word & (self.length > 1) & ~self.is_function_word & ~self.is_code
 
     @cached_property
     def length(self) -> Ints:
@@ -290,8 +290,8 @@ class Batch:
         return self.ends - self.starts
 
     @cached_property
-    def is_first(self) -> Mask:
-        """(tokens,) the first word of its sentence, whatever marks stand before it."""
+    def is_first_word(self) -> Mask:
+        """(tokens,) the first word of its sentence; punctuation may precede it."""
         first = np.zeros(len(self.starts), bool)
         words = np.flatnonzero(self.is_word)
         new = np.ones(len(words), bool)
@@ -304,21 +304,21 @@ class Batch:
         """(tokens,) the language model's word numbers: the lower, the more frequent; all 0 without a model."""
         if self.lm is None:
             return np.zeros(len(self.starts), np.int64)
-        return self.lm.lookup(self.form, self.is_capital, self.is_word)
+        return self.lm.lookup(self.form_hash, self.is_capital, self.is_word)
 
     @cached_property
-    def reading(self) -> Reading:
-        """What the language model makes of the tokens; zeros without one."""
+    def lm_scores(self) -> LMScores:
+        """Scores of the language model; zeros without one."""
         if self.lm is None:
             token = np.zeros(len(self.starts))
-            return Reading(token, token, token, token, np.zeros(len(self.starts), bool), np.zeros(len(self)))
-        return self.lm.read(self.ids, self.tokens)
+            return LMScores(token, token, token, token, np.zeros(len(self.starts), bool), np.zeros(len(self)))
+        return self.lm.score(self.ids, self.token_offsets)
 
     @cached_property
-    def opinion(self) -> Opinion:
-        """What the network says of the tokens and sentences; zeros without one."""
+    def predictions(self) -> Predictions:
+        """Predictions of the network; zeros if it has not run."""
         token = np.zeros(len(self.starts))
-        return self.read or Opinion(token, token, np.zeros(len(self)))
+        return self.predicted or Predictions(token, token, np.zeros(len(self)))
 
     def pieces(self, first: int, last: int) -> str:
         """The characters of tokens `first` to `last`, `last` left out."""
@@ -326,7 +326,7 @@ class Batch:
 
     def ngrams(self, n: int) -> tuple[Ints, Hashes]:
         """Where the n-grams that lie within a sentence begin, and their hashes."""
-        keys = self.word
+        keys = self.word_hash
         count = max(0, len(keys) - n + 1)
         begins = np.flatnonzero(self.sentence[:count] == self.sentence[n - 1 : n - 1 + count])
         hashes = keys[begins]
@@ -335,10 +335,10 @@ class Batch:
         return begins, hashes
 
     @cached_property
-    def echoes(self) -> dict[int, tuple[Ints, Ints]]:
-        """For n = 1, 2, 3, 4: where the n-grams begin that stood in the sentence before, and where they stood last."""
+    def repeated_ngrams(self) -> dict[int, tuple[Ints, Ints]]:
+        """For n = 1 to 4: first tokens of n-grams that repeat in a sentence, and of their previous occurrence."""
         found = {}
-        begins, hashes = np.arange(len(self.starts)), self.word
+        begins, hashes = np.arange(len(self.starts)), self.word_hash
         for n in (1, 2, 3, 4):
             before = recurs(hashes, self.sentence[begins])
             again = np.flatnonzero(before >= 0)
@@ -349,7 +349,7 @@ class Batch:
             goes_on = twice[:-1] & twice[1:] & (begins[1:] == begins[:-1] + 1)
             goes_on &= self.sentence[begins[:-1]] == self.sentence[np.minimum(begins[:-1] + n, len(self.starts) - 1)]
             begins, hashes = begins[:-1][goes_on], hashes[:-1][goes_on]
-            hashes = chain(hashes, self.word[begins + n])
+            hashes = chain(hashes, self.word_hash[begins + n])
         return found
 
     def token_mask(self, firsts: Ints, lasts: Ints) -> Mask:
@@ -361,8 +361,8 @@ class Batch:
         return cover(firsts, lasts, len(self.codes))
 
     @cached_property
-    def beyond_ascii(self) -> Ints:
-        """The characters that ASCII lacks."""
+    def non_ascii(self) -> Ints:
+        """Offsets of characters outside ASCII."""
         return np.flatnonzero(self.codes >= 0x80)
 
     @cached_property

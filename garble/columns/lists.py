@@ -17,7 +17,7 @@ def hashes(language: Language, name: str) -> Hashes:
 
 
 def hash_words(entries: list[str]) -> Hashes:
-    """The hash of each entry as a token of a batch has it (lower case, in `Batch.word`)."""
+    """The hash of each entry as a token of a batch has it (lower case, in `Batch.word_hash`)."""
     sizes = np.array([len(entry) for entry in entries], np.int64)
     ends = np.cumsum(sizes)
     return hash_runs(encode("".join(entries)), ends - sizes, ends)

@@ -59,7 +59,7 @@ class Surprisal(NamedTuple):
     unseen: NDArray[np.bool_]
 
 
-class Reading(NamedTuple):
+class LMScores(NamedTuple):
     """How strange a batch's text is.
 
     words, classes: (tokens,) how badly each word, and its class, goes with its neighbours on both sides; rarity: how
@@ -230,11 +230,11 @@ class LanguageModel:
         """(tokens,) word numbers, the lower the more frequent; unknown words by their shape."""
         return lookup(self.vocabulary, form, is_capital, is_word)
 
-    def read(self, ids: Ints, rows: Ints) -> Reading:
-        """What the model makes of every token of a batch, as `Reading` has it."""
+    def score(self, ids: Ints, rows: Ints) -> LMScores:
+        """What the model makes of every token of a batch, as `LMScores` has it."""
         gains, unseen, edges = self.gains(ids, rows)
         words, classes, rarity, company = (gains - self.usual[:, :1]) / self.usual[:, 1:]
-        return Reading(words, classes, rarity, np.nan_to_num(company), unseen, edges)
+        return LMScores(words, classes, rarity, np.nan_to_num(company), unseen, edges)
 
     def gains(self, ids: Ints, rows: Ints) -> tuple[Floats, NDArray[np.bool_], Floats]:
         """(4, tokens) measures, (tokens,) unseen pairs, (sentences,) bits of the less likely of beginning and end.

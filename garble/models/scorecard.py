@@ -78,7 +78,7 @@ Pairs = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
+class NetworkSettings:
     """The network that a scorecard's reading signals come from.
 
     base: the model whose language model is used; empty for the model's own. usual: mean and deviation of the network's
@@ -115,7 +115,7 @@ class Scorecard:
     weights: Floats
     thresholds: dict[str, float]
     pooling: Pooling | None = None
-    network: Network | None = None
+    network: NetworkSettings | None = None
     documents: Pairs = ()
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -242,13 +242,13 @@ def _pooling(record: dict[str, Any]) -> Pooling:
     return Pooling(**{k: number(x, f"pooling.{k}", lowest.get(k, -HIGHEST)) for k, x in asdict(found).items()})
 
 
-def _network(record: dict[str, Any]) -> Network:
+def _network(record: dict[str, Any]) -> NetworkSettings:
     usual = [numbers(pair, "network.usual", _MOST_KNOTS) for pair in listed(record["usual"], "network.usual", 3)]
     if [len(pair) for pair in usual] != [2, 2, 2] or any(deviation <= 0 for _, deviation in usual):
         raise ValueError("network.usual: expected three pairs of a mean and a positive deviation")
     if record["base"]:
         matching(record["base"], _NAME, "network.base")
-    return Network(
+    return NetworkSettings(
         base=record["base"],
         usual=tuple((mean, deviation) for mean, deviation in usual),
         scale=number(record["scale"], "network.scale", 0),

@@ -14,7 +14,7 @@ from garble.columns import lm
 from garble.columns.lm import LanguageModel
 from garble.errors import ModelError, UsageError, quoted
 from garble.models.scorecard import FILES, Scorecard, check_files, digest, digest_of, load
-from garble.signals import PLACES
+from garble.signals import FEATURE_INDEX
 
 # glibc gives large blocks back to the kernel as they are freed, and asks for them anew with every packet, until a block
 # as large as this was freed once: then it keeps them, and scoring takes a tenth less time. Nothing is written to it.
@@ -63,7 +63,7 @@ def _load(folder: Path, state: tuple[object, ...]) -> Loaded:
     """state: what the files were when they were read; a model that was written anew has another."""
     np.empty(_KEPT, np.uint8)
     card = load(folder / "scorecard.json")
-    if strange := set(card.features) - set(PLACES):
+    if strange := set(card.features) - set(FEATURE_INDEX):
         raise ModelError(f"{folder}: requires signals that this version lacks: {', '.join(sorted(strange))}")
     check_files(folder, card)
     found, base = digest_of(folder), folder

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from garble.columns.arrays import Floats, Ints, Mask
-from garble.columns.batch import Batch, Opinion
+from garble.columns.batch import Batch, Predictions
 from garble.errors import ModelError
 from garble.models import scorecard
 from garble.models.scorecard import Scorecard
@@ -36,24 +36,24 @@ class Reader:
     def __init__(self, session: Any, tokenizer: Any, usual: Floats) -> None:
         self.session, self.tokenizer, self.usual = session, tokenizer, usual
 
-    def read(self, batch: Batch, asked: Mask) -> Opinion:
+    def predict(self, batch: Batch, asked: Mask) -> Predictions:
         """The network's verdicts on some of a batch's sentences; zeros for all others. asked: (sentences,)."""
         found = np.zeros((2, len(batch.starts)))
         unnatural = np.zeros(len(batch))
-        chosen = np.flatnonzero(asked & (np.diff(batch.tokens) > 0))
-        spans = zip(batch.chars[chosen].tolist(), (batch.chars[chosen + 1] - 1).tolist(), strict=True)
+        chosen = np.flatnonzero(asked & (np.diff(batch.token_offsets) > 0))
+        spans = zip(batch.char_offsets[chosen].tolist(), (batch.char_offsets[chosen + 1] - 1).tolist(), strict=True)
         texts = [batch.text[start:end] for start, end in spans]
         found_in = self.verdicts(batch, chosen, texts)
         for sentence, (token, verdicts, whole) in zip(chosen.tolist(), found_in, strict=True):
             # A word is as wrong as the worst of its pieces.
-            first, last = batch.tokens[sentence], batch.tokens[sentence + 1]
+            first, last = batch.token_offsets[sentence], batch.token_offsets[sentence + 1]
             if len(token):
                 for head, (mean, deviation) in enumerate(self.usual[:2].tolist()):
                     worst = np.full(last - first, _SURE)
                     np.maximum.at(worst, token, verdicts[:, head])
                     found[head, first:last] = (worst - mean) / deviation
                 unnatural[sentence] = (whole - self.usual[2, 0]) / self.usual[2, 1]
-        return Opinion(found[0], found[1], unnatural)
+        return Predictions(found[0], found[1], unnatural)
 
     def verdicts(self, batch: Batch, chosen: Ints, texts: Sequence[str]) -> list[tuple[Ints, Floats, float]]:
         """For each text: the token of its sentence that each piece stands in, (pieces, 2) log-odds, those of it all."""
@@ -61,7 +61,10 @@ class Reader:
         odds, wholes = self.raw([ids for ids, _ in encoded])
         found = []
         for sentence, (_, places), verdicts, whole in zip(chosen.tolist(), encoded, odds, wholes, strict=True):
-            starts = batch.starts[batch.tokens[sentence] : batch.tokens[sentence + 1]] - batch.chars[sentence]
+            starts = (
+                batch.starts[batch.token_offsets[sentence] : batch.token_offsets[sentence + 1]]
+                - batch.char_offsets[sentence]
+            )
             at = np.array([place[0] for place in places], np.int64)
             found.append((np.maximum(np.searchsorted(starts, at, side="right") - 1, 0), verdicts, whole))
         return found

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from garble.report.findings import ScoredSentence
-from garble.signals import READING
+from garble.signals import NETWORK_SIGNALS
 
 # The reason where no signal stands out: a little of everything, or a document translated badly throughout.
 OVERALL = "overall"
 # From here on, in log-odds, a signal is a cause.
 _CAUSE = 1.0
-_OF_NETWORK = frozenset(signal.name for signal in READING)
+_OF_NETWORK = frozenset(signal.name for signal in NETWORK_SIGNALS)
 # Scores are counted in this many equal steps from 0 to 1.
 BINS = 20
 

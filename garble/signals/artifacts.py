@@ -50,7 +50,7 @@ def leftover_markup(batch: Batch) -> Mask:
     """
     places = batch.places("<[@#▁&_>⁇｟%{$=\\|")
     # Letters that stand for a space in vocabularies of bytes.
-    places = np.concatenate([places, batch.beyond_ascii[np.isin(batch.codes[batch.beyond_ascii], [0x120, 0x10A])]])
+    places = np.concatenate([places, batch.non_ascii[np.isin(batch.codes[batch.non_ascii], [0x120, 0x10A])]])
     return batch.chars_of(match for match in batch.matches(_LEFT, places) if _is_left(batch, match))
 
 
@@ -102,10 +102,10 @@ _NAME_PART = re.compile(r"[a-z]+|(?<=[A-Za-z])[A-Z][a-z]+")
 def _is_left(batch: Batch, match: re.Match[str]) -> bool:
     """Whether a remnant is no mention of one."""
     kind, span = match.lastgroup, match.group()
-    sentence = int(np.searchsorted(batch.chars, match.start(), side="right")) - 1
+    sentence = int(np.searchsorted(batch.char_offsets, match.start(), side="right")) - 1
     # What stands further off says nothing, and looking at all of a long sentence each time would take too long.
-    first = max(int(batch.chars[sentence]), match.start() - _NEAR)
-    last = min(int(batch.chars[sentence + 1]) - 1, match.end() + _NEAR)
+    first = max(int(batch.char_offsets[sentence]), match.start() - _NEAR)
+    last = min(int(batch.char_offsets[sentence + 1]) - 1, match.end() + _NEAR)
     before, after = batch.text[first : match.start()], batch.text[match.end() : last]
     if before and after and before[-1] in _OPENING and after[0] in _CLOSING:
         return False
@@ -157,14 +157,14 @@ def untranslated(batch: Batch) -> Mask:
     Clean: The mayor of Rio de Janeiro and the band Los Lobos met in Den Haag.
     Clean: The coq au vin blanc has a certain je ne sais quoi, and “ça ne se fait pas” is what she said.
     """
-    foreign = lists.isin(batch.word, batch.hashes("foreign_function_words")) & ~batch.is_capital
-    english = batch.is_small
-    shared = lists.isin(batch.word, batch.hashes("shared_function_words"))
+    foreign = lists.isin(batch.word_hash, batch.hashes("foreign_function_words")) & ~batch.is_capital
+    english = batch.is_function_word
+    shared = lists.isin(batch.word_hash, batch.hashes("shared_function_words"))
     comma = batch.codes[batch.starts] == ord(",")
-    found = runs(foreign | comma | batch.is_word & (shared | ~english), batch.tokens)
+    found = runs(foreign | comma | batch.is_word & (shared | ~english), batch.token_offsets)
     count = offsets(foreign)
     strange = batch.is_word & (batch.ids < FIRST_WORD) & ~foreign
-    wrong = np.flatnonzero(misread(batch.codes, batch.beyond_ascii, batch.chars))
+    wrong = np.flatnonzero(misread(batch.codes, batch.non_ascii, batch.char_offsets))
     strange[np.searchsorted(batch.starts, wrong, side="right") - 1] = False
     strange_before = offsets(strange & ~batch.is_capital)
     known_as_foreign, unknown = (at[found.ends] - at[found.starts] for at in (count, strange_before))
@@ -174,7 +174,7 @@ def untranslated(batch: Batch) -> Mask:
     places = np.flatnonzero(foreign | strange)
     firsts = places[np.searchsorted(places, found.starts[suspicious])]
     lasts = places[np.searchsorted(places, found.ends[suspicious]) - 1] + 1
-    borrowed = offsets(lists.isin(batch.word, batch.hashes("loan_words")))
+    borrowed = offsets(lists.isin(batch.word_hash, batch.hashes("loan_words")))
     kept = (borrowed[lasts] - borrowed[firsts] < lasts - firsts) & ~_quoted(batch, firsts, lasts)
     firsts, lasts = firsts[kept], lasts[kept]
     runs_on = zip(firsts.tolist(), lasts.tolist(), strict=True)
@@ -244,7 +244,7 @@ def _close(batch: Batch) -> Columns:
     before, after = batch.beside(places, -1), KIND[batch.beside(places, 1)]
     close = np.isin(batch.codes[places], [ord(sign) for sign in ",;:"]) & (before == ord(")"))
     close |= ((KIND[before] & (LETTER | DIGIT | IDEOGRAPH)) != 0) | (before == ord("_"))
-    sentence = np.searchsorted(batch.chars, places[close & (after == SPACE)], side="right") - 1
+    sentence = np.searchsorted(batch.char_offsets, places[close & (after == SPACE)], side="right") - 1
     number = np.arange(len(batch.total))
     return number, np.bincount(batch.document[sentence], minlength=len(number)) > 0
 
@@ -271,7 +271,7 @@ def spaced_punctuation(batch: Batch, usual: Mask) -> Mask:
     edges = spans_of(
         batch.matches(_SPACED, np.concatenate([gaps, opening[np.isin(batch.beside(opening, 1), _BLANKS)]]))
     )
-    kept = edges[usual[batch.document[np.searchsorted(batch.chars, edges[:, 0], side="right") - 1]]]
+    kept = edges[usual[batch.document[np.searchsorted(batch.char_offsets, edges[:, 0], side="right") - 1]]]
     return batch.char_mask(kept[:, 0], kept[:, 1])
 
 
@@ -444,7 +444,7 @@ def split_words(batch: Batch) -> Mask:
         return found
     strange = (batch.ids < FIRST_WORD) | ((batch.ids > _COMMON) & (batch.length <= _SHORT))
     # (tokens,) a word in lower case that follows the one before it after a space, and not as it often does.
-    follows = batch.is_word & ~batch.is_capital & ~batch.opens & (strange | batch.reading.unseen)
+    follows = batch.is_word & ~batch.is_capital & ~batch.is_first_token & (strange | batch.lm_scores.unseen)
     follows[1:] &= batch.is_word[:-1] & (batch.starts[1:] == batch.ends[:-1] + 1)
     follows &= batch.beside(batch.starts, -1) == ord(" ")
     for size in (3, 2):
@@ -480,7 +480,7 @@ def letter_shapes(batch: Batch) -> Mask:
     found = np.zeros(len(batch.starts), bool)
     if batch.lm is None:
         return found
-    wanted = _unknown(batch) & (batch.length > 2) & (batch.length <= 20) & (~batch.is_capital | batch.is_first)
+    wanted = _unknown(batch) & (batch.length > 2) & (batch.length <= 20) & (~batch.is_capital | batch.is_first_word)
     tokens = _plain(batch, wanted)
     forms = [_alike(batch.text[slice(*_edges(batch, token))].lower()) for token in tokens.tolist()]
     words = [word for some in forms for word in some]
@@ -544,7 +544,7 @@ def _quotes(batch: Batch) -> Columns:
     """(quotes,) the paragraph, whether it opens, may be a sign for inches, could open, is in a paragraph of several."""
     quotes = _marks(batch)
     sign, before = batch.codes[quotes], batch.beside(quotes, -1)
-    sentence = np.searchsorted(batch.chars, quotes, side="right") - 1
+    sentence = np.searchsorted(batch.char_offsets, quotes, side="right") - 1
     # A straight mark opens or closes by what stands beside it.
     joined = (KIND[before] & (LETTER | DIGIT | IDEOGRAPH)) != 0
     joined |= np.isin(before, [ord(char) for char in ".,!?…;:%)]'’"])

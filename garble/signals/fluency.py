@@ -26,7 +26,7 @@ def word_order(batch: Batch) -> Floats:
     Garbled: Not worrying something spoiled loot younger sala leaf trap.
     Clean: They are not worried about what happens to the rest of the money.
     """
-    return np.where(_is_prose(batch), batch.reading.words, 0.0)
+    return np.where(_is_prose(batch), batch.lm_scores.words, 0.0)
 
 
 @weighs("broken syntax: “{span}”", needs=("lm",), prose=True)
@@ -39,7 +39,7 @@ def syntax(batch: Batch) -> Floats:
     Garbled: Of the to a is in and that for it was on.
     Clean: The farmers of the valley have sold their last cows to a dealer.
     """
-    return np.where(_is_prose(batch), batch.reading.classes, 0.0)
+    return np.where(_is_prose(batch), batch.lm_scores.classes, 0.0)
 
 
 @weighs("“{span}” has many rare words", needs=("lm",), prose=True)
@@ -52,7 +52,7 @@ def rarity(batch: Batch) -> Floats:
     Garbled: Plostering hyderlated sentaavograms mucous liability.
     Clean: They said it was the end of the year.
     """
-    return np.where(batch.is_code, 0.0, batch.reading.rarity)
+    return np.where(batch.is_code, 0.0, batch.lm_scores.rarity)
 
 
 @marks("tokens", "“{span}” combines common words that do not occur together", needs=("lm",), prose=True)
@@ -68,7 +68,7 @@ def unseen_bigram(batch: Batch) -> Mask:
     ids = batch.ids
     frequent = (ids >= FIRST_WORD) & (ids < _FREQUENT) & batch.is_word & ~batch.is_code
     seam = np.zeros(len(ids), bool)
-    seam[1:] = batch.reading.unseen[1:] & frequent[1:] & frequent[:-1] & (batch.sentence[1:] == batch.sentence[:-1])
+    seam[1:] = batch.lm_scores.unseen[1:] & frequent[1:] & frequent[:-1] & (batch.sentence[1:] == batch.sentence[:-1])
     found = seam.copy()
     found[:-1] |= seam[1:]
     return found
@@ -127,7 +127,7 @@ def many_function_words(batch: Batch) -> Floats:
     Garbled: It is the of which that it is to be in that of the.
     Clean: The river rose by two metres after the storm.
     """
-    long = row_sums(batch.is_word, batch.tokens) >= 5
+    long = row_sums(batch.is_word, batch.token_offsets) >= 5
     return np.where(long, np.clip(_function_share(batch) - 0.6, 0, None), 0)
 
 
@@ -145,7 +145,7 @@ def unlikely_word(batch: Batch) -> Floats:
     Garbled: The plan was devoured by legal problems and beaten rebound by the choir.
     Clean: The people of the village sold their bread at the market.
     """
-    return batch.opinion.unlikely
+    return batch.predictions.unlikely
 
 
 @weighs("reads like a wrong translation: “{span}”", needs=("network",), prose=True, peaks=True)
@@ -158,7 +158,7 @@ def mistranslated(batch: Batch) -> Floats:
     Garbled: The horse was eaten by the minister in the knee of the law of the breads.
     Clean: The people of the village sold their bread at the market.
     """
-    return batch.opinion.mistranslated
+    return batch.predictions.mistranslated
 
 
 @measures("the sentence as a whole reads unnaturally", needs=("network",), prose=True)
@@ -171,18 +171,18 @@ def unnatural(batch: Batch) -> Floats:
     Garbled: The horse was eaten by the minister in the knee of the law of the breads.
     Clean: The people of the village sold their bread at the market.
     """
-    return batch.opinion.unnatural
+    return batch.predictions.unnatural
 
 
 def _is_prose(batch: Batch) -> Mask:
     """(tokens,) words outside code, and the marks of prose, which the language model can judge."""
     marks = np.isin(batch.codes[batch.starts], _MARKS) & (batch.length == 1)
-    return np.asarray((batch.is_word | ((batch.kinds & DIGIT) != 0) | marks) & ~batch.is_code)
+    return np.asarray((batch.is_word | ((batch.char_kinds & DIGIT) != 0) | marks) & ~batch.is_code)
 
 
 _MARKS = [ord(sign) for sign in ".,;:?!'\"()-–—“”‘’…"]
 
 
 def _function_share(batch: Batch) -> Floats:
-    small = batch.is_small
-    return row_sums(small, batch.tokens) / np.maximum(row_sums(batch.is_word, batch.tokens), 1)
+    small = batch.is_function_word
+    return row_sums(small, batch.token_offsets) / np.maximum(row_sums(batch.is_word, batch.token_offsets), 1)
