@@ -46,7 +46,7 @@ from garble.signals import (
 from garble.signals.base import Signal, Values
 from garble.text.alphabet import hash_runs
 from garble.text.detection import Identified, Words, identify
-from garble.text.layout import KINDS, PROSE, UNREAD
+from garble.text.layout import KINDS, PROSE, UNSCORED
 from garble.text.markups import MARKUPS
 from garble.text.periodic import looped_share, loops_of
 from garble.text.segmentation import Document, segment
@@ -351,7 +351,7 @@ class Scorer:
 
     def _unscored(self, document: Document) -> Iterator[ScoredSentence]:
         """Blocks without signals, such as code. They score 0."""
-        for i in np.flatnonzero(np.isin(document.kind, list(UNREAD))).tolist():
+        for i in np.flatnonzero(np.isin(document.kind, list(UNSCORED))).tolist():
             start, end = document.sentences[i].tolist()
             text, kind = document.text[start:end], KINDS[document.kind[i]]
             yield ScoredSentence(start, end, text, 0.0, self.threshold == 0, kind)

@@ -15,7 +15,7 @@ from garble.models.scorecard import Pairs, Scorecard, clipped_logit, logit, sigm
 from garble.report.findings import ScoredSentence
 from garble.signals import ALL_SIGNALS
 from garble.signals.base import Signal
-from garble.text.layout import CUE, HEADING, LIST, PROSE, SPOKEN, UNREAD, VERSE, counts
+from garble.text.layout import CUE, HEADING, LIST, PROSE, PROSE_LIKE, UNSCORED, VERSE, is_prose
 from garble.text.segmentation import Document
 
 # Share of the prose that must reach a score: a tenth, or half in documents with few sentences.
@@ -53,14 +53,14 @@ def document_score(
     headings, verse or tables. A document without prose scores 0. raised: (sentences,) log-odds that the document added
     to each sentence, which are subtracted here; NaN if not read by the network.
     """
-    is_prose = np.array([counts(sentence.kind, sentence.text) for sentence in sentences], bool)
+    prose_mask = np.array([is_prose(sentence.kind, sentence.text) for sentence in sentences], bool)
     by_loops = float(np.interp(looped, _LOOPED, _LOOPED_SCORE))
-    if not is_prose.any():
+    if not prose_mask.any():
         return by_loops
     loose = card.thresholds.get("loose", 0.0)
-    sizes = np.array([_evidenced(s) if s.score >= loose else s.end - s.start for s in sentences])[is_prose]
-    total = np.array([s.end - s.start for s in sentences])[is_prose].sum()
-    scores, added = np.array([s.score for s in sentences])[is_prose], np.array(raised)[is_prose]
+    sizes = np.array([_evidenced(s) if s.score >= loose else s.end - s.start for s in sentences])[prose_mask]
+    total = np.array([s.end - s.start for s in sentences])[prose_mask].sum()
+    scores, added = np.array([s.score for s in sentences])[prose_mask], np.array(raised)[prose_mask]
     pooled_scores, pooling, scale = scores, card.pooling, card.documents
     if card.network is not None and (is_read := ~np.isnan(added)).any():
         odds = expand_odds(scores[is_read], is_read[is_read], card) - added[is_read]
@@ -106,7 +106,7 @@ def looped_prose(document: Document) -> float:
         return 0.0
     pieces, masks = document.slices(), document.looped(document.loops)
     is_counted = [
-        kind == CUE or counts(kind, piece) for kind, piece in zip(document.kind.tolist(), pieces, strict=True)
+        kind == CUE or is_prose(kind, piece) for kind, piece in zip(document.kind.tolist(), pieces, strict=True)
     ]
     counted_masks = [mask for mask, counts_here in zip(masks, is_counted, strict=True) if counts_here]
     return float(np.concatenate(counted_masks).mean()) if counted_masks else 0.0
@@ -114,19 +114,19 @@ def looped_prose(document: Document) -> float:
 
 def split_fragments(document: Document) -> tuple[Document, Document]:
     """Split a document into prose and fragments, which are list items and cues that are not sentences."""
-    scored = ~np.isin(document.kind, list(UNREAD))
+    scored = ~np.isin(document.kind, list(UNSCORED))
     fragments = np.zeros(len(scored), bool)
-    if (spoken := np.flatnonzero(np.isin(document.kind, list(SPOKEN)))).size:
+    if (spoken := np.flatnonzero(np.isin(document.kind, list(PROSE_LIKE)))).size:
         pieces = document.slices()
-        fragments[spoken] = [not counts(int(document.kind[i]), pieces[i]) for i in spoken]
+        fragments[spoken] = [not is_prose(int(document.kind[i]), pieces[i]) for i in spoken]
     return document.only(scored & ~fragments), document.only(fragments)
 
 
 def effective_kinds(batch: Batch) -> Ints:
     """(sentences,) block kinds; list items and cues that are sentences count as prose."""
     kinds = batch.kind.copy()
-    for i in np.flatnonzero(np.isin(kinds, list(SPOKEN))).tolist():
-        if counts(int(kinds[i]), batch.text[batch.char_offsets[i] : batch.char_offsets[i + 1] - 1]):
+    for i in np.flatnonzero(np.isin(kinds, list(PROSE_LIKE))).tolist():
+        if is_prose(int(kinds[i]), batch.text[batch.char_offsets[i] : batch.char_offsets[i + 1] - 1]):
             kinds[i] = PROSE
     return kinds
 

@@ -211,7 +211,7 @@ def test_a_long_sentence_is_read_in_windows_and_the_worse_verdict_counts(scripte
 
 def test_a_word_is_as_wrong_as_the_worst_of_its_pieces(scripted: reading.Reader, tokenizer: Tokenizer) -> None:
     scripted.session.cheese = tokenizer.token_to_id("##s")
-    scripted.usual = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 0.5]])
+    scripted.normalisation = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 0.5]])
     predictions = predict(scripted, [whole("The cows, Cow farmer said")])
     wrong = predictions.unlikely > 0
     # "said" is spelt, and its first letter is another piece than a last one.

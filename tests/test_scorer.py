@@ -216,7 +216,7 @@ def test_an_article_of_which_a_fifth_is_garbled_is_garbled(scorer: Scorer) -> No
     assert scorer.score("\n\n".join([*ARTICLE[:15], *loops])).garbled
 
 
-def test_headings_and_furniture_do_not_make_a_document_garbled(scorer: Scorer) -> None:
+def test_headings_and_boilerplate_do_not_make_a_document_garbled(scorer: Scorer) -> None:
     heading = LOOP.rstrip(".")
     lines = [heading, *ARTICLE[:4], "Read more", heading, *ARTICLE[4:8], "Advertisement"]
     report = scorer.score("\n\n".join(lines))
@@ -228,13 +228,13 @@ def test_headings_and_furniture_do_not_make_a_document_garbled(scorer: Scorer) -
     assert not report.garbled
 
 
-def test_a_page_of_furniture_alone_scores_nothing(scorer: Scorer) -> None:
+def test_a_page_of_boilerplate_alone_scores_nothing(scorer: Scorer) -> None:
     report = scorer.score("Home\n\nRead more\n\nRead more\n\nRead more")
     assert {sentence.kind for sentence in report.sentences} == {"boilerplate"}
     assert report.score == 0
 
 
-def test_nothing_is_found_in_furniture(harsh: Scorer) -> None:
+def test_nothing_is_found_in_boilerplate(harsh: Scorer) -> None:
     report = harsh.score("He came home, and she left.\n\nRead more :\n\nHome :")
     assert [sentence.kind for sentence in report.sentences] == ["prose", "boilerplate", "boilerplate"]
     assert [sentence.findings for sentence in report.sentences[1:]] == [(), ()]

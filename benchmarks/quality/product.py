@@ -108,7 +108,7 @@ def _network(folder: Path) -> Reader:
     base = Scorer("en").network
     assert base is not None
     ran = session((folder / "network.onnx").read_bytes(), (folder / "network.npz").read_bytes())
-    return Reader(ran, base.tokenizer, base.usual)
+    return Reader(ran, base.tokenizer, base.normalisation)
 
 
 def mistranslated(folder: Path, texts: Sequence[str]) -> Floats:

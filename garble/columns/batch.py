@@ -107,26 +107,26 @@ class Batch:
     @classmethod
     def of(cls, documents: Sequence[Document], lm: LanguageModel | None = None, language: Language = ENGLISH) -> Batch:
         """All sentences of `documents`, which are in one language, in order."""
-        none = np.zeros(0, np.int64)
+        empty = np.zeros(0, np.int64)
         pieces = [document.slices() for document in documents]
         return cls._laid_out(
-            [piece for some in pieces for piece in some],
+            [piece for of_document in pieces for piece in of_document],
             lm,
             language,
             _looped(documents, pieces),
             _quoted(documents, pieces),
             document_offsets=offsets([len(document.sentences) for document in documents]),
             total=np.array([document.total for document in documents], np.int64),
-            paragraph=np.concatenate([none, *(document.paragraph for document in documents)]),
-            kind=np.concatenate([none, *(document.kind for document in documents)]),
-            neighbours=np.concatenate([none, *(document.neighbours for document in documents)]),
+            paragraph=np.concatenate([empty, *(document.paragraph for document in documents)]),
+            kind=np.concatenate([empty, *(document.kind for document in documents)]),
+            neighbours=np.concatenate([empty, *(document.neighbours for document in documents)]),
         )
 
     @classmethod
     def alone(cls, sentences: Sequence[str], lm: LanguageModel | None = None) -> Batch:
         """The same, quickly, of documents that are `text.whole` sentences."""
         count = len(sentences)
-        first, one = np.zeros(count, np.int64), np.ones(count, np.int64)
+        zeros, ones = np.zeros(count, np.int64), np.ones(count, np.int64)
         looped = _looped_alone(sentences)
         rows = np.arange(count + 1)
         return cls._laid_out(
@@ -136,10 +136,10 @@ class Batch:
             looped,
             np.zeros(len(looped), bool),
             rows,
-            one,
-            paragraph=first,
-            kind=first,
-            neighbours=one,
+            ones,
+            paragraph=zeros,
+            kind=zeros,
+            neighbours=ones,
         )
 
     @classmethod
@@ -247,16 +247,16 @@ class Batch:
 
         One sign of it makes code of all that stands between two spaces: "--log-file", "max_size", "time.time()", "B6".
         """
-        joined = np.zeros(len(self.starts), bool)
-        joined[1:] = self.starts[1:] == self.ends[:-1]
+        is_joined = np.zeros(len(self.starts), bool)
+        is_joined[1:] = self.starts[1:] == self.ends[:-1]
         # A dash parts words, and in scripts without spaces every character stands alone.
-        alone = ((self.char_kinds & IDEOGRAPH) != 0) | np.isin(self.codes[self.starts], _DASHES)
-        joined[1:] &= ~(alone[1:] | alone[:-1])
-        piece = np.cumsum(~joined) - 1
-        holds = np.zeros(len(piece), bool)
+        is_separate = ((self.char_kinds & IDEOGRAPH) != 0) | np.isin(self.codes[self.starts], _DASHES)
+        is_joined[1:] &= ~(is_separate[1:] | is_separate[:-1])
+        chunk = np.cumsum(~is_joined) - 1
+        has_sign = np.zeros(len(chunk), bool)
         signs = np.concatenate([self._signs_of_code(), np.flatnonzero(self.quoted)])
-        holds[piece[np.searchsorted(self.starts, signs, side="right") - 1]] = True
-        return np.asarray(holds[piece])
+        has_sign[chunk[np.searchsorted(self.starts, signs, side="right") - 1]] = True
+        return np.asarray(has_sign[chunk])
 
     def _signs_of_code(self) -> Ints:
         """(signs,) characters that do not stand so in prose."""
@@ -337,20 +337,20 @@ class Batch:
     @cached_property
     def repeated_ngrams(self) -> dict[int, tuple[Ints, Ints]]:
         """For n = 1 to 4: first tokens of n-grams that repeat in a sentence, and of their previous occurrence."""
-        found = {}
+        repeats = {}
         begins, hashes = np.arange(len(self.starts)), self.word_hash
         for n in (1, 2, 3, 4):
-            before = recurs(hashes, self.sentence[begins])
-            again = np.flatnonzero(before >= 0)
-            found[n] = begins[again], begins[before[again]]
+            previous = recurs(hashes, self.sentence[begins])
+            repeated = np.flatnonzero(previous >= 0)
+            repeats[n] = begins[repeated], begins[previous[repeated]]
             # What is one longer comes again only where both the n-grams in it do.
-            twice = np.zeros(len(begins), bool)
-            twice[again] = twice[before[again]] = True
-            goes_on = twice[:-1] & twice[1:] & (begins[1:] == begins[:-1] + 1)
-            goes_on &= self.sentence[begins[:-1]] == self.sentence[np.minimum(begins[:-1] + n, len(self.starts) - 1)]
-            begins, hashes = begins[:-1][goes_on], hashes[:-1][goes_on]
+            is_repeated = np.zeros(len(begins), bool)
+            is_repeated[repeated] = is_repeated[previous[repeated]] = True
+            may_repeat = is_repeated[:-1] & is_repeated[1:] & (begins[1:] == begins[:-1] + 1)
+            may_repeat &= self.sentence[begins[:-1]] == self.sentence[np.minimum(begins[:-1] + n, len(self.starts) - 1)]
+            begins, hashes = begins[:-1][may_repeat], hashes[:-1][may_repeat]
             hashes = chain(hashes, self.word_hash[begins + n])
-        return found
+        return repeats
 
     def token_mask(self, firsts: Ints, lasts: Ints) -> Mask:
         """The tokens of the runs [firsts, lasts)."""
@@ -401,12 +401,12 @@ class Batch:
 def _looped(documents: Sequence[Document], pieces: Sequence[Sequence[str]]) -> Mask:
     """`Batch.looped` of documents. pieces: the sentences of each."""
     unknown = [i for i, document in enumerate(documents) if document.loops is None]
-    found = dict(zip(unknown, loops_of([documents[i].text for i in unknown]), strict=True))
+    loops_by_document = dict(zip(unknown, loops_of([documents[i].text for i in unknown]), strict=True))
     parts = []
-    for i, (document, some) in enumerate(zip(documents, pieces, strict=True)):
-        loops = found[i] if document.loops is None else document.loops
-        size = sum(map(len, some)) + len(some)
-        if not loops or not some:
+    for i, (document, of_document) in enumerate(zip(documents, pieces, strict=True)):
+        loops = loops_by_document[i] if document.loops is None else document.loops
+        size = sum(map(len, of_document)) + len(of_document)
+        if not loops or not of_document:
             parts.append(np.zeros(size, bool))
             continue
         # The border after each sentence is in no loop.
@@ -416,15 +416,15 @@ def _looped(documents: Sequence[Document], pieces: Sequence[Sequence[str]]) -> M
 
 def _quoted(documents: Sequence[Document], pieces: Sequence[Sequence[str]]) -> Mask:
     """`Batch.quoted` of documents. pieces: the sentences of each."""
-    sizes = offsets([len(piece) + 1 for some in pieces for piece in some])
+    sizes = offsets([len(piece) + 1 for of_document in pieces for piece in of_document])
     quoted = np.zeros(sizes[-1], bool)
     first = 0
     for document in documents:
-        for i, reading in document.readings.items():
+        for i, aligned in document.aligned_texts.items():
             # Two characters that stand for the same place, which is no character, are a word in its place.
-            same = (reading.starts[1:] == reading.starts[:-1]) & (reading.ends[1:] - reading.starts[1:] > 1)
-            at = sizes[first + i] + np.flatnonzero(same)
-            quoted[at] = quoted[at + 1] = True
+            is_placeholder = (aligned.starts[1:] == aligned.starts[:-1]) & (aligned.ends[1:] - aligned.starts[1:] > 1)
+            characters = sizes[first + i] + np.flatnonzero(is_placeholder)
+            quoted[characters] = quoted[characters + 1] = True
         first += len(document.sentences)
     return quoted
 

@@ -39,6 +39,8 @@ _FEATURE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){0,3}")
 _LANGUAGE = re.compile(r"[a-z]{2,8}")
 _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+# Fields of `NetworkSettings` with another name in the file.
+_FILE_NAMES = {"normalisation": "usual"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +86,15 @@ Pairs = tuple[tuple[float, float], ...]
 class NetworkSettings:
     """Settings of a scorecard for its network.
 
-    base: name of the model whose language model is used; empty for its own. usual: mean and standard deviation of the
-    three outputs of the network on clean text, which standardise its predictions. scale, intercept: the joint log-odds
-    of a sentence are scale * (log-odds of all other signals) + intercept + contributions of the network.
+    base: name of the model whose language model is used; empty for its own. normalisation: mean and standard deviation
+    of the three outputs of the network on clean text, which standardise its predictions. scale, intercept: the joint
+    log-odds of a sentence are scale * (log-odds of all other signals) + intercept + contributions of the network.
     unsure: `Pooling.excess` from which a document is read. pooling, documents: as in `Scorecard`, for documents that
     the network has read.
     """
 
     base: str
-    usual: tuple[tuple[float, float], ...]
+    normalisation: tuple[tuple[float, float], ...]
     scale: float = 1.0
     intercept: float = 0.0
     unsure: float = 0.0
@@ -163,7 +165,7 @@ class Scorecard:
         if self.documents:
             record["documents"] = self.documents
         if self.network:
-            record["network"] = asdict(self.network)
+            record["network"] = {_FILE_NAMES.get(name, name): x for name, x in asdict(self.network).items()}
         if self.files:
             record["files"] = dict(self.files)
         # One feature per line, so that a diff shows which features changed.
@@ -255,7 +257,7 @@ def _network(record: dict[str, Any]) -> NetworkSettings:
         matching(record["base"], _NAME, "network.base")
     return NetworkSettings(
         base=record["base"],
-        usual=tuple((mean, deviation) for mean, deviation in usual),
+        normalisation=tuple((mean, deviation) for mean, deviation in usual),
         scale=number(record["scale"], "network.scale", 0),
         intercept=number(record["intercept"], "network.intercept"),
         unsure=number(record["unsure"], "network.unsure"),

@@ -31,10 +31,10 @@ _LOWEST_ODDS = -4.0
 
 
 class Reader:
-    """A network and its tokenizer. usual: (3, 2) mean and standard deviation of its outputs on clean text."""
+    """A network and its tokenizer. normalisation: (3, 2) mean and standard deviation of its outputs on clean text."""
 
-    def __init__(self, session: Any, tokenizer: Any, usual: Floats) -> None:
-        self.session, self.tokenizer, self.usual = session, tokenizer, usual
+    def __init__(self, session: Any, tokenizer: Any, normalisation: Floats) -> None:
+        self.session, self.tokenizer, self.normalisation = session, tokenizer, normalisation
 
     def predict(self, batch: Batch, selected: Mask) -> Predictions:
         """Predictions for the selected sentences; zeros for all others. selected: (sentences,)."""
@@ -48,11 +48,11 @@ class Reader:
             # The value of a word is the highest of its pieces.
             first, last = batch.token_offsets[sentence], batch.token_offsets[sentence + 1]
             if len(token):
-                for head, (mean, deviation) in enumerate(self.usual[:2].tolist()):
+                for head, (mean, deviation) in enumerate(self.normalisation[:2].tolist()):
                     worst = np.full(last - first, _LOWEST_ODDS)
                     np.maximum.at(worst, token, odds[:, head])
                     of_tokens[head, first:last] = (worst - mean) / deviation
-                unnatural[sentence] = (whole - self.usual[2, 0]) / self.usual[2, 1]
+                unnatural[sentence] = (whole - self.normalisation[2, 0]) / self.normalisation[2, 1]
         return Predictions(of_tokens[0], of_tokens[1], unnatural)
 
     def piece_odds(self, batch: Batch, chosen: Ints, texts: Sequence[str]) -> list[tuple[Ints, Floats, float]]:
@@ -122,7 +122,7 @@ def load(folder: Path, card: Scorecard) -> Reader:
     except Exception as error:
         problem = " ".join(str(error).split())[:200]
         raise ModelError(f"{folder}: network.onnx and network.npz are not a valid network ({problem})") from error
-    return Reader(network, tokenizer, np.array(card.network.usual))
+    return Reader(network, tokenizer, np.array(card.network.normalisation))
 
 
 def session(graph: bytes, packed: bytes) -> Any:

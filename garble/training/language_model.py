@@ -75,4 +75,5 @@ def with_usual(lm: LanguageModel, texts: Iterable[str]) -> LanguageModel:
     """The model with the mean and deviation of what it makes of clean text it has not read."""
     batches = (Batch.of([segment(text) for text in some], lm) for some in packets(texts, PACKET, len))
     gains = np.concatenate([lm.gains(batch.ids, batch.token_offsets)[0] for batch in batches], axis=1)
-    return replace(lm, usual=np.round(np.stack([np.nanmean(gains, axis=1), np.nanstd(gains, axis=1)], axis=1), 4))
+    moments = np.stack([np.nanmean(gains, axis=1), np.nanstd(gains, axis=1)], axis=1)
+    return replace(lm, normalisation=np.round(moments, 4))

@@ -106,7 +106,8 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
             (part / "lm.npz").write_bytes((out / "lm.npz").read_bytes())
         texts = thinned(clean_texts(data, held_out=True), CHARACTERS_READ // 4)
         log("scoring clean text")
-        card = replace(card, network=replace(header, usual=network_normalisation(load_reader(part, card), texts)))
+        normalisation = network_normalisation(load_reader(part, card), texts)
+        card = replace(card, network=replace(header, normalisation=normalisation))
         reader = load_reader(part, card)
         x, y, pairs = deep_rows(data, plain.lm, reader, Random(seed))
         log(f"fitting {len(NETWORK_FEATURES)} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
@@ -136,7 +137,7 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
 
 
 def network_normalisation(reader: Reader, texts: Iterable[str]) -> tuple[tuple[float, float], ...]:
-    """Mean and deviation of the network's verdicts on clean text it has not read."""
+    """Mean and standard deviation of the outputs of the network on held-out clean text."""
     predictions = []
     for some in packets(texts, PACKET // 4, len):
         batch = Batch.of([segment(text) for text in some])
