@@ -268,7 +268,7 @@ def test_without_a_network_a_reading_signal_is_silent(signal: Signal, english: l
     assert not signal.values(batch).any()
 
 
-def test_what_is_heard_stands_after_the_plain_features(scripted: reading.Reader, english: lm.LanguageModel) -> None:
+def test_features_of_predictions_follow_the_other_features(scripted: reading.Reader, english: lm.LanguageModel) -> None:
     batch = Batch.of([whole("The cheese was sold."), whole("It rained cheese.")], english)
     plain = extract(batch)
     both = with_predictions(plain, batch, scripted.predict(batch, np.ones(2, bool)))

@@ -27,7 +27,7 @@ def _tokens_matched(batch: Batch, pattern: re.Pattern[str], places: Ints) -> Mas
 
 def _what_is_left(span: str) -> str:
     """The reason, by what kind of remnant it is."""
-    kinds = (said for pattern, said in _KINDS if pattern.match(span))
+    kinds = (description for pattern, description in _KINDS if pattern.match(span))
     return f"“{{span}}” is {next(kinds, 'left over from a decoder')}"
 
 
@@ -161,19 +161,19 @@ def untranslated(batch: Batch) -> Mask:
     english = batch.is_function_word
     shared = lists.isin(batch.word_hash, batch.hashes("shared_function_words"))
     comma = batch.codes[batch.starts] == ord(",")
-    found = runs(foreign | comma | batch.is_word & (shared | ~english), batch.token_offsets)
+    candidates = runs(foreign | comma | batch.is_word & (shared | ~english), batch.token_offsets)
     count = offsets(foreign)
     strange = batch.is_word & (batch.ids < FIRST_WORD) & ~foreign
     wrong = np.flatnonzero(misread(batch.codes, batch.non_ascii, batch.char_offsets))
     strange[np.searchsorted(batch.starts, wrong, side="right") - 1] = False
     strange_before = offsets(strange & ~batch.is_capital)
-    known_as_foreign, unknown = (at[found.ends] - at[found.starts] for at in (count, strange_before))
+    known_as_foreign, unknown = (at[candidates.ends] - at[candidates.starts] for at in (count, strange_before))
     proof = (known_as_foreign >= 2) | ((known_as_foreign == 1) & (unknown >= 2))
-    suspicious = np.flatnonzero(proof & (found.lengths >= 3))
+    suspicious = np.flatnonzero(proof & (candidates.lengths >= 3))
     # Words that English has as well belong to the run only between others.
     places = np.flatnonzero(foreign | strange)
-    firsts = places[np.searchsorted(places, found.starts[suspicious])]
-    lasts = places[np.searchsorted(places, found.ends[suspicious]) - 1] + 1
+    firsts = places[np.searchsorted(places, candidates.starts[suspicious])]
+    lasts = places[np.searchsorted(places, candidates.ends[suspicious]) - 1] + 1
     borrowed = offsets(lists.isin(batch.word_hash, batch.hashes("loan_words")))
     kept = (borrowed[lasts] - borrowed[firsts] < lasts - firsts) & ~_quoted(batch, firsts, lasts)
     firsts, lasts = firsts[kept], lasts[kept]
@@ -238,7 +238,7 @@ def _abbreviations(language: Language) -> tuple[list[str], re.Pattern[str]]:
     return entries, re.compile(pattern)
 
 
-def _close(batch: Batch) -> Columns:
+def _attached_marks(batch: Batch) -> Columns:
     """(documents,) each document's number, and whether any mark in it stands close to the word before it."""
     places = batch.places(",;:.!?")
     before, after = batch.beside(places, -1), KIND[batch.beside(places, 1)]
@@ -249,12 +249,12 @@ def _close(batch: Batch) -> Columns:
     return number, np.bincount(batch.document[sentence], minlength=len(number)) > 0
 
 
-def _usual(numbers: Ints, close: Mask) -> Mask:
+def _is_detokenised(numbers: Ints, close: Mask) -> Mask:
     return np.isin(numbers, numbers[close])
 
 
-@marks("characters", "“{span}” has an extra space", survey=Survey(_close, _usual))
-def spaced_punctuation(batch: Batch, usual: Mask) -> Mask:
+@marks("characters", "“{span}” has an extra space", survey=Survey(_attached_marks, _is_detokenised))
+def spaced_punctuation(batch: Batch, is_detokenised: Mask) -> Mask:
     """A space before a comma, full stop or closing bracket, in a document that has no such spaces elsewhere.
 
     Why it is garble: decoder output that was not detokenised.
@@ -271,7 +271,7 @@ def spaced_punctuation(batch: Batch, usual: Mask) -> Mask:
     edges = spans_of(
         batch.matches(_SPACED, np.concatenate([gaps, opening[np.isin(batch.beside(opening, 1), _BLANKS)]]))
     )
-    kept = edges[usual[batch.document[np.searchsorted(batch.char_offsets, edges[:, 0], side="right") - 1]]]
+    kept = edges[is_detokenised[batch.document[np.searchsorted(batch.char_offsets, edges[:, 0], side="right") - 1]]]
     return batch.char_mask(kept[:, 0], kept[:, 1])
 
 
@@ -336,9 +336,9 @@ def glued_words(batch: Batch, several: Mask) -> Mask:
     Clean: McDonald bought an iPhone, a PowerPoint licence and two PCs for the NGOs on YouTube.
     Clean: Set maxRetries to 3 and keepAlive to true; nevertheless the thereupon is hepatocellular.
     """
-    found = _capitals_inside(batch)
-    found[np.flatnonzero(found)[several]] = False
-    return found | _made_of_words(batch)
+    mask = _capitals_inside(batch)
+    mask[np.flatnonzero(mask)[several]] = False
+    return mask | _made_of_words(batch)
 
 
 _GLUED = re.compile(
@@ -387,9 +387,9 @@ def _costs(batch: Batch, hashes: Hashes) -> Floats:
 
 def _made_of_words(batch: Batch) -> Mask:
     """(tokens,) words that are not known but made of others, a small one among them."""
-    found = np.zeros(len(batch.starts), bool)
+    mask = np.zeros(len(batch.starts), bool)
     if batch.lm is None:
-        return found
+        return mask
     tokens = _plain(batch, _unknown(batch) & (batch.length >= _LEAST) & (batch.length <= 8 * _LONGEST))
     holds = [_SMALL.search(batch.text, *_edges(batch, token)) is not None for token in tokens.tolist()]
     tokens = tokens[np.array(holds, bool)]
@@ -397,8 +397,8 @@ def _made_of_words(batch: Batch) -> Mask:
         cost, words = _cut(batch, *_edges(batch, token))
         # "Here" and "there" begin compounds: "thereupon".
         small = not ENGLISH.words("in_no_compound").isdisjoint(words) or words[-1:] in (("there",), ("here",))
-        found[token] = small and whole - cost > _CHEAPER
-    return found
+        mask[token] = small and whole - cost > _CHEAPER
+    return mask
 
 
 _SMALL = re.compile("|".join(["there", "here", *sorted(ENGLISH.words("in_no_compound"))]), re.IGNORECASE)
@@ -439,9 +439,9 @@ def split_words(batch: Batch) -> Mask:
     Garbled: The gov ern ment will de cide to mor row.
     Clean: You may be sure that any one of the stake holders will be in to some thing.
     """
-    found = np.zeros(len(batch.starts), bool)
+    mask = np.zeros(len(batch.starts), bool)
     if batch.lm is None:
-        return found
+        return mask
     strange = (batch.ids < FIRST_WORD) | ((batch.ids > _COMMON) & (batch.length <= _SHORT))
     # (tokens,) a word in lower case that follows the one before it after a space, and not as it often does.
     follows = batch.is_word & ~batch.is_capital & ~batch.is_first_token & (strange | batch.lm_scores.unseen)
@@ -450,7 +450,7 @@ def split_words(batch: Batch) -> Mask:
     for size in (3, 2):
         first = np.flatnonzero(follows[1:]) if size == 2 else np.flatnonzero(follows[1:-1] & follows[2:])
         joined = np.stack([first + step for step in range(size)], axis=1)
-        joined = joined[strange[joined].any(axis=1) & ~found[joined].any(axis=1)]
+        joined = joined[strange[joined].any(axis=1) & ~mask[joined].any(axis=1)]
         letters = batch.folded[batch.inside(joined.ravel())]
         rows = offsets(batch.length[joined].sum(axis=1))
         whole = _costs(batch, hash_runs(letters, rows[:-1], rows[1:]))
@@ -458,8 +458,8 @@ def split_words(batch: Batch) -> Mask:
         tokens = joined.ravel()
         known = batch.ids[tokens] >= FIRST_WORD
         apart = np.where(known, batch.lm.words.unigram(batch.ids[tokens]), _spelt(batch, tokens)).reshape(joined.shape)
-        found[joined[apart.sum(axis=1) - whole > _CHEAPER * (size - 1)]] = True
-    return found
+        mask[joined[apart.sum(axis=1) - whole > _CHEAPER * (size - 1)]] = True
+    return mask
 
 
 # Words up to this number are common, and longer ones than this are words of their own, however rare.
@@ -477,23 +477,23 @@ def letter_shapes(batch: Batch) -> Mask:
     Garbled: He looked dowu the roacl aud saw a rnan.
     Clean: The bunting flits by, and mult1 has fractious eiders in Chiu.
     """
-    found = np.zeros(len(batch.starts), bool)
+    mask = np.zeros(len(batch.starts), bool)
     if batch.lm is None:
-        return found
+        return mask
     wanted = _unknown(batch) & (batch.length > 2) & (batch.length <= 20) & (~batch.is_capital | batch.is_first_word)
     tokens = _plain(batch, wanted)
     forms = [_alike(batch.text[slice(*_edges(batch, token))].lower()) for token in tokens.tolist()]
-    words = [word for some in forms for word in some]
+    words = [word for of_word in forms for word in of_word]
     if not words:
-        return found
+        return mask
     hashes = lists.hash_words(words)
     no, yes = np.zeros(len(words), bool), np.ones(len(words), bool)
     ids = batch.lm.lookup(hashes, no, yes)
-    owner = np.repeat(np.arange(len(tokens)), [len(some) for some in forms])
+    owner = np.repeat(np.arange(len(tokens)), [len(of_word) for of_word in forms])
     common = (ids >= FIRST_WORD) & (ids < _FREQUENT)
     gain = _spelt(batch, tokens)[owner] - batch.lm.words.unigram(ids)
-    found[tokens[owner[common & (gain > _CHEAPER)]]] = True
-    return found
+    mask[tokens[owner[common & (gain > _CHEAPER)]]] = True
+    return mask
 
 
 # Words up to this number are what a misread word is taken for.
@@ -582,9 +582,9 @@ def broken_quote(batch: Batch, stray: Mask) -> Mask:
     Garbled: “We are ready, she said. The rest is up to them. Nobody else came.
     Clean: “We are ready,” she said. “The rest is up to them.” Nobody else came.
     """
-    found = np.zeros(len(batch.codes), bool)
-    found[_marks(batch)[stray]] = True
-    return found
+    mask = np.zeros(len(batch.codes), bool)
+    mask[_marks(batch)[stray]] = True
+    return mask
 
 
 @marks("characters", "“{span}” is not a valid number")

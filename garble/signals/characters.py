@@ -47,12 +47,12 @@ def mojibake(batch: Batch) -> Mask:
     Clean: The café is closed, and Ângela's São João party is over.
     Clean: Elle a dit « été » et « là », der „Fuß“ war groß.
     """
-    found = misread(batch.codes, batch.non_ascii, batch.char_offsets)
+    mask = misread(batch.codes, batch.non_ascii, batch.char_offsets)
     lost = batch.chars_of(batch.matches(LOST, batch.non_ascii))
     for quoted in batch.matches(LOST_QUOTES, batch.non_ascii):
         lost[[quoted.start(), quoted.end() - 1]] = True
     asian = batch.chars_of(match for match in batch.matches(EAST_ASIAN, batch.non_ascii) if is_latin(match.group()))
-    return found | lost | asian
+    return mask | lost | asian
 
 
 @marks("characters", "“{span}” is a sign decoded with the wrong encoding")
@@ -65,12 +65,12 @@ def misread_sign(batch: Batch) -> Mask:
     Garbled: The house cost Â£600.
     Clean: The house cost £600, said Ângela.
     """
-    found = np.zeros(len(batch.codes), bool)
+    mask = np.zeros(len(batch.codes), bool)
     lead = batch.non_ascii[batch.codes[batch.non_ascii] == ord("Â")]
     follows = bytes_at(batch.beside(lead, 1), "cp1252")
     lead = lead[(follows >= 0x80) & (follows < 0xC0)]
-    found[lead] = found[lead + 1] = True
-    return found
+    mask[lead] = mask[lead + 1] = True
+    return mask
 
 
 @marks("characters", "a character was lost here")
@@ -90,12 +90,12 @@ def replacement(batch: Batch) -> Mask:
     codes = batch.codes[batch.non_ascii]
     private = ((codes >= 0xE000) & (codes <= 0xF8FF)) | (codes >= 0xF0000)
     surrogate = (codes >= 0xD800) & (codes <= 0xDFFF)
-    found = np.zeros(len(batch.codes), bool)
-    found[batch.non_ascii] = private | surrogate | (codes == 0xFFFD) | ((codes & 0xFFFE) == 0xFFFE)
-    asked = batch.places("?")
-    lost = found | batch.chars_of(batch.matches(_LOST, asked))
+    mask = np.zeros(len(batch.codes), bool)
+    mask[batch.non_ascii] = private | surrogate | (codes == 0xFFFD) | ((codes & 0xFFFE) == 0xFFFE)
+    question_marks = batch.places("?")
+    lost = mask | batch.chars_of(batch.matches(_LOST, question_marks))
     if batch.lm is not None:
-        lost[_inside_words(batch, asked)] = True
+        lost[_inside_words(batch, question_marks)] = True
     return lost
 
 
@@ -106,10 +106,10 @@ _LOST = re.compile(
 )
 
 
-def _inside_words(batch: Batch, asked: Ints) -> Ints:
+def _inside_words(batch: Batch, question_marks: Ints) -> Ints:
     """Those of the question marks that stand between letters of which one side at the least is no known word."""
-    before, after = batch.beside(asked, -1), batch.beside(asked, 1)
-    within = asked[(SCRIPT[before] == LATIN) & (SCRIPT[after] == LATIN) & (CASE[after] == LOWER)]
+    before, after = batch.beside(question_marks, -1), batch.beside(question_marks, 1)
+    within = question_marks[(SCRIPT[before] == LATIN) & (SCRIPT[after] == LATIN) & (CASE[after] == LOWER)]
     token = np.searchsorted(batch.starts, within, side="right") - 1
     left, right = np.maximum(token - 1, 0), np.minimum(token + 1, len(batch.starts) - 1)
     # Addresses and patterns are full of marks.
@@ -187,7 +187,7 @@ def mixed_script(batch: Batch) -> Mask:
     Clean: The α-helix is 5 μm long, said Dvořák.
     Clean: The character 水 (shuǐ) stands for water, and Moscow (Москва) for itself.
     """
-    found = np.zeros(len(batch.starts), bool)
+    mask = np.zeros(len(batch.starts), bool)
     codes = batch.codes[batch.non_ascii]
     strange = batch.non_ascii[np.isin(SCRIPT[codes], _FOREIGN) | (KIND[codes] == IDEOGRAPH)]
     sentences = np.unique(np.searchsorted(batch.char_offsets, strange, side="right") - 1)
@@ -197,14 +197,14 @@ def mixed_script(batch: Batch) -> Mask:
     ideograph = (batch.char_kinds[tokens] & IDEOGRAPH) != 0
     # A single Greek letter in a short word is a unit or a symbol: μm, βA.
     unit = (_letters(batch, tokens, _GREEK) == 1) & (other == 1) & (batch.length[tokens] <= 3)
-    found[tokens] = (latin > 0) & (other > 0) & ~unit
+    mask[tokens] = (latin > 0) & (other > 0) & ~unit
     # A word of another script is out of place only where the sentence is otherwise Latin.
     share = row_sums(latin, rows) / np.maximum(row_sums(latin + other, rows), 1)
     foreign = np.zeros(len(batch.starts), bool)
     foreign[tokens] = (
         batch.language.latin & (latin == 0) & ((other > 1) | ideograph) & np.repeat(share > 0.7, np.diff(rows))
     )
-    return np.asarray(found | (foreign & ~_marked_off(batch, foreign)))
+    return np.asarray(mask | (foreign & ~_marked_off(batch, foreign)))
 
 
 def _marked_off(batch: Batch, foreign: Mask) -> Mask:

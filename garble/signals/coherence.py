@@ -140,19 +140,19 @@ def _spelt(batch: Batch) -> Columns:
 
 def _strays(groups: Hashes, words: Hashes, unknown: Mask, spelt: NDArray[np.object_]) -> Mask:
     """(names,) those close to one that stands more often in their group."""
-    found = np.zeros(len(groups), bool)
+    mask = np.zeros(len(groups), bool)
     _, spelling, counts = np.unique(chain(groups, words), return_index=True, return_counts=True)
     # What the vocabulary knows is another word: German beside Germany.
     drifting = np.intersect1d(groups[spelling[(counts == 1) & unknown[spelling]]], groups[spelling[counts > 1]])
     rows = np.flatnonzero(np.isin(groups, drifting))
     rows = rows[np.argsort(groups[rows], kind="stable")]
-    for some in np.split(rows, np.flatnonzero(np.diff(groups[rows])) + 1):
-        _, first, counts = np.unique(words[some], return_index=True, return_counts=True)
-        first = some[first]
+    for group in np.split(rows, np.flatnonzero(np.diff(groups[rows])) + 1):
+        _, first, counts = np.unique(words[group], return_index=True, return_counts=True)
+        first = group[first]
         common = str(spelt[first[counts.argmax()]]) if len(first) else ""
         for rare in first[(counts == 1) & unknown[first]].tolist():
-            found[rare] = _is_near(spelt[rare].lower(), common.lower())
-    return found
+            mask[rare] = _is_near(spelt[rare].lower(), common.lower())
+    return mask
 
 
 @marks("tokens", "“{span}” is spelt differently in the rest of the text", needs=("lm",), survey=Survey(_spelt, _strays))
@@ -168,29 +168,29 @@ def name_drift(batch: Batch, stray: Mask) -> Mask:
     Garbled: Mikko Lehtonen won. Then Lehtonen sang. The press followed Lehtomen home.
     Clean: Keir Starmer spoke. Later Keir Starmer left. The press followed Victoria Starmer home.
     """
-    found = np.zeros(len(batch.starts), bool)
-    found[_names(batch)[0][stray]] = True
-    return found
+    mask = np.zeros(len(batch.starts), bool)
+    mask[_names(batch)[0][stray]] = True
+    return mask
 
 
-def _is_near(one: str, other: str) -> bool:
+def _is_near(first: str, second: str) -> bool:
     """Whether the Levenshtein distance is at most _MOST_EDITS; a plural or possessive ending does not count."""
-    one, other = one.removesuffix("s"), other.removesuffix("s")
-    if abs(len(one) - len(other)) > _MOST_EDITS:
+    first, second = first.removesuffix("s"), second.removesuffix("s")
+    if abs(len(first) - len(second)) > _MOST_EDITS:
         return False
     # Cells further than that from the diagonal are out of reach, so a row takes a few steps whatever the length.
     far = _MOST_EDITS + 1
     row = {j: j for j in range(far)}
-    for i, a in enumerate(one, start=1):
+    for i, a in enumerate(first, start=1):
         above, row = row, {}
-        for j in range(max(0, i - _MOST_EDITS), min(len(other), i + _MOST_EDITS) + 1):
+        for j in range(max(0, i - _MOST_EDITS), min(len(second), i + _MOST_EDITS) + 1):
             steps = above.get(j, far) + 1
             if j:
-                steps = min(steps, row.get(j - 1, far) + 1, above.get(j - 1, far) + (a != other[j - 1]))
+                steps = min(steps, row.get(j - 1, far) + 1, above.get(j - 1, far) + (a != second[j - 1]))
             row[j] = min(steps, far)
         if min(row.values()) == far:
             return False
-    return row[len(other)] <= _MOST_EDITS
+    return row[len(second)] <= _MOST_EDITS
 
 
 # Edits by which a misspelt name may differ from the usual spelling.

@@ -34,17 +34,17 @@ def _turns(batch: Batch, least: float, most: float = np.inf) -> tuple[Ints, Ints
     if not len(batch.starts):
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
     # Single words see every period whose words differ; three together see those that hold a word twice.
-    found = [np.concatenate(parts) for parts in zip(_periodic(batch, 1), _periodic(batch, 3), strict=True)]
-    starts, repeats, period = found
+    pairs = zip(_periodic(batch, 1), _periodic(batch, 3), strict=True)
+    starts, repeats, period = (np.concatenate(pair) for pair in pairs)
     again = repeats / period
     keep = (again >= least) & (again < most)
     firsts, lasts, period = starts[keep] - period[keep], starts[keep] + repeats[keep], period[keep]
-    said = batch.is_word.copy()
+    worded = batch.is_word.copy()
     inside = spread(firsts, lasts)
-    said[inside] &= ~_is_code(batch, inside)
-    spoken = offsets(said)
-    worded = spoken[lasts] > spoken[firsts]
-    return firsts[worded], lasts[worded], period[worded]
+    worded[inside] &= ~_is_code(batch, inside)
+    count = offsets(worded)
+    keep_worded = count[lasts] > count[firsts]
+    return firsts[keep_worded], lasts[keep_worded], period[keep_worded]
 
 
 def _is_code(batch: Batch, tokens: Ints) -> Mask:
@@ -142,14 +142,14 @@ def _starts_over(batch: Batch, firsts: Ints, lasts: Ints) -> Mask:
 
     A pronoun, little else, and a mark.
     """
-    found = _subject_first(batch, firsts)
-    some = np.flatnonzero(found)
-    rows = offsets(lasts[some] - firsts[some])
-    inside = spread(firsts[some], lasts[some])
+    starts_over = _subject_first(batch, firsts)
+    candidates = np.flatnonzero(starts_over)
+    rows = offsets(lasts[candidates] - firsts[candidates])
+    inside = spread(firsts[candidates], lasts[candidates])
     masks = batch.is_word[inside], batch.is_content[inside], _parts_turns(batch, inside)
     words, content, marks = (row_sums(mask, rows) for mask in masks)
-    found[some] = (marks > 0) & (content <= 1) & (words <= _FALSE_START)
-    return found
+    starts_over[candidates] = (marks > 0) & (content <= 1) & (words <= _FALSE_START)
+    return starts_over
 
 
 def _subject_first(batch: Batch, firsts: Ints) -> Mask:
@@ -165,7 +165,7 @@ _FALSE_START = 5
 def _parts_turns(batch: Batch, tokens: Ints) -> Mask:
     sign = batch.codes[batch.starts[tokens]]
     wide = np.isin(sign, [ord("-"), ord(".")]) & (batch.length[tokens] > 1)
-    return np.asarray(np.isin(sign, [ord(one) for one in ",;–—…!?"]) | wide)
+    return np.asarray(np.isin(sign, [ord(mark) for mark in ",;–—…!?"]) | wide)
 
 
 @marks("tokens", "“{span}” doubles a word", needs=("doubles",))
@@ -201,9 +201,9 @@ def doubled_word(batch: Batch) -> Mask:
 def _follows_what(batch: Batch, tokens: Ints) -> Mask:
     """Tokens shortly after a word that makes a clause a subject: "what it was", "all it is"."""
     asks = lists.isin(batch.word_hash, batch.hashes("what"))
-    found = offsets(asks)
+    count = offsets(asks)
     earliest = np.maximum(tokens - _CLEFT, batch.token_offsets[batch.sentence[tokens]])
-    return np.asarray(found[np.maximum(tokens - 1, earliest)] > found[earliest])
+    return np.asarray(count[np.maximum(tokens - 1, earliest)] > count[earliest])
 
 
 # Tokens of such a clause.
@@ -276,14 +276,14 @@ def repeated_fourgram(batch: Batch) -> Mask:
     """
     starts, size, lag = _periodic(batch, 4)
     content = batch.is_content
-    spoken = batch.is_word & ~batch.is_code & ~_is_exclamation(batch)
-    counts = (offsets(mask) for mask in (spoken, content, content & batch.is_capital))
-    words, worth, named = (count[starts + size] - count[starts] for count in counts)
+    is_spoken = batch.is_word & ~batch.is_code & ~_is_exclamation(batch)
+    counts = (offsets(mask) for mask in (is_spoken, content, content & batch.is_capital))
+    words, content_words, named = (count[starts + size] - count[starts] for count in counts)
     gap = lag - size
     again = (gap <= 1) & ~_starts_over(batch, starts, starts + size)
     # Writers come back to a name, or later to a thing; speakers begin clause after clause alike ("we shall fight").
-    far = np.where(worth > 1, 8, np.where(_subject_first(batch, starts), 0, 4 * worth))
-    near = (gap > 1) & (gap <= far) & (named < worth) & ~_parallel(batch, starts, lag)
+    far = np.where(content_words > 1, 8, np.where(_subject_first(batch, starts), 0, 4 * content_words))
+    near = (gap > 1) & (gap <= far) & (named < content_words) & ~_parallel(batch, starts, lag)
     keep = (4 * words >= 3 * size) & (again | near)
     firsts = np.concatenate([starts[keep], (starts - lag)[keep]])
     return batch.token_mask(firsts, firsts + np.tile(size[keep], 2))
@@ -560,15 +560,15 @@ def compressibility(batch: Batch) -> Floats:
     if batch.language.compression is None:
         return np.zeros(len(batch))
     packed_at_one, growth = batch.language.compression
-    said = _IN_A_ROW.sub(r"\1", batch.text).split(BORDER)[:-1]
-    long = np.array([len(piece) >= _SHORT for piece in said], bool)
-    sentences = [piece.encode("utf-8", "replace") for piece in said if len(piece) >= _SHORT]
+    pieces = _IN_A_ROW.sub(r"\1", batch.text).split(BORDER)[:-1]
+    long = np.array([len(piece) >= _SHORT for piece in pieces], bool)
+    sentences = [piece.encode("utf-8", "replace") for piece in pieces if len(piece) >= _SHORT]
     raw = np.array([len(sentence) for sentence in sentences], float)
     packed = np.array([len(zlib.compress(sentence, 6, -15)) for sentence in sentences], float)
     expected = np.minimum(packed_at_one * np.maximum(raw, 1) ** growth, raw + 2)
-    found = np.zeros(len(batch))
-    found[long] = np.clip(1 - packed / expected, 0, 1)
-    return found
+    values = np.zeros(len(batch))
+    values[long] = np.clip(1 - packed / expected, 0, 1)
+    return values
 
 
 # Rules, leaders and the gaps of columns say nothing, so a sign or space counts once.
@@ -577,41 +577,41 @@ _IN_A_ROW = re.compile(r"([^\w\u2029])\1+")
 _SHORT = 40
 
 
-def _said(batch: Batch) -> Columns:
+def _sentence_keys(batch: Batch) -> Columns:
     """(sentences,) the key of what each says, its words, its document and paragraph; one without tokens has key 0."""
-    said = np.flatnonzero(np.diff(batch.token_offsets))
+    filled = np.flatnonzero(np.diff(batch.token_offsets))
     key = np.zeros(len(batch), np.uint64)
-    key[said] = hash_runs(batch.word_hash, batch.token_offsets[said], batch.token_offsets[said + 1])
+    key[filled] = hash_runs(batch.word_hash, batch.token_offsets[filled], batch.token_offsets[filled + 1])
     size = row_sums(batch.is_word, batch.token_offsets)
     # Headings and short items say the same under each other.
     size[(batch.kind == HEADING) | ((batch.kind == LIST) & (size < _LONG_SENTENCE))] = 0
     return key, size, batch.document, batch.paragraph
 
 
-def _again(keys: Hashes, sizes: Floats, documents: Ints, paragraphs: Ints) -> Mask:
+def _is_repeated(keys: Hashes, sizes: Floats, documents: Ints, paragraphs: Ints) -> Mask:
     """(sentences,) those that stand in the text already."""
-    found = np.zeros(len(keys), bool)
-    said = np.flatnonzero(keys)
-    key, size, document = keys[said], sizes[said], documents[said]
+    mask = np.zeros(len(keys), bool)
+    filled = np.flatnonzero(keys)
+    key, size, document = keys[filled], sizes[filled], documents[filled]
     before = recurs(key, document)
     # What comes again far off is a quotation or a form, and so is what a heading or an item parts.
-    apart = said - said[before]
-    together = paragraphs[said] - paragraphs[said[before]] <= 2
+    apart = filled - filled[before]
+    together = paragraphs[filled] - paragraphs[filled[before]] <= 2
     long = (before >= 0) & (apart <= 4) & together & (size >= _LONG_SENTENCE)
-    same = np.zeros(len(said) + 1, bool)
+    same = np.zeros(len(filled) + 1, bool)
     same[1:-1] = (key[1:] == key[:-1]) & (document[1:] == document[:-1])
-    thrice = runs(same[1:], np.array([0, len(said)]))
+    thrice = runs(same[1:], np.array([0, len(filled)]))
     keep = thrice.lengths >= 2
-    running = cover(thrice.starts[keep], thrice.ends[keep] + 1, len(said)) & (size >= 3)
-    found[said[long | running]] = True
-    return found
+    running = cover(thrice.starts[keep], thrice.ends[keep] + 1, len(filled)) & (size >= 3)
+    mask[filled[long | running]] = True
+    return mask
 
 
 # Words of a sentence that nobody writes twice by chance.
 _LONG_SENTENCE = 8
 
 
-@marks("tokens", "this sentence already occurs in the text", survey=Survey(_said, _again))
+@marks("tokens", "this sentence already occurs in the text", survey=Survey(_sentence_keys, _is_repeated))
 def sentence_again(batch: Batch, again: Mask) -> Mask:
     """A sentence of eight or more words that occurred up to four sentences before; a shorter one three times in a row.
 
