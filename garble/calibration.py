@@ -236,10 +236,11 @@ def flag_rates(sample: Sample, thresholds: Iterable[float]) -> Iterator[Row]:
     count = len(sample.documents)
     every = np.ones(len(sample.scores), bool)
 
-    def row(group: str, name: str, counted: NDArray[np.bool_], some: NDArray[np.bool_]) -> Row:
+    def row(group: str, name: str, counted: NDArray[np.bool_], flaggable: NDArray[np.bool_]) -> Row:
         totals = np.bincount(sample.document[counted], minlength=count)
         flagged = [
-            np.bincount(sample.document[counted & some & (sample.scores >= limit)], minlength=count) for limit in limits
+            np.bincount(sample.document[counted & flaggable & (sample.scores >= limit)], minlength=count)
+            for limit in limits
         ]
         return Row(group, name, int(totals.sum()), tuple(rate(flags, totals) for flags in flagged))
 

@@ -30,8 +30,8 @@ def isin(values: Hashes, listed: Hashes) -> np.ndarray[tuple[int], np.dtype[np.b
     # Binary search only for values that share the first sixteen bits with a listed hash, which are few.
     begins = np.zeros(1 << 16, bool)
     begins[listed >> np.uint64(48)] = True
-    found = np.asarray(begins[values >> np.uint64(48)])
-    near = np.flatnonzero(found)
+    is_listed = np.asarray(begins[values >> np.uint64(48)])
+    near = np.flatnonzero(is_listed)
     where = np.minimum(np.searchsorted(listed, values[near]), len(listed) - 1)
-    found[near] = listed[where] == values[near]
-    return found
+    is_listed[near] = listed[where] == values[near]
+    return is_listed

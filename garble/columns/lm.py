@@ -118,7 +118,7 @@ class Table:
 
     def find(self, keys: Hashes) -> Ints:
         """The slot of each key, or -1."""
-        found = np.full(len(keys), -1)
+        slots = np.full(len(keys), -1)
         prints = _fingerprint(keys)
         left = np.arange(len(keys))
         # The last choice first; only keys not found there are looked up in the others.
@@ -127,9 +127,9 @@ class Table:
             same = np.take(self.prints, slot) == prints
             # Indices, because selection with an irregular mask takes twice as long.
             hit, missed = np.flatnonzero(same), np.flatnonzero(~same)
-            found[left[hit]] = slot[hit]
+            slots[left[hit]] = slot[hit]
             left, keys, prints = left[missed], keys[missed], prints[missed]
-        return found
+        return slots
 
 
 def _slot(keys: Hashes, choice: int, size: int) -> Ints:
@@ -249,9 +249,9 @@ class LanguageModel:
         """
         measures, unseen, edges = np.empty((4, len(ids))), np.empty(len(ids), bool), np.empty(len(rows) - 1)
         for first, last in blocks(rows, _BLOCK):
-            some = slice(int(rows[first]), int(rows[last]))
-            found = self._gains(ids[some], rows[first : last + 1] - rows[first])
-            measures[:, some], unseen[some], edges[first:last] = found
+            tokens = slice(int(rows[first]), int(rows[last]))
+            of_block = self._gains(ids[tokens], rows[first : last + 1] - rows[first])
+            measures[:, tokens], unseen[tokens], edges[first:last] = of_block
         return measures, unseen, edges
 
     def _gains(self, ids: Ints, rows: Ints) -> tuple[Floats, NDArray[np.bool_], Floats]:
@@ -332,8 +332,8 @@ def load(path: Path) -> LanguageModel:
     """
     try:
         arrays = _arrays(path)
-        if (found := str(_array(arrays, "format", "U", ()))) != FORMAT:
-            raise ValueError(f"unsupported format {found[:40]}; expected {FORMAT}")
+        if (version := str(_array(arrays, "format", "U", ()))) != FORMAT:
+            raise ValueError(f"unsupported format {version[:40]}; expected {FORMAT}")
         return _language_model(arrays)
     # zipfile and the header parser of numpy raise many kinds of exceptions on invalid files.
     except Exception as error:
@@ -390,13 +390,13 @@ def _array(arrays: Arrays, name: str, kind: str, shape: tuple[int | None, ...]) 
     """
     if name not in arrays:
         raise ValueError(f"missing array {name}")
-    found = arrays[name]
-    if not found.dtype.str[1:].startswith(kind) or found.dtype.byteorder == ">":
-        raise ValueError(f"{name}: dtype {found.dtype.str}; expected {kind}")
-    if found.ndim != len(shape) or any(a != (b or max(a, 1)) for a, b in zip(found.shape, shape, strict=True)):
+    array = arrays[name]
+    if not array.dtype.str[1:].startswith(kind) or array.dtype.byteorder == ">":
+        raise ValueError(f"{name}: dtype {array.dtype.str}; expected {kind}")
+    if array.ndim != len(shape) or any(a != (b or max(a, 1)) for a, b in zip(array.shape, shape, strict=True)):
         expected = ", ".join("any" if size is None else str(size) for size in shape)
-        raise ValueError(f"{name}: shape {found.shape}; expected ({expected})")
-    return found
+        raise ValueError(f"{name}: shape {array.shape}; expected ({expected})")
+    return array
 
 
 def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
@@ -453,15 +453,15 @@ def ngram_keys(stream: Ints, order: int) -> list[tuple[Ints, Hashes]]:
     """For n = 2 to `order`: start indices of n-grams without inner borders, and their keys."""
     inner = stream != BORDER
     begins, keys = np.arange(len(stream)), mix(stream.astype(np.uint64))
-    found = []
+    ngrams = []
     for n in range(2, order + 1):
         fits = begins + n <= len(stream)
         if n > 2:
             fits[fits] = inner[begins[fits] + n - 2]
         begins, keys = begins[fits], keys[fits]
         keys = chain(keys, stream[begins + n - 1].astype(np.uint64))
-        found.append((begins, keys))
-    return found
+        ngrams.append((begins, keys))
+    return ngrams
 
 
 def quantise(bits: Floats) -> Bytes:

@@ -145,17 +145,17 @@ class Signal:
         lasts = firsts if self.output == "measures" else rows[sentences + 1]
         filled, bare = lasts > firsts, np.flatnonzero(lasts == firsts)
         cut = offsets(lasts - firsts)
-        some = values[spread(firsts, lasts)]
+        selected = values[spread(firsts, lasts)]
         if self.output == "weighs" and self.peaks:
-            found = runs(some >= _least_of_peak(some, cut), cut)
+            spans = runs(selected >= _least_of_peak(selected, cut), cut)
         elif self.output == "weighs":
-            _, begins, ends = worst_stretch(_beyond_style(some, cut), cut)
-            found = Runs(begins[filled], ends[filled])
+            _, begins, ends = worst_stretch(_beyond_style(selected, cut), cut)
+            spans = Runs(begins[filled], ends[filled])
         else:
-            found = runs(some.astype(bool), cut)
-        owner = np.searchsorted(cut, found.starts, side="right") - 1
+            spans = runs(selected.astype(bool), cut)
+        owner = np.searchsorted(cut, spans.starts, side="right") - 1
         shift = (firsts - cut[:-1])[owner]
-        starts, ends = found.starts + shift, found.ends + shift
+        starts, ends = spans.starts + shift, spans.ends + shift
         if self.unit == "tokens":
             starts, ends = batch.starts[starts], batch.ends[ends - 1]
         owner = np.concatenate([owner, bare])

@@ -118,11 +118,13 @@ def _loops_of_window(texts: Sequence[str]) -> list[list[Loop]]:
     sizes = np.array([len(text) + len(_BORDER) for text in texts], np.int64)
     ends = np.cumsum(sizes)
     tokens = _bordered(_tokens(codes), ends)
-    found = _non_overlapping(_in_tokens(whole, tokens) + _in_words(whole, codes, tokens) + _in_marks(whole, codes))
+    found_loops = _non_overlapping(
+        _in_tokens(whole, tokens) + _in_words(whole, codes, tokens) + _in_marks(whole, codes)
+    )
     begins = (ends - sizes + len(_BORDER)).tolist()
-    owners = np.searchsorted(ends, [loop.start for loop in found], side="right").tolist()
+    owners = np.searchsorted(ends, [loop.start for loop in found_loops], side="right").tolist()
     of_each: list[list[Loop]] = [[] for _ in texts]
-    for loop, owner in zip(found, owners, strict=True):
+    for loop, owner in zip(found_loops, owners, strict=True):
         of_each[owner].append(loop.moved(-begins[owner]))
     return of_each
 
@@ -142,10 +144,10 @@ def _windows(text: str) -> list[tuple[int, int]]:
     return [(start, min(begin + _WINDOW, len(text))) for start, begin in zip(starts, begins, strict=True)]
 
 
-def _joined(found: Iterable[Loop]) -> Iterator[Loop]:
+def _joined(loops: Iterable[Loop]) -> Iterator[Loop]:
     """Loops of all windows, in order; loops found in two windows are joined."""
     last: Loop | None = None
-    for loop in found:
+    for loop in loops:
         if last and loop.end <= last.end:
             continue
         if last and loop.start < last.end and loop.period == last.period:
@@ -164,11 +166,11 @@ def looped_share(loops: Sequence[Loop], size: int) -> float:
     return sum(loop.end - loop.first_end for loop in loops) / size if size else 0.0
 
 
-def _non_overlapping(found: list[Loop]) -> tuple[Loop, ...]:
+def _non_overlapping(loops: list[Loop]) -> tuple[Loop, ...]:
     """Remove nested loops. If two loops overlap, the second begins at the end of the first."""
     kept: list[Loop] = []
     reached = 0
-    for loop in sorted(found, key=lambda loop: (loop.start, -loop.end)):
+    for loop in sorted(loops, key=lambda loop: (loop.start, -loop.end)):
         start, first_end = max(loop.start, reached), max(loop.first_end, reached)
         if start < loop.end and (start == loop.start or loop.end - start >= loop.first_end - loop.start):
             if start > loop.start:
