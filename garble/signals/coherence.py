@@ -255,5 +255,12 @@ def off_topic(batch: Batch, times: NDArray[np.int32]) -> Floats:
     content[where] = True
     alone[where] = times == inside
     total = row_sums(content, batch.token_offsets)
-    long = (batch.total >= 6)[batch.document] & (total >= 4)
-    return np.where(long, np.clip(row_sums(alone, batch.token_offsets) / np.maximum(total, 1) - 0.6, 0, None), 0)
+    long = (batch.total >= _FEWEST_SENTENCES)[batch.document] & (total >= _FEWEST_CONTENT_WORDS)
+    return np.where(
+        long, np.clip(row_sums(alone, batch.token_offsets) / np.maximum(total, 1) - _USUALLY_NEW, 0, None), 0
+    )
+
+
+# Least size of a document in sentences and of a sentence in content words, below which shared words are chance; and the
+# share of content words that are new in a typical sentence.
+_FEWEST_SENTENCES, _FEWEST_CONTENT_WORDS, _USUALLY_NEW = 6, 4, 0.6

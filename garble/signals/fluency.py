@@ -10,8 +10,12 @@ from garble.columns.lm import FIRST_WORD, UNKNOWN
 from garble.signals.base import marks, measures, weighs
 from garble.text.alphabet import DIGIT
 
-# Words this frequent have met every neighbour they can have.
+# Most frequent words, by id: the training text contains all their common bigrams.
 _FREQUENT = 3000
+# Bits per letter of a typical English word.
+_TYPICAL_BITS = 3
+# Share of function words below and above which a sentence is unusual, and least number of words for the latter.
+_FEW, _MANY, _FEWEST_WORDS = 1 / 3, 0.6, 5
 
 
 @weighs("unlikely word order: “{span}”", needs=("lm",), prose=True)
@@ -87,7 +91,7 @@ def strange_spelling(batch: Batch) -> Floats:
     bits = np.zeros(len(batch.starts))
     if batch.lm is not None:
         unknown = np.flatnonzero((batch.ids == UNKNOWN) & ~batch.is_code)
-        bits[unknown] = batch.lm.spelling(batch.codes, batch.starts[unknown], batch.ends[unknown]) - 3
+        bits[unknown] = batch.lm.spelling(batch.codes, batch.starts[unknown], batch.ends[unknown]) - _TYPICAL_BITS
     return bits
 
 
@@ -114,7 +118,7 @@ def few_function_words(batch: Batch) -> Floats:
     Garbled: Mountain summer bread running colour table window.
     Clean: In the summer there was bread on the table by the window.
     """
-    return np.clip(1 / 3 - _function_share(batch), 0, None)
+    return np.clip(_FEW - _function_share(batch), 0, None)
 
 
 @measures("the sentence has too many function words", needs=("function_words",), prose=True)
@@ -127,11 +131,11 @@ def many_function_words(batch: Batch) -> Floats:
     Garbled: It is the of which that it is to be in that of the.
     Clean: The river rose by two metres after the storm.
     """
-    long = row_sums(batch.is_word, batch.token_offsets) >= 5
-    return np.where(long, np.clip(_function_share(batch) - 0.6, 0, None), 0)
+    long = row_sums(batch.is_word, batch.token_offsets) >= _FEWEST_WORDS
+    return np.where(long, np.clip(_function_share(batch) - _MANY, 0, None), 0)
 
 
-# Verdicts of a network that has read the sentence. These are 0 where a model has none, or has not read it.
+# Predictions of the network; 0 without a network, and in sentences that it has not read.
 
 
 @weighs("unlikely word here: “{span}”", needs=("network",), prose=True, peaks=True)
