@@ -41,8 +41,8 @@ def unseen(data: Path) -> dict[str, dict[str, float]]:
     found = {}
     for kind, texts in sorted(kinds.items()):
         batch = Batch.of([segment(text) for text in texts[:400]], model)
-        words = model.words.surprisal(batch.ids, batch.tokens)
-        classes = model.classes.surprisal(model.class_of[batch.ids].astype(np.int64), batch.tokens)
+        words = model.words.surprisal(batch.ids, batch.token_offsets)
+        classes = model.classes.surprisal(model.class_of[batch.ids].astype(np.int64), batch.token_offsets)
         found[kind] = {
             "tokens": len(batch.ids),
             "unknown": float(np.isin(batch.ids, (lm.UNKNOWN, lm.UNKNOWN_CAPITAL, lm.UNKNOWN_OTHER)).mean()),
@@ -63,7 +63,7 @@ def beside_nltk(data: Path) -> dict[str, float]:
     sentences: list[list[str]] = []
     while len(sentences) < TRAINED + TESTED:
         batch = Batch.of([segment(next(texts))])
-        cuts = batch.tokens.tolist()
+        cuts = batch.token_offsets.tolist()
         for first, last in pairwise(cuts):
             if last - first > 2:
                 sentences.append([batch.pieces(i, i + 1).lower() for i in range(first, last)])

@@ -1,8 +1,8 @@
-"""Thresholds that keep a promise on a sample of good documents, and what the named thresholds cost there.
+"""Calibration of thresholds on a sample of good documents, and flag rates of thresholds on it.
 
-Documents are the unit: those of the sample and those to come must be exchangeable, such as random draws from one
-corpus. Sentences within a document are not, so the loss of a document is the share of its sentences that are flagged,
-or 0 or 1 where whole documents are flagged, and the mean loss is controlled. `docs/calibration.md` says more.
+The sample and future documents must be exchangeable, such as random draws from one corpus. Sentences of a document are
+not, so the loss of a document is the share of its sentences that are flagged (0 or 1 for whole documents), and the mean
+loss is controlled. See `docs/calibration.md`.
 
 marginal: split conformal prediction (Vovk, Gammerman and Shafer 2005; Angelopoulos and Bates 2021), which for shares of
 sentences is conformal risk control (Angelopoulos et al. 2022). high-probability: the upper bounds of Learn then Test
@@ -27,7 +27,7 @@ from garble.errors import InputError, UsageError
 from garble.models import fields
 from garble.report import Report
 from garble.report.findings import score_of
-from garble.text.layout import KINDS, UNREAD
+from garble.text.layout import KINDS, UNSCORED
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,20 +40,22 @@ FORMAT = "garble-calibration/1"
 # Confidence of the intervals of rates.
 CONFIDENCE = 0.95
 
-# Limits of a file: bytes, and signals that are left out.
+# Limits of a file: bytes, and names in `without`.
 _LARGEST, _MOST_NAMES = 64 << 10, 1000
 _WORD = re.compile(r"[A-Za-z0-9._+-]{0,100}")
-_NOT_SCORED = frozenset(KINDS[kind] for kind in UNREAD)
-# Thresholds have six decimal places, so that a score that differs in its last bits stays on its side.
+_NOT_SCORED = frozenset(KINDS[kind] for kind in UNSCORED)
+# Thresholds are rounded up to six decimal places, so that rounding errors of scores do not matter.
 _STEPS = 1e6
-# Products such as .1 * 10 need not be 1.
+# Tolerance for rounding errors.
 _ROUNDING = 1e-9
+# Steps of a bisection of [0, 1]; more than a double can distinguish.
+_BISECTIONS = 60
 
 
 class Conditions(NamedTuple):
-    """What the scores depend on, besides the text: a threshold holds only where all of it is the same.
+    """Settings that scores depend on. A calibration is only valid for equal settings.
 
-    garble: the version. model, digest: its name, and of its files. reader, markup, without: as in `garble.Scorer`.
+    garble: version. model, digest: name of the model, and digest of its files. reader, markup, without: see `Scorer`.
     """
 
     garble: str
@@ -64,9 +66,9 @@ class Conditions(NamedTuple):
     without: tuple[str, ...]
 
     def difference(self, other: Conditions) -> str:
-        """The first condition, besides the version of garble, in which the other differs, in words; "" for none."""
+        """A message with the first difference, ignoring the version of garble; "" without any."""
         if self.digest != other.digest:
-            ours, theirs = (f"{one.model} ({one.digest[:8]})" for one in (self, other))
+            ours, theirs = (f"{c.model} ({c.digest[:8]})" for c in (self, other))
             return f"calibrated for model {ours}, not {theirs}"
         for name in ("reader", "markup", "without"):
             own, asked = getattr(self, name), getattr(other, name)
@@ -78,13 +80,13 @@ class Conditions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A threshold with its promise: of documents like those of the sample, so much is kept.
+    """A threshold with a guarantee for documents like those of the sample.
 
-    threshold: the score, 0..1, from which something is flagged. unit: what the promise counts, whole documents or the
-    sentences of each. keep_rate: the share of them, in the mean over documents, that is kept. guarantee: "marginal",
-    in the mean over samples and new documents; "high-probability", for this sample with probability `confidence`.
-    documents, sentences: the size of the sample. flagged: the share of it that the threshold flags, in the mean over
-    documents. at_most: with probability `confidence` the threshold flags no larger share of all such documents.
+    threshold: score, 0..1, from which a unit is flagged. unit: "document" or "sentence". keep_rate: share of units that
+    is not flagged, as mean over documents. guarantee: "marginal" holds in expectation over samples and new documents;
+    "high-probability" holds for this sample with probability `confidence`. documents, sentences: size of the sample.
+    flagged: share of the sample that is flagged, as mean over documents. at_most: upper bound, with probability
+    `confidence`, of the share that is flagged among all such documents.
     """
 
     threshold: float
@@ -103,17 +105,17 @@ class Calibration:
         path.write_text(self.to_json(), encoding="utf-8")
 
     def to_json(self) -> str:
-        """The content of the file, as docs/wire-schema.md has it."""
+        """The content of the file; see docs/wire-schema.md."""
         plain = {name: getattr(self, name) for name in self.__slots__}
         return json.dumps({"format": FORMAT, **plain, "conditions": self.conditions._asdict()}, indent=2) + "\n"
 
 
-# All that a threshold may be given as: a name, a score, the file of a calibration, or what `load` read of one.
+# A named threshold, a score, the path of a calibration file, or a loaded calibration.
 Threshold: TypeAlias = str | float | Path | Calibration
 
 
 def load(path: Path) -> Calibration:
-    """Read a calibration. Raises InputError, with the path and the field, when the file is none."""
+    """Read a calibration. Raises InputError, with the path and the field, for an invalid file."""
     try:
         return _calibration(fields.json_object(path, _LARGEST))
     except FileNotFoundError as error:
@@ -164,11 +166,11 @@ def _place(value: Any, values: tuple[str, ...], what: str) -> int:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """What was scored of documents that are held to be good.
+    """Scores of documents that are assumed to be good.
 
-    documents: (documents,) their scores. scores, document, kind: (sentences,) score, number of the document, and kind
-    of what is scored in them. signals: by name the rows of the sentences that have a finding of it, rising. empty: how
-    many documents are left out, as nothing in them is scored.
+    documents: (documents,) scores. scores, document, kind: (sentences,) score, index of the document, kind of block.
+    signals: by name the sorted indices of sentences with a finding. empty: number of documents without scored
+    sentences, which are not included.
     """
 
     documents: Floats
@@ -180,7 +182,7 @@ class Sample:
 
     @classmethod
     def of(cls, reports: Iterable[Report]) -> Sample:
-        """From reports, which list their findings from the lowest threshold on that is of interest."""
+        """From reports, whose findings must include those at the lowest threshold of interest."""
         documents: list[float] = []
         rows: list[tuple[float, int, str]] = []
         signals: dict[str, list[int]] = {}
@@ -201,13 +203,13 @@ class Sample:
             np.array(scores, float),
             np.array(document, np.int64),
             np.array(kind, str),
-            {name: np.array(some) for name, some in sorted(signals.items())},
+            {name: np.array(indices) for name, indices in sorted(signals.items())},
             empty,
         )
 
 
 class Rate(NamedTuple):
-    """A share and its interval, with confidence `CONFIDENCE`."""
+    """A share with its confidence interval, at level `CONFIDENCE`."""
 
     share: float
     low: float
@@ -215,7 +217,7 @@ class Rate(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of the table of flag rates: what is counted, how many there are, and the rate at each threshold."""
+    """A row of the table of flag rates: what is counted, the total, and the rate at each threshold."""
 
     group: str
     name: str
@@ -224,19 +226,20 @@ class Row(NamedTuple):
 
 
 def flag_rates(sample: Sample, thresholds: Iterable[float]) -> Iterator[Row]:
-    """How often each threshold flags documents, sentences, sentences of each kind, and by which signals.
+    """Flag rates of documents, sentences, sentences of each kind, and signals, at each threshold.
 
-    A signal's rate is the share of all sentences that are flagged and have a finding of it; the signals that take part
-    most come first.
+    The rate of a signal is the share of all sentences that are flagged and have a finding of it. Signals with the most
+    findings come first.
     """
     limits = list(thresholds)
     count = len(sample.documents)
     every = np.ones(len(sample.scores), bool)
 
-    def row(group: str, name: str, counted: NDArray[np.bool_], some: NDArray[np.bool_]) -> Row:
+    def row(group: str, name: str, counted: NDArray[np.bool_], flaggable: NDArray[np.bool_]) -> Row:
         totals = np.bincount(sample.document[counted], minlength=count)
         flagged = [
-            np.bincount(sample.document[counted & some & (sample.scores >= limit)], minlength=count) for limit in limits
+            np.bincount(sample.document[counted & flaggable & (sample.scores >= limit)], minlength=count)
+            for limit in limits
         ]
         return Row(group, name, int(totals.sum()), tuple(rate(flags, totals) for flags in flagged))
 
@@ -254,13 +257,12 @@ def flag_rates(sample: Sample, thresholds: Iterable[float]) -> Iterator[Row]:
 
 
 def rate(flagged: Ints, total: Ints) -> Rate:
-    """The share that is flagged, of counts by document.
+    """The share that is flagged. flagged, total: (documents,) counts.
 
-    The interval is that of Clopper and Pearson, for the size of a simple sample with the variance that the share has
-    between documents (Korn and Graubard 1998); without any variance, as when nothing is flagged, that size is the
-    number of documents.
+    The interval is that of Clopper and Pearson with the effective sample size (Korn and Graubard 1998), from the
+    variance between documents. Without variance, as when nothing is flagged, it is the number of documents.
     """
-    # Slow to import, and few ask.
+    # Imported here because scipy is slow to import.
     from scipy.special import betaincinv
 
     documents, items = int((total > 0).sum()), int(total.sum())
@@ -285,10 +287,10 @@ def calibrate(
     guarantee: Guarantee = "marginal",
     confidence: float = CONFIDENCE,
 ) -> Calibration:
-    """The lowest threshold that keeps the promise, see `Calibration`.
+    """The lowest threshold with the guarantee; see `Calibration`.
 
-    conditions: those under which the sample was scored. Raises UsageError, in one line, for a sample that is too small,
-    with the size that is needed, and for one of which no threshold keeps so much.
+    conditions: settings with which the sample was scored. Raises UsageError, in one line, if the sample is too small,
+    with the necessary size, or if no threshold has the guarantee.
     """
     documents = len(sample.documents)
     least = needed(keep_rate, guarantee, confidence)
@@ -318,7 +320,7 @@ def calibrate(
 
 
 def needed(keep_rate: float, guarantee: Guarantee, confidence: float) -> int:
-    """The fewest documents with which a threshold can keep the promise: all of them lie below it then."""
+    """Least size of a sample for the guarantee, in documents, if the threshold flags none of them."""
     flagged = 1 - keep_rate
     if guarantee == "marginal":
         return math.ceil(1 / flagged - _ROUNDING) - 1
@@ -328,15 +330,15 @@ def needed(keep_rate: float, guarantee: Guarantee, confidence: float) -> int:
 def lowest_threshold(
     scores: Floats, document: Ints, keep_rate: float, guarantee: Guarantee, confidence: float
 ) -> float:
-    """The lowest threshold that keeps the promise; above 1 where none does.
+    """The lowest threshold with the guarantee; infinite if there is none.
 
-    scores, document: (items,) the score of each and the number of its document, from 0 on without a gap. A document's
-    loss is the share of its items that reach the threshold. There must be as many documents as are `needed`.
+    scores, document: (items,) score, and index of the document; indices are consecutive from 0. The loss of a document
+    is the share of its items that reach the threshold. At least `needed` documents are required.
     """
     order = np.argsort(-scores)
     values, weights = scores[order], _weights(document)
     count, flagged = int(document.max()) + 1, 1 - keep_rate
-    # What documents lose together at a threshold just above each value: all that lies higher.
+    # Total loss at a threshold just above each distinct value: all items with higher scores.
     first = np.flatnonzero(np.diff(values, prepend=np.inf))
     losses = np.concatenate([[0.0], np.cumsum(weights[order])])[first]
     if guarantee == "marginal":
@@ -348,7 +350,7 @@ def lowest_threshold(
 
 
 def _weights(document: Ints) -> Floats:
-    """(items,) what each adds to the loss of its document."""
+    """(items,) contribution of each to the loss of its document."""
     return np.asarray(1 / np.bincount(document)[document])
 
 
@@ -357,9 +359,9 @@ def _is_binary(weights: Floats) -> bool:
 
 
 def _p_value(losses: Floats, count: int, flagged: float, is_binary: bool) -> Floats:
-    """How likely losses are so small together in `count` documents that lose `flagged` or more in the mean.
+    """Probability that the total loss of `count` documents is at most `losses` if the mean loss is at least `flagged`.
 
-    Exact by the binomial distribution where losses are 0 or 1; else by the inequality of Hoeffding and Bentkus.
+    Exact, from the binomial distribution, if losses are 0 or 1; else the bound of Hoeffding and Bentkus.
     """
     from scipy.special import bdtr, rel_entr
 
@@ -372,9 +374,9 @@ def _p_value(losses: Floats, count: int, flagged: float, is_binary: bool) -> Flo
 
 
 def _upper(losses: float, count: int, is_binary: bool, confidence: float) -> float:
-    """The largest mean loss with which losses so small together are not too unlikely."""
+    """Upper confidence bound of the mean loss, by bisection."""
     low, high = max(losses, 0.0) / count, 1.0
-    for _ in range(60):
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         is_likely = _p_value(np.array([losses]), count, middle, is_binary)[0] > 1 - confidence
         low, high = (middle, high) if is_likely else (low, middle)
@@ -382,10 +384,10 @@ def _upper(losses: float, count: int, is_binary: bool, confidence: float) -> flo
 
 
 def resolved(threshold: object, named: Mapping[str, float]) -> float | Calibration | None:
-    """The score, or the calibration, that a threshold stands for; None where there is no such threshold.
+    """Resolve a threshold to a score or a calibration; None if it is unknown.
 
-    named: the thresholds of the model. A string that is neither a name nor a number is the path of a calibration where
-    it ends in .json or a file lies there. Raises InputError for a file that is no calibration.
+    named: thresholds of the model. A string that is neither a name nor a number is a path if it ends in .json or the
+    file exists. Raises InputError for an invalid calibration file.
     """
     if isinstance(threshold, Calibration):
         return threshold

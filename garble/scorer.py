@@ -1,4 +1,4 @@
-"""Text in, Report out."""
+"""The scorer: from texts to reports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from garble import calibration, languages
 from garble.calibration import Calibration, Conditions, Threshold
 from garble.columns import lm
 from garble.columns.arrays import Floats, Ints, Mask, offsets, row_sums
-from garble.columns.batch import Batch, Opinion
+from garble.columns.batch import Batch, Predictions
 from garble.columns.lists import isin
 from garble.columns.lm import LanguageModel
 from garble.columns.packets import blocks, packets
@@ -31,82 +31,82 @@ from garble.models.scorecard import Scorecard, logit, sigmoid
 from garble.report import Report
 from garble.report.findings import Finding, ScoredSentence, passages_of, signature_at
 from garble.signals import (
-    EVERY,
-    FEATURES_READ,
-    PLACES,
-    READING,
+    ALL_SIGNALS,
+    FEATURE_INDEX,
+    NETWORK_FEATURES,
+    NETWORK_SIGNALS,
     SIGNALS,
     Extraction,
-    ask,
-    chosen,
+    collect,
     extract,
-    heard,
-    judge,
+    resolve,
+    select_signals,
+    with_predictions,
 )
 from garble.signals.base import Signal, Values
 from garble.text.alphabet import hash_runs
 from garble.text.detection import Identified, Words, identify
-from garble.text.layout import KINDS, PROSE, UNREAD
+from garble.text.layout import KINDS, PROSE, UNSCORED
 from garble.text.markups import MARKUPS
 from garble.text.periodic import looped_share, loops_of
 from garble.text.segmentation import Document, segment
 from garble.verdict import (
     NO_SENTENCE,
     SEVERAL,
-    as_read,
-    before_shown,
+    compress_odds,
+    disabled,
     document_score,
-    lacking,
+    effective_kinds,
+    expand_odds,
+    feature_mask,
     looped_prose,
-    of_signals,
-    shown,
-    silent,
-    voices,
+    missing_needs,
+    split_fragments,
 )
 
 if TYPE_CHECKING:
     from garble.network.reader import Reader
 
-# Characters scored together: enough for array arithmetic to pay, few enough to stay in the processor's cache.
+# Characters per batch: large enough for efficient array operations, small enough for the processor cache.
 _PACKET = 250_000
-# A longer document is scored in parts, which are smaller, as its reports fill the memory already.
+# Longer documents are scored in parts of `_PART` characters, because their reports need much memory, too.
 _LONG, _PART = 2 * _PACKET, 125_000
-# A sentence takes up to 2 kB while its document is scored, so these keep memory below 2 GB and its text below 500 MB.
+# Scoring needs up to 2 kB per sentence: these limits keep memory below 2 GB, and the text below 500 MB.
 MOST_SENTENCES, _MOST_LINES = 1_000_000, 4_000_000
 _FILLED_LINE = re.compile(r"\S[^\n]*")
 
-# Signals with a smaller contribution, in log-odds, have no finding; nor have those that mark no defect and contribute
-# less than this share of the strongest signal: alone, a reader would not notice them.
+# Least contribution for a finding, in log-odds. Weighs and measures also need this share of the largest contribution
+# of the sentence; alone, a reader would not notice them.
 _LEAST_CONTRIBUTION, _LEAST_SHARE = 0.25, 0.1
-# The languages of texts are found one by one, and those that are given are ISO 639 codes.
+# The language of each text is detected. Otherwise the language is an ISO 639 code.
 AUTO = "auto"
 _CODE = re.compile(r"[a-z]{2,3}")
-# Of what signals need and a language lacks, a note names so much.
-_NAMED = 3
+# Number of missing language resources that a note lists.
+_LISTED_NEEDS = 3
 _OTHER_VERSION = "threshold calibrated with garble {}; its guarantee may not hold, calibrate again"
 _WITHOUT = "signals disabled: {}; threshold guarantees do not apply"
 
-# What a network takes back of a scorecard's log-odds at most, and how much faster those fall below the threshold where
-# the network has read a sentence.
+# The network lowers the log-odds of the scorecard by at most `_VETO`. In sentences that it has read, log-odds below the
+# balanced threshold are multiplied by `_STEEPER`, because the network ranks those better.
 _VETO, _STEEPER = 1.0, 3.0
 
-# A document's own log-odds raise those of its sentences by no more than this.
+# Limit for the log-odds that a garbled document adds to its sentences.
 _MOST_RAISED = 4.0
-# Which sentences a network reads.
+# Which sentences the network reads.
 READERS = ("all", "unsure", "off")
-# Of a document that is worth reading so many sentences are read at first, then twice as many, and so on.
-_FIRST_READ = 8
-# One in so many documents is read whatever the scorecard says.
+# Size of the first sample of sentences with reader="unsure". Each further sample is twice as large.
+_FIRST_SAMPLE = 8
+# One in so many documents is read whatever its score, to catch what the scorecard misses.
 _ONE_IN = 50
-# Standard errors by which a sample must lie on the clean side: wrong for one document in two hundred, if its sentences
-# were independent.
+# Standard errors between the mean of a sample and the threshold from which a document counts as clean. If sentences
+# were independent, one in two hundred documents would be wrong.
 _SURE = 2.6
-# Characters of the text that a reason quotes.
+# Longest quotation in a reason, in characters.
 _QUOTED = 60
 
 
 class Settings(TypedDict, total=False):
-    """The arguments of `Scorer`, for functions that make one."""
+    """Arguments of `Scorer`, for functions that create one."""
 
     model: str | Path
     threshold: Threshold
@@ -117,9 +117,9 @@ class Settings(TypedDict, total=False):
 
 
 def scorer_of(scorer: Scorer | None, settings: Settings, **defaults: Unpack[Settings]) -> Scorer:
-    """The scorer that was given, else one of these settings, or of the defaults where they do not say.
+    """The given scorer, or a new one with these settings and defaults.
 
-    Raises UsageError where both are given, and as `Scorer` does.
+    Raises UsageError if both a scorer and settings are given, and the errors of `Scorer`.
     """
     if scorer is None:
         return Scorer(**defaults | settings)
@@ -131,19 +131,22 @@ def scorer_of(scorer: Scorer | None, settings: Settings, **defaults: Unpack[Sett
 class Scorer:
     """Scores texts with one model and one threshold.
 
-    model: a name ("en") or the path of a folder with scorecard.json and lm.npz. threshold: "strict", "balanced",
-    "loose", a score between 0 and 1, or a file that `garble calibrate` wrote, as its path or as
-    `garble.calibration.load` reads it; what is read goes by the balanced threshold then. without: names of signals, or
-    of families of them, that are not asked: their part is missing from every score, and the thresholds promise what
-    they did with it. reader: which sentences the model's network reads, if it has one: "all"; "unsure", in documents
-    that the scorecard does not find sound; "off".
-    card, lm, network: the model's scorecard, without those signals, its language model, and its network where it is
-    used. markup: how texts are read: "text", "markdown", "html", "srt", "vtt"; "auto" looks what each text is, and
-    "none" takes every line for a paragraph of prose. language: that of all texts, as a code such as "en"; "auto" finds
-    that of each. A signal is off in a language that lacks what it needs. notes: what every report says.
-    conditions: what its scores depend on. calibration: the threshold's, if it has one.
-    Raises ValueError, in one line, for a model, threshold, signal, reader, markup or language that does not exist, and
-    for a threshold that was calibrated for another model, reader, markup or without.
+    model: name of an included model ("en"), or path of a folder with scorecard.json and lm.npz.
+    threshold: "strict", "balanced", "loose", a score between 0 and 1, or a calibration: the path of a file written by
+    `garble calibrate`, or the result of `garble.calibration.load`. With a calibration, reader="unsure" selects
+    documents by the balanced threshold.
+    without: names of signals or families to disable. Guarantees of the thresholds do not apply then.
+    reader: sentences that the network of the model reads: "all"; "unsure" (a sample, in documents that the scorecard
+    cannot decide); "off".
+    markup: "text", "markdown", "html", "srt" or "vtt"; "auto" detects it for each text; "none" treats every line as a
+    paragraph of prose.
+    language: an ISO 639 code such as "en" for all texts; "auto" detects it for each text. Signals without the resources
+    that they need in a language are disabled.
+
+    Attributes: card (scorecard without the disabled signals), lm (language model), network (the reader, or None), notes
+    (added to every report), conditions (settings that scores depend on), calibration (of the threshold, or None).
+    Raises ValueError, in one line, for an unknown model, threshold, signal, reader, markup or language, and for a
+    threshold calibrated with another model, reader, markup or without.
     """
 
     def __init__(
@@ -158,12 +161,12 @@ class Scorer:
     ) -> None:
         loaded = store.loaded(store.folder_of(model))
         without = tuple(checked_texts(without, "without"))
-        silent = chosen(without)
+        disabled = select_signals(without)
         self.lm, self.reader = loaded.lm, _checked_reader(reader) if loaded.card.network else "off"
-        card = loaded.card.without([feature for signal in silent for feature in signal.features])
-        self.card = card if self.reader != "off" else card.without(FEATURES_READ)
+        card = loaded.card.without([feature for signal in disabled for feature in signal.features])
+        self.card = card if self.reader != "off" else card.without(NETWORK_FEATURES)
         self.network = _network(loaded) if self.reader != "off" else None
-        self.markup = _known(markup)
+        self.markup = _checked_markup(markup)
         self.language = _checked_language(language)
         self.without = tuple(sorted(set(without)))
         self.conditions = Conditions(
@@ -171,8 +174,8 @@ class Scorer:
         )
         self.threshold, self.calibration = _threshold(threshold, self.card, self.conditions)
         read_from = self.card.thresholds.get("balanced", self.threshold) if self.calibration else self.threshold
-        self._mind = _Mind(self.card, _asked(self.card), self.lm, self.network, self.reader, read_from)
-        notes = [_WITHOUT.format(", ".join(self.without))] if silent else []
+        self._setup = _Setup(self.card, _scorecard_signals(self.card), self.lm, self.network, self.reader, read_from)
+        notes = [_WITHOUT.format(", ".join(self.without))] if disabled else []
         if self.calibration and self.calibration.conditions.garble != garble.__version__:
             notes.append(_OTHER_VERSION.format(self.calibration.conditions.garble))
         self.notes = tuple(notes)
@@ -180,7 +183,7 @@ class Scorer:
         self.signature = "|".join(
             [
                 f"garble|v:{garble.__version__}|d:{loaded.digest[:8]}|m:{self.card.name}|t:{name}",
-                *([f"w:{','.join(self.without)}"] if silent else []),
+                *([f"w:{','.join(self.without)}"] if disabled else []),
                 *([f"r:{self.reader}"] if loaded.card.network else []),
                 *([f"l:{self.language}"] if self.language != AUTO else []),
             ]
@@ -195,147 +198,163 @@ class Scorer:
         )
 
     def __reduce__(self) -> tuple[partial[Scorer], tuple[()], dict[str, object]]:
-        # A scorer that travels to another process finds its model there, loaded once a process; a calibration goes
-        # with it.
+        # Pickled without the model, which each process loads once. A calibration is included.
         return partial(Scorer, **self._settings), (), {"threshold": self.threshold, "signature": self.signature}
 
     def __repr__(self) -> str:
         return f"<Scorer {self.signature}>"
 
     def flagging_from(self, threshold: float) -> Scorer:
-        """A scorer of the same scores, the network reading the same, that flags from another threshold on, 0..1."""
+        """A copy with another threshold, 0..1. Scores stay the same."""
         other = copy(self)
         other.threshold = threshold
         other.signature = signature_at(self.signature, threshold)
         return other
 
     def score(self, text: str, markup: str | None = None) -> Report:
-        """What is garbled in one text, read as `markup`, or as the scorer reads all."""
+        """Score one text. markup: overrides that of the scorer."""
         return next(self.score_many([checked_text(text)], [markup]))
 
     def score_many(self, texts: Iterable[str], markups: Iterable[str | None] | None = None) -> Iterator[Report]:
-        """One report a text, in order; read and scored in packets, so any number of texts may come.
+        """Yield one report per text, in order. Texts are consumed in batches, so any number is possible.
 
-        markups: for each text what it is read as, None for what the scorer reads all as. Raises UsageError at once for
-        a single string, and InputError when it comes to an item that is no string, with its index, or to a text of more
-        than MOST_SENTENCES sentences.
+        markups: overrides the markup of the scorer for each text; None keeps it. Raises UsageError immediately for a
+        single string. Raises InputError, when it is reached, for an item that is not a string, with its index, and for
+        a text with more than MOST_SENTENCES sentences.
         """
         return self._score_many(checked_texts(texts), markups)
 
     def _score_many(self, texts: Iterable[str], markups: Iterable[str | None] | None) -> Iterator[Report]:
-        named = zip(texts, repeat(None) if markups is None else markups, strict=False)
-        for some in packets(named, _PACKET, lambda one: len(one[0])):
-            # Only the last can be long: a packet is full then.
-            cut = len(some) - (len(some[-1][0]) > _LONG)
-            for part in (some[:cut], some[cut:]):
+        pairs = zip(texts, repeat(None) if markups is None else markups, strict=False)
+        for packet in packets(pairs, _PACKET, lambda item: len(item[0])):
+            # Only the last text can be long, because it fills the packet.
+            cut = len(packet) - (len(packet[-1][0]) > _LONG)
+            for part in (packet[:cut], packet[cut:]):
                 if part:
-                    yield from self._reports([(text, _known(markup or self.markup)) for text, markup in part])
+                    yield from self._reports([(text, _checked_markup(markup or self.markup)) for text, markup in part])
 
     def score_sentences(self, sentences: Sequence[str]) -> NDArray[np.float64]:
-        """(sentences,) scores, each string taken as one sentence of its own in the model's language.
+        """(sentences,) scores. Each string is treated as one sentence in the language of the model.
 
-        Raises UsageError for a single string, and InputError, with the index, for an item that is no string.
+        Raises UsageError for a single string, and InputError, with the index, for an item that is not a string.
         """
         scores = [np.zeros(0)]
-        for some in packets(checked_texts(sentences, "sentences"), _PACKET, len):
-            batch = Batch.alone(some, self.lm)
-            silent = np.zeros((len(batch), len(self.card.features)), bool)
-            scores.append(_weigh(batch, extract(batch, signals=self._mind.signals), silent, self._mind).scores)
+        for packet in packets(checked_texts(sentences, "sentences"), _PACKET, len):
+            batch = Batch.alone(packet, self.lm)
+            disabled = np.zeros((len(batch), len(self.card.features)), bool)
+            scores.append(
+                _sentence_scores(batch, extract(batch, signals=self._setup.signals), disabled, self._setup).scores
+            )
         return np.concatenate(scores)
 
     def _reports(self, texts: list[tuple[str, str]]) -> Iterator[Report]:
         loops = loops_of([text for text, _ in texts])
-        own = languages.load(self.card.language)
+        model_language = languages.load(self.card.language)
 
-        def divided(some: Sequence[int], language: Language) -> list[Document]:
-            return [replace(_segmented(*texts[i], language), loops=loops[i]) for i in some]
+        def segmented(indices: Sequence[int], language: Language) -> list[Document]:
+            return [replace(_checked_document(*texts[i], language), loops=loops[i]) for i in indices]
 
-        # The model's own language is the most likely, and what is prepared for it need not be done again.
-        documents = divided(range(len(texts)), own)
-        parted = [voices(document) for document in documents]
-        prepared = _Portions([prose for prose, _ in parted], own, self.lm)
-        identified = self._identified(documents, prepared)
-        codes = [who.code for who in identified]
-        if set(codes) == {own.code}:
-            yield from self._judged(documents, [aside for _, aside in parted], prepared, identified)
+        # Most texts are in the language of the model, so their batches are reused.
+        documents = segmented(range(len(texts)), model_language)
+        parts = [split_fragments(document) for document in documents]
+        prose = _BatchedDocuments([prose for prose, _ in parts], model_language, self.lm)
+        identified = self._identified(documents, prose)
+        codes = [found_language.code for found_language in identified]
+        if set(codes) == {model_language.code}:
+            yield from self._reports_in_language(documents, prose, [fragments for _, fragments in parts], identified)
             return
         reports: dict[int, Report] = {}
         for code in dict.fromkeys(codes):
             language = languages.load(code)
-            some = [i for i, other in enumerate(codes) if other == code]
-            again, pieces = [documents[i] for i in some], [parted[i] for i in some]
-            if language.segmenter != own.segmenter:
-                again = divided(some, language)
-                pieces = [voices(document) for document in again]
-            known = self.lm if code == own.code else None
-            portions = _Portions([prose for prose, _ in pieces], language, known)
-            judged = self._judged(again, [aside for _, aside in pieces], portions, [identified[i] for i in some])
-            reports.update(zip(some, judged, strict=True))
+            indices = [i for i, other in enumerate(codes) if other == code]
+            in_language, parts_in_language = [documents[i] for i in indices], [parts[i] for i in indices]
+            if language.segmenter != model_language.segmenter:
+                in_language = segmented(indices, language)
+                parts_in_language = [split_fragments(document) for document in in_language]
+            model = self.lm if code == model_language.code else None
+            prose_in_language = _BatchedDocuments([prose for prose, _ in parts_in_language], language, model)
+            reports_in_language = self._reports_in_language(
+                in_language,
+                prose_in_language,
+                [fragments for _, fragments in parts_in_language],
+                [identified[i] for i in indices],
+            )
+            reports.update(zip(indices, reports_in_language, strict=True))
         yield from (reports[i] for i in range(len(texts)))
 
-    def _identified(self, documents: list[Document], prepared: _Portions) -> list[Identified]:
-        """The language of each document: the one that is given, or that of its prose, or of all it says without any."""
+    def _identified(self, documents: list[Document], prose: _BatchedDocuments) -> list[Identified]:
+        """The language of each document: as given, or detected from its prose, or from all text without prose."""
         if self.language != AUTO:
             return [Identified(self.language, 1.0)] * len(documents)
-        # Of a long text the first part tells enough.
-        rows = [Words(*row) for row in _words(next(prepared.batches())).tolist()]
-        if bare := [i for i, row in enumerate(rows) if not row.words and len(documents[i].sentences)]:
-            others = _Portions([documents[i] for i in bare], prepared.language, self.lm)
-            for i, row in zip(bare, _words(next(others.batches())).tolist(), strict=True):
+        # The first part of a long text suffices.
+        rows = [Words(*row) for row in _words(next(prose.batches())).tolist()]
+        if without_words := [i for i, row in enumerate(rows) if not row.words and len(documents[i].sentences)]:
+            fragments = _BatchedDocuments([documents[i] for i in without_words], prose.language, self.lm)
+            for i, row in zip(without_words, _words(next(fragments.batches())).tolist(), strict=True):
                 rows[i] = Words(*row)
         return [identify(document.text, row, self.card.language) for document, row in zip(documents, rows, strict=True)]
 
-    def _judged(
-        self, documents: list[Document], aside: list[Document], prepared: _Portions, identified: list[Identified]
+    def _reports_in_language(
+        self,
+        documents: list[Document],
+        prose: _BatchedDocuments,
+        fragments: list[Document],
+        identified: list[Identified],
     ) -> Iterator[Report]:
-        """The reports on documents in one language. aside, prepared: the rest of each, and their prose.
+        """Reports on documents in one language. prose, fragments: the two parts of each document.
 
-        The rest is scored apart from the prose, and so changes nothing there.
+        Fragments are scored separately, so that they do not affect the scores of prose.
         """
-        spoken, read = self._said(prepared)
-        besides: list[list[ScoredSentence]] = [[] for _ in aside]
-        if any(len(document.sentences) for document in aside):
-            besides, _ = self._said(_Portions(aside, prepared.language, prepared.lm))
-        off = self._off(prepared.language)
-        for document, who, starts, prose, others in zip(documents, identified, read, spoken, besides, strict=True):
-            said = prose + others
-            if len(said) < len(document.sentences) or others:
-                said = sorted([*said, *self._unread(document)], key=lambda sentence: sentence.start)
-            raised = [starts.get(sentence.start, np.nan) for sentence in said]
-            score = document_score(said, self.card, raised, looped_prose(document))
+        scored_prose, added_by_start = self._scored_sentences(prose)
+        scored_fragments: list[list[ScoredSentence]] = [[] for _ in fragments]
+        if any(len(document.sentences) for document in fragments):
+            scored_fragments, _ = self._scored_sentences(_BatchedDocuments(fragments, prose.language, prose.lm))
+        notes = self._disabled_note(prose.language)
+        for document, identification, added, of_prose, of_fragments in zip(
+            documents, identified, added_by_start, scored_prose, scored_fragments, strict=True
+        ):
+            sentences = of_prose + of_fragments
+            if len(sentences) < len(document.sentences) or of_fragments:
+                sentences = sorted([*sentences, *self._unscored(document)], key=lambda sentence: sentence.start)
+            raised = [added.get(sentence.start, np.nan) for sentence in sentences]
+            score = document_score(sentences, self.card, raised, looped_prose(document))
             looped = looped_share(document.loops or (), len(document.text))
-            reported = (s if s.garbled or not s.findings else replace(s, findings=()) for s in said)
-            yield self._report(document.text, who, tuple(reported), score, looped, off)
+            reported = (s if s.garbled or not s.findings else replace(s, findings=()) for s in sentences)
+            yield self._report(document.text, identification, tuple(reported), score, looped, notes)
 
-    def _off(self, language: Language) -> tuple[str, ...]:
-        """A note on the signals that are off in a language; none in the model's own."""
-        signals = _of_card(self.card)
-        lacks = [needs for signal in signals if (needs := lacking(signal, language, self.card))]
-        if language.code == self.card.language or not lacks:
+    def _disabled_note(self, language: Language) -> tuple[str, ...]:
+        """A note on signals disabled in a language; empty in the language of the model."""
+        signals = _signals_of_card(self.card)
+        missing = [needs for signal in signals if (needs := missing_needs(signal, language, self.card))]
+        if language.code == self.card.language or not missing:
             return ()
-        needed = [need.replace("_", " ") for need, _ in Counter(chain.from_iterable(lacks)).most_common()]
-        more = f" and {len(needed) - _NAMED} more" if len(needed) > _NAMED else ""
-        off = f"{len(lacks)} of {len(signals)} signals are off"
-        return (f"language {language.code}: {off}, for lack of {', '.join(needed[:_NAMED])}{more}",)
+        most_needed = [need.replace("_", " ") for need, _ in Counter(chain.from_iterable(missing)).most_common()]
+        more = f" and {len(most_needed) - _LISTED_NEEDS} more" if len(most_needed) > _LISTED_NEEDS else ""
+        summary = f"{len(missing)} of {len(signals)} signals are off"
+        return (f"language {language.code}: {summary}, for lack of {', '.join(most_needed[:_LISTED_NEEDS])}{more}",)
 
-    def _said(self, prepared: _Portions) -> tuple[list[list[ScoredSentence]], list[dict[int, float]]]:
-        """The scored sentences of documents.
+    def _scored_sentences(
+        self, prepared: _BatchedDocuments
+    ) -> tuple[list[list[ScoredSentence]], list[dict[int, float]]]:
+        """For each document its scored sentences, and the log-odds that the document added to those read.
 
-        And for each document where the sentences begin that the network has read, with what their document added.
+        The latter are keyed by the start of the sentence; sentences that the network has not read are missing.
         """
         count = len(prepared.documents)
-        said: list[list[ScoredSentence]] = [[] for _ in range(count)]
-        read: list[dict[int, float]] = [{} for _ in range(count)]
-        # By map, as a loop's variable would keep what was measured on one packet while the next is measured.
-        for parts in map(self._sentences, _score(prepared, self._mind)):
-            for sentences, starts, (some, which) in zip(said, read, parts, strict=True):
-                sentences += some
-                starts.update((s.start, raised) for s, raised in zip(some, which, strict=True) if raised == raised)
-        return said, read
+        sentences: list[list[ScoredSentence]] = [[] for _ in range(count)]
+        added: list[dict[int, float]] = [{} for _ in range(count)]
+        # map, because a loop variable would keep one batch in memory while the next is scored.
+        for parts in map(self._sentences, _score_documents(prepared, self._setup)):
+            for of_document, by_start, (part, raised_by) in zip(sentences, added, parts, strict=True):
+                of_document += part
+                by_start.update(
+                    (s.start, raised) for s, raised in zip(part, raised_by, strict=True) if raised == raised
+                )
+        return sentences, added
 
-    def _unread(self, document: Document) -> Iterator[ScoredSentence]:
-        """What nothing is asked of: it scores 0."""
-        for i in np.flatnonzero(np.isin(document.kind, list(UNREAD))).tolist():
+    def _unscored(self, document: Document) -> Iterator[ScoredSentence]:
+        """Blocks without signals, such as code. They score 0."""
+        for i in np.flatnonzero(np.isin(document.kind, list(UNSCORED))).tolist():
             start, end = document.sentences[i].tolist()
             text, kind = document.text[start:end], KINDS[document.kind[i]]
             yield ScoredSentence(start, end, text, 0.0, self.threshold == 0, kind)
@@ -343,54 +362,54 @@ class Scorer:
     def _report(
         self,
         text: str,
-        who: Identified,
+        identification: Identified,
         sentences: tuple[ScoredSentence, ...],
         score: float,
         looped: float,
-        off: tuple[str, ...],
+        notes: tuple[str, ...],
     ) -> Report:
         return Report(
             score=score,
             garbled=score >= self.threshold,
-            language=who.code,
+            language=identification.code,
             threshold=self.threshold,
             sentences=sentences,
             passages=passages_of(text, sentences),
-            notes=(*off, *self.notes),
+            notes=(*notes, *self.notes),
             signature=self.signature,
             looped=looped,
-            language_certainty=who.certainty,
+            language_certainty=identification.certainty,
             thresholds=self.card.thresholds,
             text=text,
         )
 
-    def _sentences(self, scored: _Scored) -> list[tuple[list[ScoredSentence], list[float]]]:
-        """Those of each document of a packet, and what their document added to each; NaN where none was read."""
+    def _sentences(self, scored: _ScoredBatch) -> list[tuple[list[ScoredSentence], list[float]]]:
+        """For each document its scored sentences, and the log-odds added to each; NaN if not read by the network."""
         flagged = scored.scores >= self.threshold
-        # The document rule weighs the evidence of long sentences at any threshold.
+        # The document rule needs the evidence of long sentences at any threshold.
         loose = self.card.thresholds.get("loose", 0.0)
-        weighed = (np.diff(scored.batch.chars) >= NO_SENTENCE) & (scored.scores >= loose)
-        explained = np.flatnonzero(flagged | weighed)
-        findings = _findings(scored, self.card, explained) if len(explained) else {}
+        long_suspects = (np.diff(scored.batch.char_offsets) >= NO_SENTENCE) & (scored.scores >= loose)
+        with_findings = np.flatnonzero(flagged | long_suspects)
+        findings = _findings(scored, self.card, with_findings) if len(with_findings) else {}
 
-        def rows(document: Document, first: int) -> Iterator[ScoredSentence]:
-            measured = slice(first, first + len(document.sentences))
-            columns = (document.sentences, scored.scores[measured], flagged[measured], scored.batch.kind[measured])
-            every = zip(*(column.tolist() for column in columns), strict=True)
-            for i, ((start, end), score, garbled, kind) in enumerate(every, start=first):
+        def scored_rows(document: Document, first: int) -> Iterator[ScoredSentence]:
+            span = slice(first, first + len(document.sentences))
+            columns = (document.sentences, scored.scores[span], flagged[span], scored.batch.kind[span])
+            table = zip(*(column.tolist() for column in columns), strict=True)
+            for i, ((start, end), score, garbled, kind) in enumerate(table, start=first):
                 text = document.text[start:end]
                 yield ScoredSentence(start, end, text, score, garbled, KINDS[kind], findings.get(i, ()))
 
-        firsts = scored.batch.documents.tolist()
+        firsts = scored.batch.document_offsets.tolist()
         return [
-            (list(rows(document, first)), scored.raised[first:last].tolist())
+            (list(scored_rows(document, first)), scored.raised[first:last].tolist())
             for document, (first, last) in zip(scored.documents, pairwise(firsts), strict=True)
         ]
 
 
-def _segmented(text: str, markup: str, language: Language) -> Document:
-    """The parts of a text. Raises InputError for more sentences than memory is promised for."""
-    # Lines are counted beforehand, since to part them takes memory too; of wrapped ones several make a sentence.
+def _checked_document(text: str, markup: str, language: Language) -> Document:
+    """Segment a text. Raises InputError if it has too many lines or sentences."""
+    # Lines are counted first, because segmentation needs memory, too. A sentence may have several wrapped lines.
     if text.count("\n") > _MOST_LINES and sum(1 for _ in _FILLED_LINE.finditer(text)) > _MOST_LINES:
         raise InputError("text", f"more than {_MOST_LINES:,} lines; split the text")
     document = segment(text, markup, language)
@@ -399,8 +418,8 @@ def _segmented(text: str, markup: str, language: Language) -> Document:
     return document
 
 
-class _Mind(NamedTuple):
-    """What scores. signals: those the card has a feature of. reader: "all", "unsure" or "off"."""
+class _Setup(NamedTuple):
+    """Models and settings of a scorer. signals: those with a feature on the card, without those of the network."""
 
     card: Scorecard
     signals: tuple[Signal, ...]
@@ -410,23 +429,24 @@ class _Mind(NamedTuple):
     threshold: float
 
 
-class _Weighed(NamedTuple):
-    """extraction: with the network's signals where it was asked. contributions: (sentences, features of the card).
+class _SentenceScores(NamedTuple):
+    """Scores of a batch before the document is taken into account.
 
-    scores: (sentences,). read: (sentences,) which the network has read.
+    extraction: outputs of the signals. contributions: (sentences, features of the card). scores: (sentences,).
+    is_read: (sentences,) read by the network.
     """
 
     extraction: Extraction
     contributions: Floats
     scores: Floats
-    read: Mask
+    is_read: Mask
 
 
-class _Scored(NamedTuple):
-    """A packet of documents, or of parts of one, with all that was measured on it.
+class _ScoredBatch(NamedTuple):
+    """A batch with its scores.
 
-    contributions: (sentences, features of the card). raised: (sentences,) what the document added to the log-odds of
-    each, NaN where the network has not read it.
+    documents: documents of the batch, or a part of one. contributions: (sentences, features of the card).
+    scores: (sentences,). raised: (sentences,) log-odds added by the document; NaN if not read by the network.
     """
 
     documents: list[Document]
@@ -437,34 +457,38 @@ class _Scored(NamedTuple):
     raised: Floats
 
 
-class _Portions:
-    """Documents in one language, as batches: one of several documents, or one a part of a long one."""
+class _BatchedDocuments:
+    """Documents in one language, as one batch, or as one batch per part of a long document."""
 
     def __init__(self, documents: list[Document], language: Language, lm: LanguageModel | None) -> None:
         self.documents, self.language, self.lm = documents, language, lm
         self.portions = [documents] if len(documents) > 1 else [[part] for part in _parts(documents[0])]
-        self._held: list[Batch] = []
+        self._cached: list[Batch] = []
 
     def batches(self) -> Iterator[Batch]:
-        """What fits one batch is read once; the parts of a long text are read anew each time."""
-        if len(self.portions) == 1 and not self._held:
-            self._held = [Batch.of(self.portions[0], self.lm, self.language)]
-        return iter(self._held) if self._held else (Batch.of(some, self.lm, self.language) for some in self.portions)
+        """The batches. A single one is cached; those of a long document are created anew each time."""
+        if len(self.portions) == 1 and not self._cached:
+            self._cached = [Batch.of(self.portions[0], self.lm, self.language)]
+        return (
+            iter(self._cached)
+            if self._cached
+            else (Batch.of(portion, self.lm, self.language) for portion in self.portions)
+        )
 
 
-def _score(prepared: _Portions, mind: _Mind) -> Iterator[_Scored]:
-    """The scored sentences of documents, those of several documents together, of a long one in parts."""
-    signals = tuple(signal for signal in mind.signals if not lacking(signal, prepared.language, mind.card))
-    answers = [ask(batch, signals) for batch in prepared.batches()]
+def _score_documents(prepared: _BatchedDocuments, setup: _Setup) -> Iterator[_ScoredBatch]:
+    """Score documents, batch by batch."""
+    signals = tuple(signal for signal in setup.signals if not missing_needs(signal, prepared.language, setup.card))
+    surveys = [collect(batch, signals) for batch in prepared.batches()]
 
-    def measured(portion: list[Document], batch: Batch, verdicts: dict[str, Values]) -> _Scored:
-        return _measure(portion, batch, verdicts, signals, mind)
+    def score(portion: list[Document], batch: Batch, resolved: dict[str, Values]) -> _ScoredBatch:
+        return _score_batch(portion, batch, resolved, signals, setup)
 
-    return starmap(measured, zip(prepared.portions, prepared.batches(), judge(answers), strict=True))
+    return starmap(score, zip(prepared.portions, prepared.batches(), resolve(surveys), strict=True))
 
 
 def _parts(document: Document) -> Iterator[Document]:
-    """A document, or parts of it that are scored one after the other."""
+    """Split a long document into parts; a short one is its only part."""
     rows = offsets(np.diff(document.sentences, axis=1)[:, 0])
     if rows[-1] <= _LONG:
         yield document
@@ -473,200 +497,205 @@ def _parts(document: Document) -> Iterator[Document]:
         yield document.part(first, last)
 
 
-def _measure(
-    documents: list[Document], batch: Batch, verdicts: dict[str, Values], signals: tuple[Signal, ...], mind: _Mind
-) -> _Scored:
-    card = mind.card
-    kinds = as_read(batch)
-    found = _weigh(batch, extract(batch, verdicts, signals), silent(card, kinds, batch.language), mind)
-    # A part of a document does not know what all of it comes to.
+def _score_batch(
+    documents: list[Document], batch: Batch, resolved: dict[str, Values], signals: tuple[Signal, ...], setup: _Setup
+) -> _ScoredBatch:
+    card = setup.card
+    kinds = effective_kinds(batch)
+    before = _sentence_scores(batch, extract(batch, resolved, signals), disabled(card, kinds, batch.language), setup)
+    # A part lacks the other sentences of its document.
     is_whole = documents[0].total == len(documents[0].sentences)
-    scores, raised = _in_context(batch, found, kinds, card if is_whole else replace(card, network=None))
-    return _Scored(documents, batch, found.extraction, found.contributions, scores, raised)
+    scores, raised = _in_context(batch, before, kinds, card if is_whole else replace(card, network=None))
+    return _ScoredBatch(documents, batch, before.extraction, before.contributions, scores, raised)
 
 
-def _in_context(batch: Batch, found: _Weighed, kinds: Ints, card: Scorecard) -> tuple[Floats, Floats]:
-    """(sentences,) scores, and what the document added to the log-odds of each; NaN where the network has not read it.
+def _in_context(batch: Batch, before: _SentenceScores, kinds: Ints, card: Scorecard) -> tuple[Floats, Floats]:
+    """(sentences,) scores, and the log-odds added by the document; NaN if not read by the network.
 
-    In a document that is more likely garbled than not when all its sentences are weighed together, each of those is
-    more likely garbled too: its log-odds rise by those of the document. One loop alone makes no such document.
+    If the pooled sentences of a document are more likely garbled than not, the log-odds of the document are added to
+    those of its sentences. A single loop does not suffice, because log-odds above 0 count as 0.
     """
-    raised = np.where(found.read, 0.0, np.nan)
+    raised = np.where(before.is_read, 0.0, np.nan)
     pooling = card.network.pooling if card.network else None
-    counted = found.read & (kinds == PROSE)
+    counted = before.is_read & (kinds == PROSE)
     if pooling is None or not counted.any():
-        return found.scores, raised
-    odds = before_shown(found.scores, found.read, card)
-    count = row_sums(counted, batch.documents)
-    mean = row_sums(np.where(counted, np.minimum(odds, 0.0), 0.0), batch.documents) / np.maximum(count, 1)
-    together = pooling.slope * pooling.excess_of(mean, count) + pooling.offset
-    added = np.where(count >= SEVERAL, np.clip(together, 0, _MOST_RAISED), 0.0)[batch.document]
-    some = np.flatnonzero(counted & (added > 0))
-    scores = found.scores.copy()
-    scores[some] = sigmoid(shown(odds[some] + added[some], found.read[some], card))
-    raised[some] = added[some]
+        return before.scores, raised
+    odds = expand_odds(before.scores, before.is_read, card)
+    count = row_sums(counted, batch.document_offsets)
+    mean = row_sums(np.where(counted, np.minimum(odds, 0.0), 0.0), batch.document_offsets) / np.maximum(count, 1)
+    document_odds = pooling.slope * pooling.excess_of(mean, count) + pooling.offset
+    added = np.where(count >= SEVERAL, np.clip(document_odds, 0, _MOST_RAISED), 0.0)[batch.document]
+    rows = np.flatnonzero(counted & (added > 0))
+    scores = before.scores.copy()
+    scores[rows] = sigmoid(compress_odds(odds[rows] + added[rows], before.is_read[rows], card))
+    raised[rows] = added[rows]
     return scores, raised
 
 
-def _weigh(batch: Batch, extraction: Extraction, silent: Mask, mind: _Mind) -> _Weighed:
-    """What each feature contributes, and the scores; the network reads what it is to read.
+def _sentence_scores(batch: Batch, extraction: Extraction, disabled: Mask, setup: _Setup) -> _SentenceScores:
+    """Contributions and scores of sentences. The network reads those that the setting `reader` selects.
 
-    silent: (sentences, features of the card) what is not to speak.
+    disabled: (sentences, features of the card) features that do not apply.
     """
-    card = mind.card
-    reading = of_signals(card, lambda signal: signal in READING)
+    card = setup.card
+    from_network = feature_mask(card, lambda signal: signal in NETWORK_SIGNALS)
     none = np.zeros(len(batch), bool)
-    if mind.network is None or card.network is None or not reading.any():
-        contributions = np.where(silent, 0, card.contributions(_columns(extraction, card)))
-        return _Weighed(extraction, contributions, sigmoid(card.intercept + contributions.sum(axis=1)), none)
-    extraction = heard(extraction, batch, None)
-    plain = np.where(silent | reading, 0, card.contributions(_columns(extraction, card)))
-    first = card.intercept + plain.sum(axis=1)
-    speaks = np.asarray(~silent[:, reading].any(axis=1))
-    if mind.reader == "all":
-        return _read(batch, extraction, plain, speaks, mind, mind.network.read(batch, speaks))
-    # Where the scorecard is unsure of a document, a growing sample of it is read until the verdict is sure.
-    suspect = speaks & (sigmoid(first) >= mind.threshold)
-    order, wanted = _sampled(batch, speaks, suspect), _worth_reading(batch, first, speaks, suspect, card)
-    opinion, read, size = None, none, _FIRST_READ
-    while (asked := speaks & wanted[batch.document] & (order < size) & ~read).any():
-        opinion = mind.network.read(batch, asked).plus(opinion)
-        read = read | asked
-        found = _read(batch, extraction, plain, read, mind, opinion)
-        wanted &= ~_surely_clean(batch, found, speaks, mind)
-        size *= 2
-    return found if opinion is not None else _Weighed(extraction, plain, sigmoid(first), none)
+    if setup.network is None or card.network is None or not from_network.any():
+        contributions = np.where(disabled, 0, card.contributions(_columns(extraction, card)))
+        return _SentenceScores(extraction, contributions, sigmoid(card.intercept + contributions.sum(axis=1)), none)
+    extraction = with_predictions(extraction, batch, None)
+    base = np.where(disabled | from_network, 0, card.contributions(_columns(extraction, card)))
+    odds = card.intercept + base.sum(axis=1)
+    readable = np.asarray(~disabled[:, from_network].any(axis=1))
+    if setup.reader == "all":
+        return _with_network(batch, extraction, base, readable, setup, setup.network.predict(batch, readable))
+    # In undecided documents, a growing sample of sentences is read until the document is clean or all are read.
+    suspect = readable & (sigmoid(odds) >= setup.threshold)
+    order, unsure = _reading_order(batch, readable, suspect), _worth_reading(batch, odds, readable, suspect, card)
+    predictions, is_read, sample_size = None, none, _FIRST_SAMPLE
+    while (selected := readable & unsure[batch.document] & (order < sample_size) & ~is_read).any():
+        predictions = setup.network.predict(batch, selected).plus(predictions)
+        is_read = is_read | selected
+        result = _with_network(batch, extraction, base, is_read, setup, predictions)
+        unsure &= ~_surely_clean(batch, result, readable, setup)
+        sample_size *= 2
+    return result if predictions is not None else _SentenceScores(extraction, base, sigmoid(odds), none)
 
 
-def _read(batch: Batch, extraction: Extraction, plain: Floats, read: Mask, mind: _Mind, opinion: Opinion) -> _Weighed:
-    """What `_weigh` returns where some sentences have been read. plain: the contributions without the network.
+def _with_network(
+    batch: Batch, extraction: Extraction, base: Floats, is_read: Mask, setup: _Setup, predictions: Predictions
+) -> _SentenceScores:
+    """Combine the scorecard and the network. base: (sentences, features of the card) contributions without the network.
 
-    A sentence that is read scores what is larger: the scorecard, of which the network takes back `_VETO` at most, or
-    both together. Below the balanced threshold the scorecard alone counts less, as the network orders those better.
+    A sentence that was read gets the larger of two log-odds: the scorecard, lowered by the network by at most `_VETO`;
+    and the joint model of both. Below the balanced threshold the former counts less; see `_STEEPER`.
     """
-    card = mind.card
+    card = setup.card
     assert card.network is not None
-    extraction = heard(extraction, batch, opinion)
-    reading = of_signals(card, lambda signal: signal in READING)
-    own = np.where(read[:, None] & reading, card.contributions(_columns(extraction, card)), 0)
-    doubt = own.sum(axis=1)
-    kept = np.divide(np.clip(doubt, -_VETO, 0), doubt, out=np.zeros(len(doubt)), where=doubt < 0)
-    alone = card.intercept + plain.sum(axis=1) + kept * doubt
+    extraction = with_predictions(extraction, batch, predictions)
+    from_network = feature_mask(card, lambda signal: signal in NETWORK_SIGNALS)
+    own = np.where(is_read[:, None] & from_network, card.contributions(_columns(extraction, card)), 0)
+    own_odds = own.sum(axis=1)
+    factor = np.divide(np.clip(own_odds, -_VETO, 0), own_odds, out=np.zeros(len(own_odds)), where=own_odds < 0)
+    base_odds = card.intercept + base.sum(axis=1) + factor * own_odds
     limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
-    alone = np.where(read & (alone < limit), limit + _STEEPER * (alone - limit), alone)
-    together = card.network.scale * (card.intercept + plain.sum(axis=1)) + doubt + card.network.intercept
-    joint = (read & (together > alone))[:, None]
-    contributions = np.where(joint, card.network.scale * plain + own, plain + kept[:, None] * own)
-    odds = shown(np.where(joint[:, 0], together, alone), read, card)
-    return _Weighed(extraction, contributions, sigmoid(odds), read)
+    base_odds = np.where(is_read & (base_odds < limit), limit + _STEEPER * (base_odds - limit), base_odds)
+    joint_odds = card.network.scale * (card.intercept + base.sum(axis=1)) + own_odds + card.network.intercept
+    is_joint = (is_read & (joint_odds > base_odds))[:, None]
+    contributions = np.where(is_joint, card.network.scale * base + own, base + factor[:, None] * own)
+    odds = compress_odds(np.where(is_joint[:, 0], joint_odds, base_odds), is_read, card)
+    return _SentenceScores(extraction, contributions, sigmoid(odds), is_read)
 
 
-def _sampled(batch: Batch, speaks: Mask, suspect: Mask) -> Ints:
-    """(sentences,) the place of each in the order in which its document is read.
+def _reading_order(batch: Batch, readable: Mask, suspect: Mask) -> Ints:
+    """(sentences,) rank of each sentence in the reading order of its document.
 
-    Those that the scorecard alone flags come first, then the others by chance, but always the same.
+    Sentences flagged by the scorecard come first, then the others in a random order given by their hash.
     """
-    chance = hash_runs(batch.folded, batch.chars[:-1], batch.chars[1:])
-    order = np.lexsort((chance, ~suspect, ~speaks, batch.document))
-    place = np.empty(len(batch), np.int64)
-    place[order] = np.arange(len(batch)) - batch.documents[batch.document[order]]
-    return place
+    shuffle = hash_runs(batch.folded, batch.char_offsets[:-1], batch.char_offsets[1:])
+    order = np.lexsort((shuffle, ~suspect, ~readable, batch.document))
+    rank = np.empty(len(batch), np.int64)
+    rank[order] = np.arange(len(batch)) - batch.document_offsets[batch.document[order]]
+    return rank
 
 
-def _worth_reading(batch: Batch, odds: Floats, speaks: Mask, suspect: Mask, card: Scorecard) -> Mask:
-    """(documents,) those with a flagged sentence, those less sound than most together, and a few of the others."""
+def _worth_reading(batch: Batch, odds: Floats, readable: Mask, suspect: Mask, card: Scorecard) -> Mask:
+    """(documents,) with a flagged sentence or a high pooled score, and one in `_ONE_IN` of the others."""
     assert card.network is not None
-    count = row_sums(speaks, batch.documents)
-    mean = row_sums(np.where(speaks, odds, 0.0), batch.documents) / np.maximum(count, 1)
+    count = row_sums(readable, batch.document_offsets)
+    mean = row_sums(np.where(readable, odds, 0.0), batch.document_offsets) / np.maximum(count, 1)
     excess = card.pooling.excess_of(mean, count) if card.pooling else mean
-    edges, filled = batch.chars[batch.documents], np.flatnonzero(count)
-    drawn = np.zeros(len(count), bool)
-    drawn[filled] = hash_runs(batch.folded, edges[filled], edges[filled + 1]) % np.uint64(_ONE_IN) == 0
-    flagged = row_sums(suspect, batch.documents) > 0
-    return np.asarray((count > 0) & (flagged | (excess >= card.network.unsure) | drawn))
+    borders, nonempty = batch.char_offsets[batch.document_offsets], np.flatnonzero(count)
+    is_drawn = np.zeros(len(count), bool)
+    is_drawn[nonempty] = hash_runs(batch.folded, borders[nonempty], borders[nonempty + 1]) % np.uint64(_ONE_IN) == 0
+    flagged = row_sums(suspect, batch.document_offsets) > 0
+    return np.asarray((count > 0) & (flagged | (excess >= card.network.unsure) | is_drawn))
 
 
-def _surely_clean(batch: Batch, found: _Weighed, speaks: Mask, mind: _Mind) -> Mask:
-    """(documents,) those that would hardly come out as garbled if all their sentences were read.
+def _surely_clean(batch: Batch, sample: _SentenceScores, readable: Mask, setup: _Setup) -> Mask:
+    """(documents,) that would not be garbled if all sentences were read, according to a sequential test.
 
-    A sequential test: the mean so far lies `_SURE` standard errors below the mean at which a document is garbled.
+    The mean of the sample must be `_SURE` standard errors below the mean of documents at the threshold.
     """
-    assert mind.card.network is not None
-    pooling = mind.card.network.pooling
-    count, whole = row_sums(found.read, batch.documents), row_sums(speaks, batch.documents)
+    assert setup.card.network is not None
+    pooling = setup.card.network.pooling
+    count, total = row_sums(sample.is_read, batch.document_offsets), row_sums(readable, batch.document_offsets)
     if pooling is None:
         return np.zeros(len(count), bool)
-    odds = before_shown(found.scores, found.read, mind.card)
-    mean = row_sums(np.where(found.read, odds, 0.0), batch.documents) / np.maximum(count, 1)
-    error = pooling.deviation * np.sqrt(np.maximum(1 - count / np.maximum(whole, 1), 0) / np.maximum(count, 1))
-    return np.asarray((count > 0) & (mean + _SURE * error < pooling.mean_at(mind.threshold, whole)))
+    odds = expand_odds(sample.scores, sample.is_read, setup.card)
+    mean = row_sums(np.where(sample.is_read, odds, 0.0), batch.document_offsets) / np.maximum(count, 1)
+    error = pooling.deviation * np.sqrt(np.maximum(1 - count / np.maximum(total, 1), 0) / np.maximum(count, 1))
+    return np.asarray((count > 0) & (mean + _SURE * error < pooling.mean_at(setup.threshold, total)))
 
 
 def _columns(extraction: Extraction, card: Scorecard) -> Floats:
-    return extraction.features[:, [PLACES[name] for name in card.features]]
+    return extraction.features[:, [FEATURE_INDEX[name] for name in card.features]]
 
 
-def _asked(card: Scorecard) -> tuple[Signal, ...]:
-    """The signals that the card has a feature of, but for those of a network."""
-    return tuple(signal for signal in _of_card(card) if signal in SIGNALS)
+def _scorecard_signals(card: Scorecard) -> tuple[Signal, ...]:
+    """Signals with a feature on the card, without those of the network."""
+    return tuple(signal for signal in _signals_of_card(card) if signal in SIGNALS)
 
 
-def _of_card(card: Scorecard) -> tuple[Signal, ...]:
-    """The signals that the card has a feature of."""
-    return tuple(signal for signal in EVERY if not set(signal.features).isdisjoint(card.features))
+def _signals_of_card(card: Scorecard) -> tuple[Signal, ...]:
+    """Signals with a feature on the card."""
+    return tuple(signal for signal in ALL_SIGNALS if not set(signal.features).isdisjoint(card.features))
 
 
 def _words(batch: Batch) -> Ints:
     """(documents, 5) the fields of `detection.Words`."""
-    rows = batch.tokens[batch.documents]
-    # A word that is said again and again tells no more than once.
-    said = batch.is_word & ~batch.looped[batch.starts]
-    known = batch.ids >= lm.FIRST_WORD
-    foreign = isin(batch.word, batch.hashes("foreign_function_words"))
-    own = batch.is_small & ~isin(batch.word, batch.hashes("shared_function_words"))
-    masks = said, said & known, said & batch.is_small, said & own, said & foreign
+    rows = batch.token_offsets[batch.document_offsets]
+    # Words inside loops count once.
+    words = batch.is_word & ~batch.looped[batch.starts]
+    is_known = batch.ids >= lm.FIRST_WORD
+    is_foreign = isin(batch.word_hash, batch.hashes("foreign_function_words"))
+    is_own = batch.is_function_word & ~isin(batch.word_hash, batch.hashes("shared_function_words"))
+    masks = words, words & is_known, words & batch.is_function_word, words & is_own, words & is_foreign
     return np.stack([row_sums(mask, rows) for mask in masks], axis=1).astype(np.int64)
 
 
-def _findings(scored: _Scored, card: Scorecard, flagged: Ints) -> dict[int, tuple[Finding, ...]]:
-    """What raised the scores of some sentences, most first; a signal's contribution is shared out over its runs."""
-    batch, found = scored.batch, []
-    own = [np.isin(card.features, signal.features) for signal in EVERY]
-    added = np.stack([scored.contributions[np.ix_(flagged, mask)].sum(axis=1) for mask in own])
-    weak = np.maximum(_LEAST_SHARE * added.max(axis=0), _LEAST_CONTRIBUTION)
-    for number, (signal, raised) in enumerate(zip(EVERY, added, strict=True)):
-        some = np.flatnonzero(raised >= (_LEAST_CONTRIBUTION if signal.kind == "marks" else weak))
-        if not len(some):
+def _findings(scored: _ScoredBatch, card: Scorecard, flagged: Ints) -> dict[int, tuple[Finding, ...]]:
+    """Findings of the flagged sentences, largest contribution first.
+
+    The contribution of a signal is divided among its evidence spans, by their length.
+    """
+    batch, columns_found = scored.batch, []
+    masks = [np.isin(card.features, signal.features) for signal in ALL_SIGNALS]
+    totals = np.stack([scored.contributions[np.ix_(flagged, mask)].sum(axis=1) for mask in masks])
+    least = np.maximum(_LEAST_SHARE * totals.max(axis=0), _LEAST_CONTRIBUTION)
+    for number, (signal, total_by_row) in enumerate(zip(ALL_SIGNALS, totals, strict=True)):
+        rows = np.flatnonzero(total_by_row >= (_LEAST_CONTRIBUTION if signal.output == "marks" else least))
+        if not len(rows):
             continue
-        owner, runs = signal.evidence(batch, scored.extraction.values[signal.name], flagged[some])
-        whole = raised[some[owner]]
-        part = whole * runs.lengths / np.bincount(owner, runs.lengths)[owner]
-        value = scored.extraction.features[flagged[some[owner]], PLACES[signal.features[0]]]
-        same = np.full(len(owner), number)
-        found.append((flagged[some[owner]], whole, same, runs.starts, runs.ends, value, part))
-    columns = [np.concatenate(column) for column in zip(*found, strict=True)]
+        owner, runs = signal.evidence(batch, scored.extraction.values[signal.name], flagged[rows])
+        total = total_by_row[rows[owner]]
+        share = total * runs.lengths / np.bincount(owner, runs.lengths)[owner]
+        value = scored.extraction.features[flagged[rows[owner]], FEATURE_INDEX[signal.features[0]]]
+        signal_number = np.full(len(owner), number)
+        columns_found.append((flagged[rows[owner]], total, signal_number, runs.starts, runs.ends, value, share))
+    columns = [np.concatenate(column) for column in zip(*columns_found, strict=True)]
     if not columns:
         return dict.fromkeys(flagged.tolist(), ())
     findings: dict[int, list[Finding]] = {i: [] for i in flagged.tolist()}
     order = np.lexsort((columns[2], -columns[1], columns[0]))
-    for i, _, number, begin, end, value, part in zip(*(column[order].tolist() for column in columns), strict=True):
-        held_by, first = int(batch.document[i]), int(batch.chars[i])
-        document, sentence = scored.documents[held_by], i - int(batch.documents[held_by])
+    for i, _, number, begin, end, value, share in zip(*(column[order].tolist() for column in columns), strict=True):
+        document_number, first = int(batch.document[i]), int(batch.char_offsets[i])
+        document, sentence = scored.documents[document_number], i - int(batch.document_offsets[document_number])
         place = document.place(sentence, begin - first, end - first)
-        reason = _reason(EVERY[number], batch.text[begin:end])
-        findings[i].append(Finding(EVERY[number].name, *place, value, part, reason))
-    return {i: tuple(some) for i, some in findings.items()}
+        reason = _reason(ALL_SIGNALS[number], batch.text[begin:end])
+        findings[i].append(Finding(ALL_SIGNALS[number].name, *place, value, share, reason))
+    return {i: tuple(rows) for i, rows in findings.items()}
 
 
 def _reason(signal: Signal, span: str) -> str:
     words = " ".join(span.split())
     half = _QUOTED // 2
-    short = words if len(words) <= _QUOTED else f"{words[:half].rstrip()} … {words[-half:].lstrip()}"
-    return signal.reason_for(span).replace("{span}", short)
+    quote = words if len(words) <= _QUOTED else f"{words[:half].rstrip()} … {words[-half:].lstrip()}"
+    return signal.reason_for(span).replace("{span}", quote)
 
 
 def _network(loaded: store.Loaded) -> Reader:
-    """The network of a model. Only who reads with it waits for it."""
+    """The network of a model. Imported here because onnxruntime is slow to load."""
     from garble.network import reader
 
     return reader.cached(loaded.folder, loaded.state)
@@ -684,21 +713,21 @@ def _checked_reader(reader: str) -> str:
     return reader
 
 
-def _known(markup: str) -> str:
+def _checked_markup(markup: str) -> str:
     if markup not in MARKUPS:
         raise UsageError(f"unknown markup {quoted(markup)}; supported: {', '.join(MARKUPS)}")
     return markup
 
 
 def _threshold(threshold: Threshold, card: Scorecard, conditions: Conditions) -> tuple[float, Calibration | None]:
-    """The score that a threshold stands for, and its calibration, which must hold under these conditions."""
-    found = calibration.resolved(threshold, card.thresholds)
-    if found is None:
+    """The threshold as a score, and its calibration, which must match the conditions."""
+    resolved = calibration.resolved(threshold, card.thresholds)
+    if resolved is None:
         known = ", ".join([*card.thresholds, "a number between 0 and 1", "a calibration file"])
         raise UsageError(f"unknown threshold {quoted(threshold)}; supported: {known}")
-    if not isinstance(found, Calibration):
-        return found, None
-    if difference := found.conditions.difference(conditions):
+    if not isinstance(resolved, Calibration):
+        return resolved, None
+    if difference := resolved.conditions.difference(conditions):
         where = "threshold" if isinstance(threshold, Calibration) else threshold
         raise UsageError(f"{where}: {difference}")
-    return found.threshold, found
+    return resolved.threshold, resolved

@@ -1,4 +1,4 @@
-"""From sentences to a verdict on their document, and which signals are silent where."""
+"""The score of a document from those of its sentences, and the signals that apply to each kind of block."""
 
 from __future__ import annotations
 
@@ -11,75 +11,77 @@ import numpy as np
 from garble.columns.arrays import Floats, Ints, Mask
 from garble.columns.batch import Batch
 from garble.languages import Language
-from garble.models.scorecard import Pairs, Scorecard, logit, sigmoid
+from garble.models.scorecard import Pairs, Scorecard, clipped_logit, logit, sigmoid
 from garble.report.findings import ScoredSentence
-from garble.signals import EVERY
+from garble.signals import ALL_SIGNALS
 from garble.signals.base import Signal
-from garble.text.layout import CUE, HEADING, LIST, PROSE, SPOKEN, UNREAD, VERSE, counts
+from garble.text.layout import CUE, HEADING, LIST, PROSE, PROSE_LIKE, UNSCORED, VERSE, is_prose
 from garble.text.segmentation import Document
 
-# A document is as garbled as the worst tenth of its prose, and one of few sentences as the worst half.
+# Share of the prose that must reach a score: a tenth, or half in documents with few sentences.
 _WORST_SHARE, _WORST_OF_FEW = 0.1, 0.5
-# From so many characters on a sentence lacks its stops, and only its clauses with evidence count.
+# From this length on, in characters, full stops are probably missing, and only clauses with evidence count.
 NO_SENTENCE = 400
 _CLAUSE_BORDER = re.compile(r"[,;:.!?–—]\s+|\s(?=(?:and|but|or|so|because|then|that|which|who|when|if)\s)")
-# From this many sentences on one alone does not decide, and all of them are weighed together.
+# From this number of sentences on, a single sentence does not decide, and sentences are pooled.
 SEVERAL = 4
-# Share of a document in loops beyond their first turn, and the score that comes to.
+# Share of a document in loops, without their first copy, and the resulting score; interpolated between.
 _LOOPED, _LOOPED_SCORE = (0.1, 0.2), (0.0, 0.999)
-# What a signal may need of a model.
+# Requirements of signals that a model provides.
 _OF_MODEL = frozenset({"lm", "network"})
-# By this factor log-odds of sentences that are read are flatter below the threshold, where their scores are shown.
-_FLATTER = 0.55
+# Factor for log-odds below the balanced threshold in sentences read by the network; see `compress_odds`.
+_COMPRESSION = 0.55
 
 
 def document_score(
     sentences: Sequence[ScoredSentence], card: Scorecard, raised: Sequence[float], looped: float = 0.0
 ) -> float:
-    """The largest of what its loops, its worst sentences, and all its sentences together come to.
+    """The score of a document: the largest of three scores.
 
-    Loops: a document of whose prose a fifth stands in loops beyond their first turn is garbled at every threshold.
-    looped: that share.
+    Loops: if a fifth of the prose is inside loops, without their first copy, the document is garbled at every
+    threshold. looped: this share.
 
-    The worst: the score that a tenth of the document's prose reaches, counted in characters, and two of its sentences
-    where there are more than three; half of its prose where there are fewer. Of a sentence of 400 characters or more
-    only the clauses that hold evidence count. So a single loop in a long article, or a stutter in a page without stops,
-    makes a garbled passage only. Together: see `Pooling`; a text that is translated badly throughout is garbled though
-    few of its sentences cross the threshold. Both are then scaled by `Scorecard.documents`. Of a document that was
-    read, those that were read are pooled. Worst sentences below the loose threshold say nothing of a document that can
-    be pooled. What `layout.counts` says no to (headings, verse, tables, ...) does not count; a document without prose
-    scores 0. raised: (sentences,) what the document added to each sentence's log-odds, which does not count here; NaN
-    where the network has not read it.
+    Worst sentences: the highest score that a tenth of the prose reaches, by characters, and at least two sentences; in
+    documents with fewer than `SEVERAL` sentences, half of the prose. In sentences of `NO_SENTENCE` characters or more,
+    only clauses with evidence count. So one loop in a long article gives a garbled passage, not a garbled document. In
+    documents that are pooled, worst sentences below the loose threshold are ignored.
+
+    Pooled sentences: see `Pooling`. A text that is badly translated throughout is garbled even if few sentences reach
+    the threshold. If the network has read sentences, only those are pooled.
+
+    Worst and pooled scores are scaled by `Scorecard.documents`. Only sentences accepted by `layout.counts` are used: no
+    headings, verse or tables. A document without prose scores 0. raised: (sentences,) log-odds that the document added
+    to each sentence, which are subtracted here; NaN if not read by the network.
     """
-    is_prose = np.array([counts(sentence.kind, sentence.text) for sentence in sentences], bool)
+    prose_mask = np.array([is_prose(sentence.kind, sentence.text) for sentence in sentences], bool)
     by_loops = float(np.interp(looped, _LOOPED, _LOOPED_SCORE))
-    if not is_prose.any():
+    if not prose_mask.any():
         return by_loops
     loose = card.thresholds.get("loose", 0.0)
-    sizes = np.array([_evidenced(s) if s.score >= loose else s.end - s.start for s in sentences])[is_prose]
-    whole = np.array([s.end - s.start for s in sentences])[is_prose].sum()
-    scores, added = np.array([s.score for s in sentences])[is_prose], np.array(raised)[is_prose]
-    pooled, pooling, scale = scores, card.pooling, card.documents
-    if card.network is not None and (read := ~np.isnan(added)).any():
-        odds = before_shown(scores[read], read[read], card) - added[read]
-        pooled, pooling = sigmoid(odds), card.network.pooling
-        scores[read] = sigmoid(shown(odds, read[read], card))
+    sizes = np.array([_evidenced(s) if s.score >= loose else s.end - s.start for s in sentences])[prose_mask]
+    total = np.array([s.end - s.start for s in sentences])[prose_mask].sum()
+    scores, added = np.array([s.score for s in sentences])[prose_mask], np.array(raised)[prose_mask]
+    pooled_scores, pooling, scale = scores, card.pooling, card.documents
+    if card.network is not None and (is_read := ~np.isnan(added)).any():
+        odds = expand_odds(scores[is_read], is_read[is_read], card) - added[is_read]
+        pooled_scores, pooling = sigmoid(odds), card.network.pooling
+        scores[is_read] = sigmoid(compress_odds(odds, is_read[is_read], card))
         scale = card.network.documents
-    several = len(scores) >= SEVERAL
+    has_several = len(scores) >= SEVERAL
     worse_first = np.argsort(-scores, kind="stable")
     reached = np.cumsum(sizes[worse_first])
-    share = _WORST_SHARE if several else _WORST_OF_FEW
-    place = max(int(np.searchsorted(reached, share * whole)), int(several))
-    # What lies beyond the evidence is sound.
-    worst = float(scores[worse_first[place]]) if place < len(scores) else 0.0
-    if pooling is None or not several:
-        return max(by_loops, _scaled(worst, scale))
-    together = max(pooling.score(pooled), worst if worst >= loose else 0.0)
-    return max(by_loops, _scaled(together, scale))
+    share = _WORST_SHARE if has_several else _WORST_OF_FEW
+    rank = max(int(np.searchsorted(reached, share * total)), int(has_several))
+    # Clauses without evidence are clean.
+    worst_score = float(scores[worse_first[rank]]) if rank < len(scores) else 0.0
+    if pooling is None or not has_several:
+        return max(by_loops, _scaled(worst_score, scale))
+    pooled_score = max(pooling.score(pooled_scores), worst_score if worst_score >= loose else 0.0)
+    return max(by_loops, _scaled(pooled_score, scale))
 
 
 def _evidenced(sentence: ScoredSentence) -> int:
-    """Characters of a sentence that its score speaks for: all, or those of the clauses that hold its evidence."""
+    """Characters that the score of a sentence applies to: all, or those of clauses with evidence."""
     size = sentence.end - sentence.start
     spans = [(finding.start - sentence.start, finding.end - sentence.start) for finding in sentence.findings]
     local = [(first, last) for first, last in spans if last - first < size / 2]
@@ -90,46 +92,48 @@ def _evidenced(sentence: ScoredSentence) -> int:
 
 
 def _scaled(score: float, scale: Pairs) -> float:
-    """A document's score as `Scorecard.documents` has it; beyond the ends of the scale its log-odds change alike."""
+    """Scale a document score by `Scorecard.documents`. Outside the scale, log-odds are shifted like its ends."""
     if not scale:
         return score
-    raw, shown = np.array(scale).T
-    odds = float(logit(np.clip(score, 1e-6, 1 - 1e-6)))
-    return float(sigmoid(np.interp(odds, raw, shown) + min(odds - raw[0], 0) + max(odds - raw[-1], 0)))
+    raw, scaled = np.array(scale).T
+    odds = float(clipped_logit(np.array(score)))
+    return float(sigmoid(np.interp(odds, raw, scaled) + min(odds - raw[0], 0) + max(odds - raw[-1], 0)))
 
 
 def looped_prose(document: Document) -> float:
-    """The share of a document's prose, subtitles included, that stands in loops beyond their first turn."""
+    """Share of the prose, including subtitles, that is inside loops, without their first copy."""
     if not document.loops:
         return 0.0
     pieces, masks = document.slices(), document.looped(document.loops)
-    counted = [kind == CUE or counts(kind, piece) for kind, piece in zip(document.kind.tolist(), pieces, strict=True)]
-    some = [mask for mask, counts_here in zip(masks, counted, strict=True) if counts_here]
-    return float(np.concatenate(some).mean()) if some else 0.0
+    is_counted = [
+        kind == CUE or is_prose(kind, piece) for kind, piece in zip(document.kind.tolist(), pieces, strict=True)
+    ]
+    counted_masks = [mask for mask, counts_here in zip(masks, is_counted, strict=True) if counts_here]
+    return float(np.concatenate(counted_masks).mean()) if counted_masks else 0.0
 
 
-def voices(document: Document) -> tuple[Document, Document]:
-    """What is scored together, and what apart: items and cues that are no sentences."""
-    heard = ~np.isin(document.kind, list(UNREAD))
-    aside = np.zeros(len(heard), bool)
-    if (some := np.flatnonzero(np.isin(document.kind, list(SPOKEN)))).size:
+def split_fragments(document: Document) -> tuple[Document, Document]:
+    """Split a document into prose and fragments, which are list items and cues that are not sentences."""
+    scored = ~np.isin(document.kind, list(UNSCORED))
+    fragments = np.zeros(len(scored), bool)
+    if (spoken := np.flatnonzero(np.isin(document.kind, list(PROSE_LIKE)))).size:
         pieces = document.slices()
-        aside[some] = [not counts(int(document.kind[i]), pieces[i]) for i in some]
-    return document.only(heard & ~aside), document.only(aside)
+        fragments[spoken] = [not is_prose(int(document.kind[i]), pieces[i]) for i in spoken]
+    return document.only(scored & ~fragments), document.only(fragments)
 
 
-def as_read(batch: Batch) -> Ints:
-    """(sentences,) their kinds; items and cues that are sentences are read as prose."""
+def effective_kinds(batch: Batch) -> Ints:
+    """(sentences,) block kinds; list items and cues that are sentences count as prose."""
     kinds = batch.kind.copy()
-    for i in np.flatnonzero(np.isin(kinds, list(SPOKEN))).tolist():
-        if counts(int(kinds[i]), batch.text[batch.chars[i] : batch.chars[i + 1] - 1]):
+    for i in np.flatnonzero(np.isin(kinds, list(PROSE_LIKE))).tolist():
+        if is_prose(int(kinds[i]), batch.text[batch.char_offsets[i] : batch.char_offsets[i + 1] - 1]):
             kinds[i] = PROSE
     return kinds
 
 
-# What is not asked of a kind: of all that is no prose what means something in full sentences only; verse may say things
-# again. Of prose everything is asked, of the kinds in layout.UNREAD nothing.
-_DEAF: dict[int, Callable[[Signal], bool]] = {
+# Signals disabled by kind: those for full sentences outside prose, and repetition in verse. All signals apply to prose,
+# none to the kinds in layout.UNSCORED.
+_DISABLED_BY_KIND: dict[int, Callable[[Signal], bool]] = {
     HEADING: lambda signal: signal.prose,
     LIST: lambda signal: signal.prose,
     CUE: lambda signal: signal.prose,
@@ -137,41 +141,41 @@ _DEAF: dict[int, Callable[[Signal], bool]] = {
 }
 
 
-def shown(odds: Floats, read: Mask, card: Scorecard) -> Floats:
-    """Log-odds on the scale of the scorecard: below the balanced threshold those of sentences that are read flatten.
+def compress_odds(odds: Floats, is_read: Mask, card: Scorecard) -> Floats:
+    """Compress log-odds below the balanced threshold in sentences read by the network.
 
-    So a typical human sentence scores alike, whether it was read or not.
+    So a typical human sentence has a similar score, whether it was read or not.
     """
     limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
-    return np.where(read & (odds < limit), limit + _FLATTER * (odds - limit), odds)
+    return np.where(is_read & (odds < limit), limit + _COMPRESSION * (odds - limit), odds)
 
 
-def before_shown(scores: Floats, read: Mask, card: Scorecard) -> Floats:
-    """The log-odds that `shown` was given, from scores."""
-    odds = logit(np.clip(scores, 1e-6, 1 - 1e-6))
+def expand_odds(scores: Floats, is_read: Mask, card: Scorecard) -> Floats:
+    """The inverse of `compress_odds`, from scores."""
+    odds = clipped_logit(scores)
     limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
-    return np.where(read & (odds < limit), limit + (odds - limit) / _FLATTER, odds)
+    return np.where(is_read & (odds < limit), limit + (odds - limit) / _COMPRESSION, odds)
 
 
-def of_signals(card: Scorecard, chosen: Callable[[Signal], bool]) -> Mask:
-    """Which of the card's features belong to the chosen signals."""
-    names = {name for signal in EVERY if chosen(signal) for name in signal.features}
+def feature_mask(card: Scorecard, predicate: Callable[[Signal], bool]) -> Mask:
+    """(features of the card,) that belong to signals for which the predicate is true."""
+    names = {name for signal in ALL_SIGNALS if predicate(signal) for name in signal.features}
     return np.array([name in names for name in card.features], bool)
 
 
-def silent(card: Scorecard, kinds: Ints, language: Language) -> Mask:
-    """(sentences, features of the card) what does not speak: for want of what it needs, or of a kind it is deaf to.
+def disabled(card: Scorecard, kinds: Ints, language: Language) -> Mask:
+    """(sentences, features of the card) features that do not apply, because of the language or the kind of block.
 
-    kinds: (sentences,) as `as_read` gives them. language: that of all the sentences.
+    kinds: (sentences,) from `effective_kinds`. language: of all sentences.
     """
     mask = np.zeros((len(kinds), len(card.features)), bool)
-    mask[:, of_signals(card, lambda signal: bool(lacking(signal, language, card)))] = True
-    for kind, deaf_to in _DEAF.items():
-        mask[np.ix_(kinds == kind, of_signals(card, deaf_to))] = True
+    mask[:, feature_mask(card, lambda signal: bool(missing_needs(signal, language, card)))] = True
+    for kind, is_disabled in _DISABLED_BY_KIND.items():
+        mask[np.ix_(kinds == kind, feature_mask(card, is_disabled))] = True
     return mask
 
 
-def lacking(signal: Signal, language: Language, card: Scorecard) -> tuple[str, ...]:
-    """What a signal needs that is not known of a language."""
-    known = language.knowledge | (_OF_MODEL if language.code == card.language else frozenset())
-    return tuple(need for need in signal.needs if need not in known)
+def missing_needs(signal: Signal, language: Language, card: Scorecard) -> tuple[str, ...]:
+    """Requirements of a signal that a language lacks."""
+    available = language.knowledge | (_OF_MODEL if language.code == card.language else frozenset())
+    return tuple(need for need in signal.needs if need not in available)

@@ -27,7 +27,7 @@ def test_a_word_hashes_alike_wherever_it_stands(words: list[str], others: list[s
     alone = np.concatenate([hash_words([word]) for word in words])
     assert (hash_words([*others, *words])[len(others) :] == alone).all()
     assert (hash_words([*words, *others])[: len(words)] == alone).all()
-    assert (Batch.of([whole("  ".join(words))]).word == alone).all()
+    assert (Batch.of([whole("  ".join(words))]).word_hash == alone).all()
 
 
 def test_different_words_hash_differently() -> None:

@@ -29,7 +29,7 @@ from garble.models import scorecard
 from garble.models.store import folder_of
 from garble.report import Report
 from garble.report.findings import Finding, Passage, ScoredSentence
-from garble.signals import EVERY, SIGNALS
+from garble.signals import ALL_SIGNALS, SIGNALS
 from garble.training import train as training
 
 LOOPED = "I want to to to to to to to go home to to to to to."
@@ -397,9 +397,9 @@ def _read_all(terminal: int) -> bytes:
 
 def test_signals_lists_them_all() -> None:
     listed = json.loads(garble("signals", "--format", "json").stdout)
-    assert [signal["name"] for signal in listed] == [signal.name for signal in EVERY]
+    assert [signal["name"] for signal in listed] == [signal.name for signal in ALL_SIGNALS]
     table = garble("signals").stdout
-    assert all(signal.name in table for signal in EVERY)
+    assert all(signal.name in table for signal in ALL_SIGNALS)
 
 
 def test_signals_lists_the_named_ones() -> None:
@@ -412,7 +412,7 @@ def test_signals_lists_the_named_ones() -> None:
     assert garble("signals", "repetition", "--cost").exit_code == 2
 
 
-@pytest.mark.parametrize("family", dict.fromkeys(signal.family for signal in EVERY))
+@pytest.mark.parametrize("family", dict.fromkeys(signal.family for signal in ALL_SIGNALS))
 def test_the_page_of_a_family_is_up_to_date(family: str) -> None:
     pages = ROOT / "docs/signals"
     assert garble("signals", family, "--format", "markdown").stdout == (pages / f"{family}.md").read_text("utf-8")
@@ -426,12 +426,12 @@ def test_a_signal_that_no_shipped_model_weighs_is_marked_preview(monkeypatch: py
 
     cards = [scorecard.load(folder_of(model) / "scorecard.json") for model in ("en", "en-large")]
     weighed = {name for card in cards for name in card.features}
-    assert marked() == [signal.name for signal in EVERY if weighed.isdisjoint(signal.features)]
+    assert marked() == [signal.name for signal in ALL_SIGNALS if weighed.isdisjoint(signal.features)]
     without = cards[0].without(["repetition.loop", "fluency.syntax.level"])
     monkeypatch.setattr(scorecard, "load", lambda path: without)
     weighed = set(without.features)
     assert "repetition.loop" in marked()
-    assert marked() == [signal.name for signal in EVERY if weighed.isdisjoint(signal.features)]
+    assert marked() == [signal.name for signal in ALL_SIGNALS if weighed.isdisjoint(signal.features)]
     assert "preview:" in garble("signals").stdout
     nature = "(marks tokens; language-independent; preview)"
     assert nature in garble("signals", "repetition.loop", "--format", "markdown").stdout
@@ -467,7 +467,7 @@ def test_a_signal_that_is_none_is_refused(command: tuple[str, ...]) -> None:
 
 
 def test_explain_prints_the_docstring() -> None:
-    for signal in EVERY:
+    for signal in ALL_SIGNALS:
         shown = garble("explain", signal.name).stdout
         assert signal.name in shown
         assert signal.doc in shown
@@ -475,7 +475,7 @@ def test_explain_prints_the_docstring() -> None:
 
 def test_explain_takes_a_family() -> None:
     shown = garble("explain", "repetition").stdout
-    assert all((signal.doc in shown) == (signal.family == "repetition") for signal in EVERY)
+    assert all((signal.doc in shown) == (signal.family == "repetition") for signal in ALL_SIGNALS)
 
 
 @pytest.mark.parametrize("name", ["repetition.lop", "loop", "lop"])

@@ -21,19 +21,19 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from garble import scorer
 from garble.columns import lm
-from garble.columns.batch import Batch, Opinion
+from garble.columns.batch import Batch, Predictions
 from garble.errors import ModelError, UsageError
 from garble.models import scorecard as model
-from garble.models.scorecard import Network, Pooling
+from garble.models.scorecard import NetworkSettings, Pooling
 from garble.network import pieces, weights
 from garble.network import reader as reading
 from garble.scorer import Scorer
-from garble.signals import FEATURES, FEATURES_READ, PLACES, READING, extract, heard
+from garble.signals import FEATURE_INDEX, FEATURES, NETWORK_FEATURES, NETWORK_SIGNALS, extract, with_predictions
 from garble.signals.base import Signal
 from garble.text.segmentation import Document, segment, whole
 
-each_signal = pytest.mark.parametrize("signal", READING, ids=[signal.name for signal in READING])
-EXAMPLES = [text for signal in READING for name in ("Garbled", "Clean") for text in signal.sections[name]]
+each_signal = pytest.mark.parametrize("signal", NETWORK_SIGNALS, ids=[signal.name for signal in NETWORK_SIGNALS])
+EXAMPLES = [text for signal in NETWORK_SIGNALS for name in ("Garbled", "Clean") for text in signal.sections[name]]
 LONG = " ".join(["The farmers of the valley have sold their last cows to a dealer from the coast,"] * 30)
 CLEAN = [
     "The farmers of the valley sold their last cows to a dealer from the coast.",
@@ -104,9 +104,9 @@ def scripted(tokenizer: Tokenizer) -> reading.Reader:
     return reading.Reader(Scripted(tokenizer.token_to_id("cheese")), tokenizer, np.array([[0.0, 1.0]] * 3))
 
 
-def read(reader: reading.Reader, documents: list[Document]) -> Opinion:
+def predict(reader: reading.Reader, documents: list[Document]) -> Predictions:
     batch = Batch.of(documents)
-    return reader.read(batch, np.ones(len(batch), bool))
+    return reader.predict(batch, np.ones(len(batch), bool))
 
 
 # Pieces.
@@ -211,23 +211,23 @@ def test_a_long_sentence_is_read_in_windows_and_the_worse_verdict_counts(scripte
 
 def test_a_word_is_as_wrong_as_the_worst_of_its_pieces(scripted: reading.Reader, tokenizer: Tokenizer) -> None:
     scripted.session.cheese = tokenizer.token_to_id("##s")
-    scripted.usual = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 0.5]])
-    opinion = read(scripted, [whole("The cows, Cow farmer said")])
-    wrong = opinion.unlikely > 0
+    scripted.normalisation = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 0.5]])
+    predictions = predict(scripted, [whole("The cows, Cow farmer said")])
+    wrong = predictions.unlikely > 0
     # "said" is spelt, and its first letter is another piece than a last one.
     assert wrong.tolist() == [False, True, False, False, False, False]
-    assert opinion.unlikely[1] == (6 - 1) / 2
-    assert opinion.mistranslated[1] == (7 - 3) / 4
-    assert opinion.unnatural.tolist() == [(6 - 5) / 0.5]
+    assert predictions.unlikely[1] == (6 - 1) / 2
+    assert predictions.mistranslated[1] == (7 - 3) / 4
+    assert predictions.unnatural.tolist() == [(6 - 5) / 0.5]
 
 
 def test_only_what_is_asked_for_is_read(scripted: reading.Reader) -> None:
     batch = Batch.of([whole("The cheese was sold."), whole("The cheese rained.")])
-    opinion = scripted.read(batch, np.array([False, True]))
+    predictions = scripted.predict(batch, np.array([False, True]))
     assert scripted.session.seen == 1
-    assert opinion.unnatural.tolist() == [0, 6]
-    assert (opinion.unlikely[batch.sentence == 0] == 0).all()
-    assert opinion.unlikely[batch.sentence == 1].max() == 6
+    assert predictions.unnatural.tolist() == [0, 6]
+    assert (predictions.unlikely[batch.sentence == 0] == 0).all()
+    assert predictions.unlikely[batch.sentence == 1].max() == 6
 
 
 @settings(max_examples=40)
@@ -236,8 +236,8 @@ def test_any_texts_are_read_alone_as_in_company(texts: list[str]) -> None:
     tokenizer = spelling()
     reader = reading.Reader(Scripted(tokenizer.token_to_id("cheese")), tokenizer, np.array([[0.0, 1.0]] * 3))
     documents = [segment(text) for text in texts]
-    together = read(reader, documents)
-    alone = [read(reader, [document]) for document in documents]
+    together = predict(reader, documents)
+    alone = [predict(reader, [document]) for document in documents]
     for column, parts in zip(together, zip(*alone, strict=True), strict=True):
         assert (column == np.concatenate(parts)).all()
 
@@ -246,10 +246,10 @@ def test_any_texts_are_read_alone_as_in_company(texts: list[str]) -> None:
 def test_no_text_upsets_the_reader_or_its_signals(text: str, scripted: reading.Reader) -> None:
     documents = [whole(text[:5000]), whole("It is a day."), whole("")]
     batch = Batch.of(documents)
-    opinion = scripted.read(batch, np.ones(3, bool))
-    assert all(np.isfinite(column).all() for column in opinion)
-    for signal in READING:
-        check(signal, replace(batch, read=opinion))
+    predictions = scripted.predict(batch, np.ones(3, bool))
+    assert all(np.isfinite(column).all() for column in predictions)
+    for signal in NETWORK_SIGNALS:
+        check(signal, replace(batch, predicted=predictions))
 
 
 # The signals.
@@ -268,11 +268,11 @@ def test_without_a_network_a_reading_signal_is_silent(signal: Signal, english: l
     assert not signal.values(batch).any()
 
 
-def test_what_is_heard_stands_after_the_plain_features(scripted: reading.Reader, english: lm.LanguageModel) -> None:
+def test_features_of_predictions_follow_the_other_features(scripted: reading.Reader, english: lm.LanguageModel) -> None:
     batch = Batch.of([whole("The cheese was sold."), whole("It rained cheese.")], english)
     plain = extract(batch)
-    both = heard(plain, batch, scripted.read(batch, np.ones(2, bool)))
-    assert both.features.shape == (2, len(FEATURES) + len(FEATURES_READ))
+    both = with_predictions(plain, batch, scripted.predict(batch, np.ones(2, bool)))
+    assert both.features.shape == (2, len(FEATURES) + len(NETWORK_FEATURES))
     assert (both.features[:, : len(FEATURES)] == plain.features).all()
     assert (both.features[:, len(FEATURES) :] != 0).any(axis=0).all()
 
@@ -286,12 +286,12 @@ Made = Callable[..., Scorer]
 @pytest.fixture
 def made(tmp_path: Path, scripted: reading.Reader, monkeypatch: pytest.MonkeyPatch) -> Made:
     """Scorers of a model that has the scorecard of `en`, and the scripted network on top."""
-    card = model.load(MODEL / "scorecard.json").without(FEATURES_READ)
-    knots, size = card.knots.shape[1], len(FEATURES_READ)
+    card = model.load(MODEL / "scorecard.json").without(NETWORK_FEATURES)
+    knots, size = card.knots.shape[1], len(NETWORK_FEATURES)
     more = replace(
         card,
         name="scripted",
-        features=card.features + FEATURES_READ,
+        features=card.features + NETWORK_FEATURES,
         knots=np.concatenate([card.knots, np.tile(np.linspace(-1, 9, knots), (size, 1))]),
         weights=np.concatenate([card.weights, np.tile(np.linspace(-0.2, 1.8, knots), (size, 1))]),
         files={},
@@ -299,7 +299,7 @@ def made(tmp_path: Path, scripted: reading.Reader, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(scorer, "_network", lambda loaded: scripted)
 
     def make(reader: str, unsure: float = 0.0, pooling: Pooling | None = POOLING, threshold: float = 0.65) -> Scorer:
-        network = Network("en", ((0.0, 1.0),) * 3, unsure=unsure, pooling=pooling)
+        network = NetworkSettings("en", ((0.0, 1.0),) * 3, unsure=unsure, pooling=pooling)
         replace(more, network=network, pooling=POOLING).save(tmp_path / "scorecard.json")
         return Scorer(tmp_path, threshold=threshold, reader=reader)
 
@@ -391,7 +391,7 @@ def test_a_reader_that_there_is_not_is_refused(made: Made) -> None:
 
 def test_reading_signals_can_be_left_out(made: Made, tmp_path: Path) -> None:
     made("all")
-    names = [signal.name for signal in READING]
+    names = [signal.name for signal in NETWORK_SIGNALS]
     silent = Scorer(tmp_path, reader="all", without=names)
     assert silent.score_sentences(ODD).tolist() == plain_scores(ODD)
 
@@ -402,8 +402,8 @@ def test_reading_signals_can_be_left_out(made: Made, tmp_path: Path) -> None:
 @pytest.fixture
 def broken(tmp_path: Path) -> Path:
     """A model whose network's files are what a test makes them."""
-    card = model.load(MODEL / "scorecard.json").without(FEATURES_READ)
-    card = replace(card, network=Network("en", ((0.0, 1.0),) * 3), files={})
+    card = model.load(MODEL / "scorecard.json").without(NETWORK_FEATURES)
+    card = replace(card, network=NetworkSettings("en", ((0.0, 1.0),) * 3), files={})
     card.save(tmp_path / "scorecard.json")
     spelling().save(str(tmp_path / "tokenizer.json"))
     (tmp_path / "network.onnx").write_bytes(b"no graph")
@@ -455,7 +455,7 @@ def test_a_network_that_is_off_is_not_asked_for(broken: Path) -> None:
 
 def test_a_scorecard_with_a_network_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     card = model.load(MODEL / "scorecard.json")
-    network = Network("en", ((0.5, 2.0), (1.0, 1.0), (0.0, 3.0)), 0.9, -1.5, 1.25, POOLING)
+    network = NetworkSettings("en", ((0.5, 2.0), (1.0, 1.0), (0.0, 3.0)), 0.9, -1.5, 1.25, POOLING)
     replace(card, network=network).save(tmp_path / "scorecard.json")
     assert model.load(tmp_path / "scorecard.json").network == network
 
@@ -477,9 +477,9 @@ def network_of(shipped: Scorer) -> reading.Reader:
 def test_shipped_network_tells_garbled_examples_from_clean_ones(signal: Signal, shipped: Scorer) -> None:
     def strongest(kind: str) -> list[float]:
         batch = Batch.of([whole(text) for text in signal.sections[kind]], shipped.lm)
-        opinion = network_of(shipped).read(batch, np.ones(len(batch), bool))
-        features = heard(extract(batch), batch, opinion).features
-        return features[:, PLACES[signal.features[0]]].tolist()
+        predictions = network_of(shipped).predict(batch, np.ones(len(batch), bool))
+        features = with_predictions(extract(batch), batch, predictions).features
+        return features[:, FEATURE_INDEX[signal.features[0]]].tolist()
 
     assert min(strongest("Garbled")) > max(strongest("Clean"))
 
@@ -528,8 +528,8 @@ def test_shipped_model_names_a_word_that_does_not_fit(shipped: Scorer) -> None:
 def test_shipped_model_without_reading_is_its_scorecard(shipped: Scorer) -> None:
     off = Scorer("en", reader="off")
     assert off.network is None
-    assert off.card.features == tuple(name for name in shipped.card.features if name not in FEATURES_READ)
-    assert set(FEATURES_READ) <= set(shipped.card.features)
+    assert off.card.features == tuple(name for name in shipped.card.features if name not in NETWORK_FEATURES)
+    assert set(NETWORK_FEATURES) <= set(shipped.card.features)
 
 
 @pytest.mark.parametrize("reader", ["all", "unsure"])

@@ -10,9 +10,9 @@ import pytest
 import garble
 from garble import GarbleError, InputError, ModelError, Scorer, UsageError, repair, score
 from garble.filtering.decisions import Prefilter
-from garble.signals import EVERY
+from garble.signals import ALL_SIGNALS
 
-FAMILIES = sorted({signal.family for signal in EVERY})
+FAMILIES = sorted({signal.family for signal in ALL_SIGNALS})
 
 
 @pytest.mark.parametrize("error", [InputError, ModelError, UsageError])

@@ -63,9 +63,7 @@ def verdicts(report: Report) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("text", [LOOP, LONG])
 @pytest.mark.parametrize("threshold", ["strict", "balanced", "loose", 0.0, 0.3, 1.0])
-def test_a_report_at_another_threshold_is_as_if_scored_there(
-    scorer: Scorer, threshold: str | float, text: str
-) -> None:
+def test_a_report_at_another_threshold_is_as_if_scored_there(scorer: Scorer, threshold: str | float, text: str) -> None:
     report = scorer.score(text)
     again = Scorer(threshold=threshold, reader="off").score(text)
     moved = report.rethreshold(threshold)

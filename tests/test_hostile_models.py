@@ -18,7 +18,7 @@ from garble.columns import lm
 from garble.errors import GarbleError, ModelError
 from garble.models import scorecard as model
 from garble.scorer import Scorer
-from garble.signals import FEATURES_READ
+from garble.signals import NETWORK_FEATURES
 
 TEXTS = ["I want to to to to go home.", "The cat sat on the mat."]
 MUTATIONS = 1_000
@@ -32,7 +32,7 @@ def small(tiny_model: lm.LanguageModel, tmp_path_factory: pytest.TempPathFactory
     record.pop("files", None)
     # Its features come from a network that is not there.
     record.pop("network")
-    record["features"] = [feature for feature in record["features"] if feature["name"] not in FEATURES_READ]
+    record["features"] = [feature for feature in record["features"] if feature["name"] not in NETWORK_FEATURES]
     (folder / "scorecard.json").write_text(json.dumps(record))
     tiny_model.save(folder / "lm.npz")
     return folder

@@ -14,7 +14,7 @@ from garble.errors import UsageError
 from garble.languages import ENGLISH, FACTS, Language, codes, load
 from garble.report import Report
 from garble.scorer import Scorer
-from garble.signals import EVERY, SIGNALS
+from garble.signals import ALL_SIGNALS, SIGNALS
 from garble.signals.base import Signal
 from garble.text.detection import Words, detect, identify, sampled
 from garble.text.segmentation import segment
@@ -118,7 +118,7 @@ def test_a_language_independent_signal_works_without_any_list(signal: Signal) ->
     ],
 )
 def test_a_signal_is_off_where_the_language_lacks_what_it_needs(code: str, off: set[str]) -> None:
-    lacking = {signal.name for signal in EVERY if set(signal.needs) - load(code).knowledge}
+    lacking = {signal.name for signal in ALL_SIGNALS if set(signal.needs) - load(code).knowledge}
     assert off <= lacking
     assert not lacking & {"repetition.loop", "repetition.looped", "characters.mojibake", "characters.replacement"}
 

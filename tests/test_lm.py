@@ -257,7 +257,7 @@ def model() -> lm.LanguageModel:
 def test_a_model_reads_after_loading_as_before(model: lm.LanguageModel, tmp_path: Path) -> None:
     model.save(tmp_path / "lm.npz")
     loaded = lm.load(tmp_path / "lm.npz")
-    for before, after in zip(model.read(*rows(UNREAD)), loaded.read(*rows(UNREAD)), strict=True):
+    for before, after in zip(model.score(*rows(UNREAD)), loaded.score(*rows(UNREAD)), strict=True):
         assert (before == after).all()
     letters = encode("abcxyz"), np.array([0, 2]), np.array([2, 6])
     assert (model.spelling(*letters) == loaded.spelling(*letters)).all()

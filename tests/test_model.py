@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from garble.errors import ModelError
 from garble.models import scorecard as model
-from garble.models.scorecard import Network, Pooling, Scorecard, logit, sigmoid
-from garble.signals import FEATURES, FEATURES_READ
+from garble.models.scorecard import NetworkSettings, Pooling, Scorecard, logit, sigmoid
+from garble.signals import FEATURES, NETWORK_FEATURES
 from garble.training.fitting import fit_scorecard
 
 NAMES = ("a.dense", "a.constant", "a.nothing", "a.sparse", "a.steps")
@@ -137,7 +137,7 @@ def test_a_missing_scorecard_is_named(tmp_path: Path) -> None:
 
 def test_the_english_model_knows_its_signals_and_its_thresholds_rise() -> None:
     card = model.load(MODEL / "scorecard.json")
-    assert set(card.features) <= set(FEATURES + FEATURES_READ)
+    assert set(card.features) <= set(FEATURES + NETWORK_FEATURES)
     assert len(set(card.features)) == len(card.features)
     assert (np.diff(card.knots, axis=1) > 0).all()
     assert sorted(card.thresholds, key=card.thresholds.__getitem__) == ["loose", "balanced", "strict"]
@@ -379,6 +379,6 @@ def test_a_feature_is_interpolated_between_its_knots_and_is_flat_beyond(tmp_path
 
 
 def test_scorecards_cannot_be_changed(card: Scorecard) -> None:
-    for value, name in ((card, "intercept"), (Pooling(0, 1, 0, 1, 0), "mean"), (Network("", ()), "scale")):
+    for value, name in ((card, "intercept"), (Pooling(0, 1, 0, 1, 0), "mean"), (NetworkSettings("", ()), "scale")):
         with pytest.raises(FrozenInstanceError):
             setattr(value, name, 2.0)

@@ -27,7 +27,7 @@ from garble.report import Report
 from garble.report.findings import Finding, Passage, ScoredSentence
 from garble.report.reasons import BINS, OVERALL, reason
 from garble.scorer import Scorer
-from garble.signals import EVERY
+from garble.signals import ALL_SIGNALS
 
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."
 LOOPED = "I want to to to to to to to go home."
@@ -72,7 +72,7 @@ def test_neighbours_are_one_passage_and_two_sentences() -> None:
 
 
 def test_reasons_are_signals_or_overall(unsure: Scorer) -> None:
-    names = {signal.name for signal in EVERY} | {OVERALL}
+    names = {signal.name for signal in ALL_SIGNALS} | {OVERALL}
     for report in unsure.score_many(documents(60)):
         for unit in UNITS:
             found = decision(report, unit)

@@ -23,7 +23,7 @@ from garble.languages import load
 from garble.models import scorecard as model
 from garble.report import Report
 from garble.scorer import Scorer
-from garble.signals import EVERY, FEATURES, SIGNALS, extract
+from garble.signals import ALL_SIGNALS, FEATURES, SIGNALS, extract
 from garble.text.segmentation import segment, whole
 
 ARTICLE = """\
@@ -59,7 +59,7 @@ Der Stadtrat hat am Montag beschlossen, die alte Brücke noch vor dem Winter zu 
 beginnen im März, wenn der Fluss wenig Wasser führt, und dauern etwa fünf Monate. Die Bewohner des \
 Viertels warten schon lange darauf, und der Bürgermeister dankte ihnen für ihre Geduld."""
 
-NEEDS = {signal.name: signal.needs for signal in EVERY}
+NEEDS = {signal.name: signal.needs for signal in ALL_SIGNALS}
 
 TEXTS = {
     "clean": " ".join(ARTICLE),
@@ -216,7 +216,7 @@ def test_an_article_of_which_a_fifth_is_garbled_is_garbled(scorer: Scorer) -> No
     assert scorer.score("\n\n".join([*ARTICLE[:15], *loops])).garbled
 
 
-def test_headings_and_furniture_do_not_make_a_document_garbled(scorer: Scorer) -> None:
+def test_headings_and_boilerplate_do_not_make_a_document_garbled(scorer: Scorer) -> None:
     heading = LOOP.rstrip(".")
     lines = [heading, *ARTICLE[:4], "Read more", heading, *ARTICLE[4:8], "Advertisement"]
     report = scorer.score("\n\n".join(lines))
@@ -228,13 +228,13 @@ def test_headings_and_furniture_do_not_make_a_document_garbled(scorer: Scorer) -
     assert not report.garbled
 
 
-def test_a_page_of_furniture_alone_scores_nothing(scorer: Scorer) -> None:
+def test_a_page_of_boilerplate_alone_scores_nothing(scorer: Scorer) -> None:
     report = scorer.score("Home\n\nRead more\n\nRead more\n\nRead more")
     assert {sentence.kind for sentence in report.sentences} == {"boilerplate"}
     assert report.score == 0
 
 
-def test_nothing_is_found_in_furniture(harsh: Scorer) -> None:
+def test_nothing_is_found_in_boilerplate(harsh: Scorer) -> None:
     report = harsh.score("He came home, and she left.\n\nRead more :\n\nHome :")
     assert [sentence.kind for sentence in report.sentences] == ["prose", "boilerplate", "boilerplate"]
     assert [sentence.findings for sentence in report.sentences[1:]] == [(), ()]
@@ -346,7 +346,7 @@ def test_beside_a_strong_defect_weak_signals_have_no_findings(harsh: Scorer) -> 
     added: dict[str, float] = {}
     for finding in strong.findings:
         added[finding.signal] = added.get(finding.signal, 0.0) + finding.contribution
-    kinds = {signal.name: signal.kind for signal in EVERY}
+    kinds = {signal.name: signal.output for signal in ALL_SIGNALS}
     assert max(added, key=lambda name: added[name]) == "characters.mojibake"
     weak = [name for name, odds in added.items() if odds < 0.1 * added["characters.mojibake"]]
     assert all(kinds[name] == "marks" for name in weak)

@@ -35,10 +35,10 @@ def measured(row: dict[str, Any], english: LanguageModel) -> dict[str, Any]:
     batch = Batch.of([document], english)
     values = signal.values(batch)
     columns = np.stack(signal.columns(batch, values), axis=1)
-    if signal.kind == "marks":
+    if signal.output == "marks":
         owner, found = signal.evidence(batch, values, np.flatnonzero(columns[:, 0]))
         sentence = np.flatnonzero(columns[:, 0])[owner]
-        first = batch.chars[sentence]
+        first = batch.char_offsets[sentence]
         for i, begin, end in zip(sentence[::-1], (found.starts - first)[::-1], (found.ends - first)[::-1], strict=True):
             begin, end = document.place(int(i), int(begin), int(end))
             text = f"{text[:begin]}⟦{text[begin:end]}⟧{text[end:]}"

@@ -67,7 +67,7 @@ def check(signal: Signal, batch: Batch) -> None:
     found = np.stack(signal.columns(batch, values), axis=1)
     assert found.shape == (len(batch), len(signal.features))
     assert np.isfinite(found).all()
-    if signal.kind == "marks":
+    if signal.output == "marks":
         assert ((found >= 0) & (found <= 1)).all()
     sentences = np.arange(len(batch))
     owner, together = signal.evidence(batch, values, sentences)
@@ -78,9 +78,9 @@ def check(signal: Signal, batch: Batch) -> None:
         assert together.ends[owner == sentence].tolist() == runs.ends.tolist()
         edges = np.stack([runs.starts, runs.ends], axis=1).ravel()
         # The last character of a sentence's row is the border after it, which is no part of it.
-        begin, end = batch.chars[sentence], batch.chars[sentence + 1] - 1
+        begin, end = batch.char_offsets[sentence], batch.char_offsets[sentence + 1] - 1
         assert (np.diff([begin, *edges, end]) >= 0).all()
-        if signal.kind == "marks" and found[sentence, 0] > 0:
+        if signal.output == "marks" and found[sentence, 0] > 0:
             row = slice(*signal.rows(batch)[sentence : sentence + 2].tolist())
             places = batch.starts if signal.unit == "tokens" else np.arange(len(batch.codes))
             assert runs.lengths.min() > 0

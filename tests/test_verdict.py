@@ -10,22 +10,30 @@ import pytest
 
 from garble.columns.batch import Batch
 from garble.languages import load
-from garble.models.scorecard import Network, Pooling, Scorecard, logit, sigmoid
+from garble.models.scorecard import NetworkSettings, Pooling, Scorecard, logit, sigmoid
 from garble.report.findings import ScoredSentence, passages_of
 from garble.text.layout import KINDS
 from garble.text.periodic import Loop
 from garble.text.segmentation import segment
 from garble.training.panels import COSTS_OF_DOCUMENTS, document_scale
-from garble.verdict import as_read, before_shown, document_score, looped_prose, shown, silent, voices
+from garble.verdict import (
+    compress_odds,
+    disabled,
+    document_score,
+    effective_kinds,
+    expand_odds,
+    looped_prose,
+    split_fragments,
+)
 
 BAD, SOUND = 0.9, 0.2
 UNREAD = float("nan")
 # The excess of n sentences of log-odds m is m * sqrt(n / 4), and the score of a document of excess 0 is sigmoid(-2).
 POOLING = Pooling(mean=0.0, deviation=2.0, style=0.0, slope=1.0, offset=-2.0)
-NETWORK = Network("en", ((0.0, 1.0),) * 3, pooling=POOLING)
+NETWORK = NetworkSettings("en", ((0.0, 1.0),) * 3, pooling=POOLING)
 
 
-def card(pooling: Pooling | None = None, network: Network | None = None) -> Scorecard:
+def card(pooling: Pooling | None = None, network: NetworkSettings | None = None) -> Scorecard:
     """A scorecard that has nothing but thresholds and ways to pool."""
     none = np.zeros((0, 2))
     return Scorecard("x", "en", (), 0.0, none, none, {"loose": 0.4, "balanced": 0.5}, pooling, network)
@@ -157,7 +165,7 @@ def test_of_a_document_that_was_read_those_sentences_are_pooled_without_what_the
 
 
 def test_a_network_pools_in_its_own_way() -> None:
-    own = Network("en", ((0.0, 1.0),) * 3, pooling=Pooling(0.0, 2.0, 0.0, 1.0, 3.0))
+    own = NetworkSettings("en", ((0.0, 1.0),) * 3, pooling=Pooling(0.0, 2.0, 0.0, 1.0, 3.0))
     said = sentences([(10, 0.5)] * 4)
     assert document_score(said, card(POOLING, own), [0.0] * 4) == pytest.approx(sigmoid(np.array(3.0)))
     assert document_score(said, card(POOLING, own), [UNREAD] * 4) == 0.5
@@ -219,7 +227,7 @@ def test_the_scale_of_documents_keeps_what_each_threshold_may_cost() -> None:
     panel = {"news": rng.uniform(0, 0.9, 4000), "law": rng.uniform(0, 0.99, 1000), "few": np.full(20, 0.2)}
     thresholds = {"strict": 0.95, "balanced": 0.7, "loose": 0.3}
     scale = document_scale(panel, thresholds)
-    assert [round(float(sigmoid(np.array(shown))), 3) for _, shown in scale] == [0.3, 0.7, 0.95]
+    assert [round(float(sigmoid(np.array(compress_odds))), 3) for _, compress_odds in scale] == [0.3, 0.7, 0.95]
     for (raw, _), name in zip(scale, ("loose", "balanced", "strict"), strict=True):
         reached = sigmoid(np.array(raw))
         every = np.concatenate(list(panel.values()))
@@ -230,7 +238,7 @@ def test_the_scale_of_documents_keeps_what_each_threshold_may_cost() -> None:
 
 def test_where_no_document_is_near_a_threshold_the_scale_changes_nothing() -> None:
     scale = document_scale({"news": np.full(4000, 0.1)}, {"strict": 0.95, "balanced": 0.7, "loose": 0.3})
-    assert all(raw == shown for raw, shown in scale)
+    assert all(raw == compress_odds for raw, compress_odds in scale)
 
 
 def test_without_a_loose_threshold_the_worst_sentences_always_count() -> None:
@@ -248,11 +256,11 @@ def test_below_the_balanced_threshold_scores_of_what_was_read_are_shown_flatter(
     none = np.zeros((0, 2))
     plain = Scorecard("x", "en", (), 0.0, none, none, thresholds)
     odds, read = np.array([-3.0, 3.0, -3.0, limit - 2, limit]), np.array([True, True, False, True, True])
-    found = shown(odds, read, plain)
+    found = compress_odds(odds, read, plain)
     assert found == pytest.approx([limit + 0.55 * (-3 - limit), 3.0, -3.0, limit - 1.1, limit])
-    assert before_shown(sigmoid(found), read, plain) == pytest.approx(odds)
+    assert expand_odds(sigmoid(found), read, plain) == pytest.approx(odds)
     # Scores of 0 and 1 have log-odds all the same.
-    assert before_shown(np.array([0.0, 1.0]), np.zeros(2, bool), plain) == pytest.approx([-13.8155, 13.8155], abs=1e-3)
+    assert expand_odds(np.array([0.0, 1.0]), np.zeros(2, bool), plain) == pytest.approx([-13.8155, 13.8155], abs=1e-3)
 
 
 # Which parts of a document are scored, and by which signals.
@@ -274,7 +282,7 @@ It was built in 1932.
 def test_items_that_are_no_sentences_are_scored_apart_and_tables_not_at_all() -> None:
     document = segment(PAGE, "markdown")
     kinds = [KINDS[kind] for kind in document.kind.tolist()]
-    together, apart = (part.slices() for part in voices(document))
+    together, apart = (part.slices() for part in split_fragments(document))
     by_text = {
         text: (kind, text in together, text in apart) for text, kind in zip(document.slices(), kinds, strict=True)
     }
@@ -283,16 +291,18 @@ def test_items_that_are_no_sentences_are_scored_apart_and_tables_not_at_all() ->
     assert by_text["rain"] == ("list", False, True)
     assert by_text["The rain fell on it."] == ("list", True, False)
     assert {row for row in by_text.values() if row[0] == "table"} == {("table", False, False)}
-    assert voices(segment("", "text"))[0].slices() == []
+    assert split_fragments(segment("", "text"))[0].slices() == []
 
 
 def test_items_that_are_sentences_are_read_as_prose() -> None:
     document = segment(PAGE, "markdown")
-    read = dict(zip(document.slices(), (KINDS[kind] for kind in as_read(Batch.of([document])).tolist()), strict=True))
+    read = dict(
+        zip(document.slices(), (KINDS[kind] for kind in effective_kinds(Batch.of([document])).tolist()), strict=True)
+    )
     assert (read["rain"], read["The rain fell on it."], read["The bridge"]) == ("list", "prose", "heading")
     # The kinds of the batch stay as they are.
     batch = Batch.of([document])
-    as_read(batch)
+    effective_kinds(batch)
     assert batch.kind.tolist() == document.kind.tolist()
 
 
@@ -336,6 +346,6 @@ def test_what_does_not_speak() -> None:
     plain = Scorecard("x", "en", names, 0.0, ramp, ramp, {})
     # All but prose is asked of no signal that knows the language, and verse may say things again.
     expected = [[0, 0, 0], [0, 0, 1], [0, 0, 1], [0, 0, 1], [1, 0, 1], [0, 0, 0]]
-    assert silent(plain, kinds, load("en")).tolist() == np.array(expected, bool).tolist()
+    assert disabled(plain, kinds, load("en")).tolist() == np.array(expected, bool).tolist()
     # In another language what needs the language model is silent everywhere.
-    assert silent(plain, kinds, load("de")).tolist() == [[row[0], 0, 1] for row in expected]
+    assert disabled(plain, kinds, load("de")).tolist() == [[row[0], 0, 1] for row in expected]

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from garble import scorer
-from garble.columns.batch import Batch, Opinion
+from garble.columns.batch import Batch, Predictions
 from garble.columns.lm import LanguageModel
 from garble.errors import InputError
 from garble.languages import ENGLISH
-from garble.models.scorecard import Network, Pooling, Scorecard, logit, sigmoid
-from garble.scorer import _Mind, _Scored, _Weighed
-from garble.signals import FEATURES, PLACES, Extraction, repetition
+from garble.models.scorecard import NetworkSettings, Pooling, Scorecard, logit, sigmoid
+from garble.scorer import _ScoredBatch, _SentenceScores, _Setup
+from garble.signals import FEATURE_INDEX, FEATURES, Extraction, repetition
 from garble.text.layout import HEADING, PROSE
 from garble.text.segmentation import segment, whole
 
@@ -29,7 +29,7 @@ POOLING = Pooling(mean=0.0, deviation=2.0, style=0.0, slope=1.0, offset=0.0)
 def card(
     scale: float = 1.0, intercept: float = 0.0, unsure: float = 0.0, pooling: Pooling | None = POOLING
 ) -> Scorecard:
-    network = Network("", ((0.0, 1.0),) * 3, scale, intercept, unsure, pooling)
+    network = NetworkSettings("", ((0.0, 1.0),) * 3, scale, intercept, unsure, pooling)
     return Scorecard("x", "en", (LOOP, DOUBT), 0.0, RAMP, RAMP, {"balanced": 0.5}, POOLING, network)
 
 
@@ -39,10 +39,10 @@ class Script:
     def __init__(self, doubts: list[float]) -> None:
         self.doubts, self.asked = np.array(doubts), []
 
-    def read(self, batch: Batch, asked: np.ndarray) -> Opinion:
+    def predict(self, batch: Batch, asked: np.ndarray) -> Predictions:
         self.asked.append(np.flatnonzero(asked).tolist())
         none = np.zeros(len(batch.starts))
-        return Opinion(none, none, np.where(asked, self.doubts, 0.0))
+        return Predictions(none, none, np.where(asked, self.doubts, 0.0))
 
 
 def batch_of(*sizes: int) -> Batch:
@@ -53,7 +53,7 @@ def batch_of(*sizes: int) -> Batch:
 
 def extraction_of(plain: list[float]) -> Extraction:
     features = np.zeros((len(plain), len(FEATURES)))
-    features[:, PLACES[LOOP]] = plain
+    features[:, FEATURE_INDEX[LOOP]] = plain
     return Extraction(features, {})
 
 
@@ -64,12 +64,12 @@ def weigh(
     by: Scorecard | None = None,
     threshold: float = 0.5,
     **more: Any,
-) -> tuple[_Weighed, Script]:
+) -> tuple[_SentenceScores, Script]:
     batch = more.get("batch") or batch_of(len(plain))
     silent = more.get("silent", np.zeros((len(plain), 2), bool))
     script = Script(doubts)
-    mind = _Mind(by or card(), (), None, script, reader, threshold)  # type: ignore[arg-type]
-    return scorer._weigh(batch, extraction_of(plain), silent, mind), script
+    setup = _Setup(by or card(), (), None, script, reader, threshold)  # type: ignore[arg-type]
+    return scorer._sentence_scores(batch, extraction_of(plain), silent, setup), script
 
 
 @pytest.mark.parametrize(
@@ -102,14 +102,14 @@ def test_what_a_sentence_comes_to_that_a_network_has_read(
     found, _ = weigh([plain], [doubt], by=card(scale, intercept))
     assert logit(found.scores) == pytest.approx([odds])
     assert found.contributions[0] == pytest.approx(parts)
-    assert found.read.tolist() == [True]
+    assert found.is_read.tolist() == [True]
 
 
 def test_what_is_silent_is_not_read_and_adds_nothing() -> None:
     silent = np.array([[False, True], [True, False], [True, True], [False, False]])
     found, script = weigh([-1.0] * 4, [9.0] * 4, silent=silent)
     assert script.asked == [[1, 3]]
-    assert found.read.tolist() == [False, True, False, True]
+    assert found.is_read.tolist() == [False, True, False, True]
     assert found.contributions == pytest.approx(np.array([[-1.0, 0], [0, 9], [0, 0], [-1, 9]]))
     assert logit(found.scores) == pytest.approx([-1.0, 9.0, 0.0, 8.0])
 
@@ -117,13 +117,13 @@ def test_what_is_silent_is_not_read_and_adds_nothing() -> None:
 def test_without_a_network_the_scorecard_scores_alone() -> None:
     plain = extraction_of([-1.0, 2.0])
     alone = card().without([DOUBT])
-    for mind in (
-        _Mind(alone, (), None, None, "off", 0.5),
-        _Mind(replace(alone, network=None), (), None, None, "all", 0.5),
+    for setup in (
+        _Setup(alone, (), None, None, "off", 0.5),
+        _Setup(replace(alone, network=None), (), None, None, "all", 0.5),
     ):  # type: ignore[arg-type]
-        found = scorer._weigh(batch_of(2), plain, np.zeros((2, 1), bool), mind)
+        found = scorer._sentence_scores(batch_of(2), plain, np.zeros((2, 1), bool), setup)
         assert logit(found.scores) == pytest.approx([-1.0, 2.0])
-        assert not found.read.any()
+        assert not found.is_read.any()
 
 
 # Which sentences are read.
@@ -137,7 +137,7 @@ def test_a_document_is_read_in_growing_samples_what_is_flagged_first() -> None:
     assert [len(some) for some in script.asked] == [8, 8, 16, 8]
     assert flagged < set(script.asked[0])
     assert sorted(chain.from_iterable(script.asked)) == list(range(40))
-    assert found.read.all()
+    assert found.is_read.all()
     # The others by chance, but always the same.
     assert script.asked[0] != sorted(flagged | set(range(5)))
     assert weigh(plain, [5.0] * 40, "unsure")[1].asked == script.asked
@@ -146,7 +146,7 @@ def test_a_document_is_read_in_growing_samples_what_is_flagged_first() -> None:
 def test_reading_stops_when_a_document_is_surely_clean() -> None:
     found, script = weigh([1.0] + [-1.0] * 39, [-9.0] * 40, "unsure")
     assert [len(some) for some in script.asked] == [8]
-    assert found.read.sum() == 8
+    assert found.is_read.sum() == 8
     # With no way to pool nothing is sure.
     _, script = weigh([1.0] + [-1.0] * 39, [-9.0] * 40, "unsure", card(pooling=None))
     assert sum(map(len, script.asked)) == 40
@@ -212,9 +212,9 @@ def test_a_document_is_surely_clean_when_its_sample_lies_so_far_below(
     mask = np.arange(size) < read
     shown = odds * 0.55 if odds < 0 else odds
     scores = sigmoid(np.where(mask, shown, 5.0))
-    weighed = _Weighed(extraction_of([0.0] * size), np.zeros((size, 2)), scores, mask)
-    mind = _Mind(card(), (), None, None, "unsure", threshold)  # type: ignore[arg-type]
-    assert scorer._surely_clean(batch_of(size), weighed, np.ones(size, bool), mind).tolist() == [is_clean]
+    weighed = _SentenceScores(extraction_of([0.0] * size), np.zeros((size, 2)), scores, mask)
+    setup = _Setup(card(), (), None, None, "unsure", threshold)  # type: ignore[arg-type]
+    assert scorer._surely_clean(batch_of(size), weighed, np.ones(size, bool), setup).tolist() == [is_clean]
 
 
 # What a document adds to its sentences.
@@ -237,7 +237,7 @@ def test_a_document_is_surely_clean_when_its_sample_lies_so_far_below(
 def test_a_document_raises_its_sentences(odds: list[float], offset: float, added: float) -> None:
     size = len(odds)
     shown = np.where(np.array(odds) < 0, 0.55 * np.array(odds), odds)
-    weighed = _Weighed(extraction_of(odds), np.zeros((size, 2)), sigmoid(shown), np.ones(size, bool))
+    weighed = _SentenceScores(extraction_of(odds), np.zeros((size, 2)), sigmoid(shown), np.ones(size, bool))
     pooled = card(pooling=replace(POOLING, offset=offset))
     scores, raised = scorer._in_context(batch_of(size), weighed, np.full(size, PROSE), pooled)
     assert raised == pytest.approx(np.full(size, added))
@@ -248,7 +248,7 @@ def test_a_document_raises_its_sentences(odds: list[float], offset: float, added
 def test_a_document_raises_what_was_read_of_its_prose_alone() -> None:
     read = np.array([True] * 5 + [False])
     kinds = np.array([HEADING] + [PROSE] * 5)
-    weighed = _Weighed(extraction_of([0.0] * 6), np.zeros((6, 2)), sigmoid(np.zeros(6)), read)
+    weighed = _SentenceScores(extraction_of([0.0] * 6), np.zeros((6, 2)), sigmoid(np.zeros(6)), read)
     pooled = card(pooling=replace(POOLING, offset=2.0))
     scores, raised = scorer._in_context(batch_of(6), weighed, kinds, pooled)
     assert raised[:5].tolist() == [0.0, 2.0, 2.0, 2.0, 2.0]
@@ -263,7 +263,7 @@ def test_a_document_raises_what_was_read_of_its_prose_alone() -> None:
 def test_documents_raise_their_own_sentences() -> None:
     odds = [0.0] * 4 + [-5.0] * 4
     shown = np.where(np.array(odds) < 0, 0.55 * np.array(odds), odds)
-    weighed = _Weighed(extraction_of(odds), np.zeros((8, 2)), sigmoid(shown), np.ones(8, bool))
+    weighed = _SentenceScores(extraction_of(odds), np.zeros((8, 2)), sigmoid(shown), np.ones(8, bool))
     pooled = card(pooling=replace(POOLING, offset=1.0))
     _, raised = scorer._in_context(batch_of(4, 4), weighed, np.full(8, PROSE), pooled)
     assert raised.tolist() == [1.0] * 4 + [0.0] * 4
@@ -277,9 +277,9 @@ def found_in(text: str, contributions: list[float], marks: str) -> list[tuple[st
     document = whole(text)
     batch = Batch.of([document])
     values = {LOOP: np.array([mark == "x" for mark in marks]), DOUBT: np.zeros(1)}
-    features = np.zeros((1, len(PLACES)))
-    features[0, PLACES[LOOP]], features[0, PLACES[DOUBT]] = 0.25, 7.0
-    scored = _Scored(
+    features = np.zeros((1, len(FEATURE_INDEX)))
+    features[0, FEATURE_INDEX[LOOP]], features[0, FEATURE_INDEX[DOUBT]] = 0.25, 7.0
+    scored = _ScoredBatch(
         [document], batch, Extraction(features, values), np.array([contributions]), np.ones(1), np.zeros(1)
     )
     (findings,) = scorer._findings(scored, card(), np.array([0])).values()
@@ -335,6 +335,6 @@ def test_a_text_of_more_lines_or_sentences_than_memory_is_promised_for_is_refuse
     monkeypatch.setattr(scorer, "MOST_SENTENCES", sentences)
     text = "\n\n".join(f"He went {i}." for i in range(lines))
     with pytest.raises(InputError, match=said):
-        scorer._segmented(text, "text", ENGLISH)
+        scorer._checked_document(text, "text", ENGLISH)
     # Blank lines are no lines, and as many as are promised pass.
-    assert len(scorer._segmented("\n\n\n\n\nHe went.\n\nShe went.\n\n\n\n", "text", ENGLISH).sentences) == 2
+    assert len(scorer._checked_document("\n\n\n\n\nHe went.\n\nShe went.\n\n\n\n", "text", ENGLISH).sentences) == 2

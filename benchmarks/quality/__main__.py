@@ -58,6 +58,7 @@ ORDER = [key for name in EVERY for key in ((name, "network") if name == "unseen"
 
 def commit() -> str:
     """The last commit that changed garble or its models; with "+" where files were changed since."""
+
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=HERE, capture_output=True, text=True, check=False).stdout.strip()
 

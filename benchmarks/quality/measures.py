@@ -461,5 +461,3 @@ def for_ablation(columns: Columns) -> Found:
     """The main figures alone."""
     found = {**on_needle(columns), **on_smog(columns), **on_gug(columns), **on_demetr(columns), **on_mlqe(columns)}
     return found | on_made(columns)
-
-

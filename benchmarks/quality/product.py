@@ -17,7 +17,7 @@ from garble.models.scorecard import load as load_scorecard
 from garble.network.reader import Reader, session
 from garble.report import Report
 from garble.scorer import Scorer
-from garble.signals import EVERY, FEATURES, READING, SIGNALS
+from garble.signals import ALL_SIGNALS, FEATURES, NETWORK_SIGNALS, SIGNALS
 from garble.text.layout import PROSE
 from garble.text.segmentation import Document, segment, whole
 from garble.training.data import Record, by_document, post_edited, read_records
@@ -63,9 +63,9 @@ __all__ = [
 ]
 
 SHIPPED = Path(__file__).parents[2] / "models" / "en"
-FAMILY_OF = {name: signal.family for signal in EVERY for name in signal.features}
-SIGNAL_NAMES = tuple(signal.name for signal in EVERY)
-READER_SIGNALS = frozenset(signal.name for signal in READING)
+FAMILY_OF = {name: signal.family for signal in ALL_SIGNALS for name in signal.features}
+SIGNAL_NAMES = tuple(signal.name for signal in ALL_SIGNALS)
+READER_SIGNALS = frozenset(signal.name for signal in NETWORK_SIGNALS)
 # Sentences in one batch of the language model.
 _BATCH = 2000
 
@@ -85,7 +85,8 @@ def bits(texts: Sequence[str]) -> Floats:
     """(texts,) mean bits a token, read forwards by the word n-grams."""
     knows = language_model()
     found = (
-        row_means(knows.words.surprisal(batch.ids, batch.tokens).forward, batch.tokens) for batch in _batches(texts)
+        row_means(knows.words.surprisal(batch.ids, batch.token_offsets).forward, batch.token_offsets)
+        for batch in _batches(texts)
     )
     return np.concatenate([np.zeros(0), *found])
 
@@ -95,8 +96,8 @@ def surprise(texts: Sequence[str]) -> list[Floats]:
     knows = language_model()
     batch = Batch.alone(texts, knows)
     marks = [np.zeros(len(text)) for text in texts]
-    cost = knows.words.surprisal(batch.ids, batch.tokens).forward
-    first = batch.chars[batch.sentence]
+    cost = knows.words.surprisal(batch.ids, batch.token_offsets).forward
+    first = batch.char_offsets[batch.sentence]
     for owner, start, end, value in zip(batch.sentence, batch.starts - first, batch.ends - first, cost, strict=True):
         marks[owner][start:end] = value
     return marks
@@ -107,13 +108,13 @@ def _network(folder: Path) -> Reader:
     base = Scorer("en").network
     assert base is not None
     ran = session((folder / "network.onnx").read_bytes(), (folder / "network.npz").read_bytes())
-    return Reader(ran, base.tokenizer, base.usual)
+    return Reader(ran, base.tokenizer, base.normalisation)
 
 
 def mistranslated(folder: Path, texts: Sequence[str]) -> Floats:
     """(texts,) the mean doubt of a network in `folder`, alone, that a token is translated well."""
     found = [np.zeros(0)]
     for batch in _batches(texts):
-        opinion = _network(folder).read(batch, np.ones(len(batch), bool))
-        found.append(row_means(opinion.mistranslated, batch.tokens))
+        predictions = _network(folder).predict(batch, np.ones(len(batch), bool))
+        found.append(row_means(predictions.mistranslated, batch.token_offsets))
     return np.concatenate(found)

@@ -41,7 +41,7 @@ def _round(texts: Sequence[str], lm: LanguageModel) -> dict[str, float]:
     segmented = time.process_time()
     batch = Batch.of(documents, lm)
     tokenized = time.process_time()
-    _ = batch.reading
+    _ = batch.lm_scores
     looked_up = time.process_time()
     extract(batch)
     timestamps = [time.process_time()]

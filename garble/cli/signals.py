@@ -56,10 +56,15 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
         elif form == "markdown":
             stream.write(signals_markdown(members, previews(members)))
         else:
-            fields = ("name", "family", "kind", "unit", "needs", "summary")
+            # JSON field to attribute.
+            fields = {"name": "name", "family": "family", "kind": "output", "unit": "unit", "needs": "needs"}
+            fields["summary"] = "summary"
             preview_names = previews(members)
             rows = [
-                {**{name: getattr(signal, name) for name in fields}, "preview": signal.name in preview_names}
+                {
+                    **{field: getattr(signal, name) for field, name in fields.items()},
+                    "preview": signal.name in preview_names,
+                }
                 for signal in members
             ]
             stream.write(json.dumps(rows, indent=2) + "\n")
@@ -81,13 +86,13 @@ def explain(name: str) -> None:
 
 def _members(names: Sequence[str]) -> list[Signal]:
     """The signals of these names and families; all without names. An unknown name is an error."""
-    from garble.signals import EVERY
+    from garble.signals import ALL_SIGNALS
 
-    known = {name for signal in EVERY for name in (signal.name, signal.family)}
+    known = {name for signal in ALL_SIGNALS for name in (signal.name, signal.family)}
     for name in names:
         if name not in known:
-            raise click.ClickException(f"unknown signal {name!r}; {_hint(name, EVERY)}")
-    return [signal for signal in EVERY if not names or signal.name in names or signal.family in names]
+            raise click.ClickException(f"unknown signal {name!r}; {_hint(name, ALL_SIGNALS)}")
+    return [signal for signal in ALL_SIGNALS if not names or signal.name in names or signal.family in names]
 
 
 def previews(signals: Iterable[Signal]) -> frozenset[str]:

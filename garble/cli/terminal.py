@@ -284,8 +284,8 @@ def _summary_lines(tally: Tally) -> Iterator[str]:
 
 
 def signal_kind(signal: Signal, previews: Collection[str]) -> str:
-    """The kind, unit and needs of a signal, and "preview" for one of `previews`."""
-    return f"{signal.kind} {signal.unit}; {signal.needed}{'; preview' if signal.name in previews else ''}"
+    """The output, unit and needs of a signal, and "preview" for one of `previews`."""
+    return f"{signal.output} {signal.unit}; {signal.needed}{'; preview' if signal.name in previews else ''}"
 
 
 def signals_markdown(signals: Iterable[Signal], previews: Collection[str]) -> str:
@@ -321,7 +321,7 @@ def signals_table(signals: Iterable[Signal], previews: Collection[str], stream: 
     rows.add_column("description")
     for signal in signals:
         mark = "preview: " if signal.name in previews else ""
-        rows.add_row(signal.name, signal.kind, ", ".join(signal.needs), mark + signal.summary)
+        rows.add_row(signal.name, signal.output, ", ".join(signal.needs), mark + signal.summary)
     return _printed(rows, console_of(stream))
 
 

@@ -1,4 +1,4 @@
-"""Arithmetic on arrays that are cut into rows by offsets."""
+"""Functions on arrays that are divided into rows by offsets."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-# Parts of one that sums of surprises are reckoned in.
+# Precision of sums: values are rounded to multiples of 1 / _STEPS.
 _STEPS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Stretches of neighbours: the first index of each and one past its last."""
+    """Runs of adjacent elements [start, end)."""
 
     starts: Ints
     ends: Ints
 
     @property
     def lengths(self) -> Ints:
-        """How many elements each run holds."""
+        """Number of elements of each run."""
         return self.ends - self.starts
 
 
 def spans_of(matches: Iterable[re.Match[str]]) -> Ints:
-    """(matches, 2) where each begins and ends."""
+    """(matches, 2) start and end of each match."""
     return np.array([match.span() for match in matches], np.int64).reshape(-1, 2)
 
 
 def recurs(keys: Hashes, groups: Ints) -> Ints:
-    """For each key the index of the same key before it in the same group, or -1."""
+    """For each key, the index of its previous occurrence in the same group, or -1."""
     before = np.full(len(keys), -1)
-    # One sort of hash and place packed together is several times quicker than a stable argsort.
+    # Sorting hash and index packed into one integer is several times faster than a stable argsort.
     width = np.uint64(max(1, len(keys)).bit_length())
     low = (np.uint64(1) << width) - np.uint64(1)
     packed = np.sort((mix(keys + mix(groups.astype(np.uint64))) & ~low) | np.arange(len(keys), dtype=np.uint64))
@@ -52,26 +52,26 @@ def recurs(keys: Hashes, groups: Ints) -> Ints:
 
 
 def offsets(lengths: Sequence[int] | NDArray[Any]) -> Ints:
-    """Where rows of these lengths begin when laid end to end, and where the last ends; of a mask, running counts."""
+    """(n + 1,) offsets of rows with these lengths: cumulative sums from 0. For a mask, running counts."""
     return np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
 
 
 def spread(firsts: Ints, lasts: Ints) -> Ints:
-    """The elements of the runs [firsts, lasts), one run after the other."""
+    """Indices of all elements of the runs [firsts, lasts), in order."""
     lengths = np.maximum(lasts - firsts, 0)
     ends = np.cumsum(lengths)
     return np.repeat(firsts - ends + lengths, lengths) + np.arange(ends[-1] if len(ends) else 0)
 
 
 def cover(firsts: Ints, lasts: Ints, size: int) -> Mask:
-    """A mask of `size` elements, true within any of the runs [firsts, lasts); runs may overlap."""
+    """(size,) mask that is true inside the runs [firsts, lasts); runs may overlap."""
     mask = np.zeros(size, bool)
     mask[spread(firsts, lasts)] = True
     return mask
 
 
 def runs(mask: Mask, rows: Ints) -> Runs:
-    """The runs of true elements; a run ends with its row (`rows` are offsets)."""
+    """Runs of true elements. Runs do not cross rows. rows: offsets."""
     edge = np.zeros(len(mask) + 1, bool)
     edge[rows] = True
     starts = np.flatnonzero(mask & (edge[:-1] | ~np.concatenate([[False], mask[:-1]])))
@@ -80,13 +80,13 @@ def runs(mask: Mask, rows: Ints) -> Runs:
 
 
 def streaks(places: Ints) -> Runs:
-    """The runs of neighbours among rising `places`."""
+    """Runs of consecutive integers in the sorted array `places`."""
     cuts = np.flatnonzero(np.diff(places, prepend=-2, append=-2) != 1)
     return Runs(places[cuts[:-1]], places[cuts[1:] - 1] + 1)
 
 
 def row_sums(values: NDArray[np.generic], rows: Ints) -> Floats:
-    """(rows,) the sum of each row; 0 for an empty one. Each is summed alone, so company changes nothing."""
+    """(rows,) sum of each row; 0 for an empty row. The result does not depend on the other rows."""
     if values.dtype == bool:
         return np.diff(np.searchsorted(np.flatnonzero(values), rows)).astype(np.float64)
     sums = np.zeros(len(rows) - 1)
@@ -97,23 +97,23 @@ def row_sums(values: NDArray[np.generic], rows: Ints) -> Floats:
 
 
 def row_means(values: NDArray[np.generic], rows: Ints) -> Floats:
-    """(rows,) the mean of each row; 0 for an empty one."""
+    """(rows,) mean of each row; 0 for an empty row."""
     return row_sums(values, rows) / np.maximum(np.diff(rows), 1)
 
 
 def worst_stretch(values: Floats, rows: Ints) -> tuple[Floats, Ints, Ints]:
-    """Of each row the stretch with the largest sum: that sum, and where it begins and ends; empty rows give 0."""
+    """The run with the largest sum in each row: (rows,) sum, start and end. The sum of an empty row is 0."""
     sizes = np.diff(rows)
     total, begins, ends = np.zeros(len(sizes)), rows[:-1].copy(), rows[:-1].copy()
     filled = np.flatnonzero(sizes)
     if not len(filled):
         return total, begins, ends
     row = np.repeat(np.arange(len(sizes)), sizes)
-    # Whole numbers add up exactly, so that what stands in other rows leaves no trace of rounding.
+    # Integer sums are exact, so that the result does not depend on the other rows.
     steps = np.rint(values * _STEPS).astype(np.int64)
     upto = np.cumsum(steps)
     upto -= np.repeat((upto - steps)[rows[filled]], sizes[filled])
-    # Each row lies far below the one before it, so that a running minimum starts anew with every row.
+    # Shift each row far below the previous one, so that the running minimum restarts with each row.
     fall = row * (2 * int(row_sums(np.abs(steps), rows).max()) + 1)
     lowest = np.minimum.accumulate(upto - steps - fall)
     gain = upto - fall - lowest

@@ -1,7 +1,7 @@
-"""Sentences end to end as columns: what every signal reads.
+"""Sentences as columns, the input of every signal.
 
-A `Batch` holds any number of documents. Its arrays come in three lengths: one entry a character, a token, or a
-sentence; `chars` and `tokens` are the offsets that cut the first two into sentences (as Arrow and CSR do).
+A `Batch` holds any number of documents. Its arrays have one entry per character, token or sentence. `char_offsets` and
+`token_offsets` divide the first two into sentences, as in Arrow lists and CSR matrices.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from garble.columns import lists
 from garble.columns.arrays import Floats, Ints, Mask, cover, offsets, recurs, spans_of, spread
-from garble.columns.lm import LanguageModel, Reading
+from garble.columns.lm import LanguageModel, LMScores
 from garble.languages import ENGLISH, Language
 from garble.text.alphabet import (
     CASE,
@@ -53,8 +53,8 @@ _DASHES = [ord(sign) for sign in "–—…"]
 BORDER = "\u2029"
 
 
-class Opinion(NamedTuple):
-    """A network's verdicts on the sentences, in standard deviations from clean text: 0 is usual.
+class Predictions(NamedTuple):
+    """Predictions of the network, in standard deviations from the mean on clean text.
 
     unlikely, mistranslated: (tokens,) how likely the word is wrong here, and would be corrected.
     unnatural: (sentences,) how bad the sentence is as a whole.
@@ -64,37 +64,37 @@ class Opinion(NamedTuple):
     mistranslated: Floats
     unnatural: Floats
 
-    def plus(self, other: Opinion | None) -> Opinion:
-        """The verdicts of both, which are on different sentences."""
-        return self if other is None else Opinion(*(one + more for one, more in zip(self, other, strict=True)))
+    def plus(self, other: Predictions | None) -> Predictions:
+        """The predictions of both, which are for different sentences."""
+        return self if other is None else Predictions(*(a + b for a, b in zip(self, other, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """Sentences as columns.
 
-    text: the sentences, each followed by BORDER. chars: (sentences + 1,) where each begins in it.
-    starts, ends: (tokens,) characters of `text`. tokens: (sentences + 1,) where each sentence's tokens begin.
-    folded: (characters,) code points in lower case.
-    word: (tokens,) hash of the token in lower case; form: the same with every digit as 0.
-    documents: (documents + 1,) where each document's sentences begin; total: (documents,) how many it has in all.
-    paragraph, kind, neighbours: (sentences,) as in Document.
-    looped: (characters,) which stand in a loop of their document beyond its first turn.
-    quoted: (characters,) which say something else than the text does there: words in place of code or an address.
-    language: what is known of the language that all its sentences are in. lm: its language model, or None.
-    read: what a network said of the sentences, or None where none was asked.
+    text: the sentences, each followed by BORDER. codes: (characters,) its code points; folded: in lower case.
+    char_offsets: (sentences + 1,) first character of each sentence.
+    starts, ends: (tokens,) character offsets. token_offsets: (sentences + 1,) first token of each sentence.
+    word_hash: (tokens,) hash of the token in lower case; form_hash: the same with every digit as 0.
+    document_offsets: (documents + 1,) first sentence of each document. total: (documents,) all its sentences, also
+    those in other batches. paragraph, kind, neighbours: (sentences,) as in Document.
+    looped: (characters,) inside a loop of the document, after its first copy.
+    quoted: (characters,) placeholders for code or an address in the text.
+    language: language of all sentences. lm: its language model, or None.
+    predicted: predictions of the network, or None if it has not run.
     """
 
     text: str
     codes: Codes
-    chars: Ints
+    char_offsets: Ints
     starts: Ints
     ends: Ints
-    tokens: Ints
+    token_offsets: Ints
     folded: Codes
-    word: Hashes
-    form: Hashes
-    documents: Ints
+    word_hash: Hashes
+    form_hash: Hashes
+    document_offsets: Ints
     total: Ints
     paragraph: Ints
     kind: Ints
@@ -103,31 +103,31 @@ class Batch:
     language: Language
     looped: Mask
     quoted: Mask
-    read: Opinion | None = None
+    predicted: Predictions | None = None
 
     @classmethod
     def of(cls, documents: Sequence[Document], lm: LanguageModel | None = None, language: Language = ENGLISH) -> Batch:
         """All sentences of `documents`, which are in one language, in order."""
-        none = np.zeros(0, np.int64)
+        empty = np.zeros(0, np.int64)
         pieces = [document.slices() for document in documents]
         return cls._laid_out(
-            [piece for some in pieces for piece in some],
+            [piece for of_document in pieces for piece in of_document],
             lm,
             language,
             _looped(documents, pieces),
             _quoted(documents, pieces),
-            documents=offsets([len(document.sentences) for document in documents]),
+            document_offsets=offsets([len(document.sentences) for document in documents]),
             total=np.array([document.total for document in documents], np.int64),
-            paragraph=np.concatenate([none, *(document.paragraph for document in documents)]),
-            kind=np.concatenate([none, *(document.kind for document in documents)]),
-            neighbours=np.concatenate([none, *(document.neighbours for document in documents)]),
+            paragraph=np.concatenate([empty, *(document.paragraph for document in documents)]),
+            kind=np.concatenate([empty, *(document.kind for document in documents)]),
+            neighbours=np.concatenate([empty, *(document.neighbours for document in documents)]),
         )
 
     @classmethod
     def alone(cls, sentences: Sequence[str], lm: LanguageModel | None = None) -> Batch:
         """The same, quickly, of documents that are `text.whole` sentences."""
         count = len(sentences)
-        first, one = np.zeros(count, np.int64), np.ones(count, np.int64)
+        zeros, ones = np.zeros(count, np.int64), np.ones(count, np.int64)
         looped = _looped_alone(sentences)
         rows = np.arange(count + 1)
         return cls._laid_out(
@@ -137,10 +137,10 @@ class Batch:
             looped,
             np.zeros(len(looped), bool),
             rows,
-            one,
-            paragraph=first,
-            kind=first,
-            neighbours=one,
+            ones,
+            paragraph=zeros,
+            kind=zeros,
+            neighbours=ones,
         )
 
     @classmethod
@@ -151,7 +151,7 @@ class Batch:
         language: Language,
         looped: Mask,
         quoted: Mask,
-        documents: Ints,
+        document_offsets: Ints,
         total: Ints,
         paragraph: Ints,
         kind: Ints,
@@ -159,27 +159,27 @@ class Batch:
     ) -> Batch:
         text = BORDER.join([*(sentence.replace(BORDER, "\n") for sentence in sentences), ""])
         codes = encode(text)
-        chars = offsets([len(sentence) + 1 for sentence in sentences])
+        char_offsets = offsets([len(sentence) + 1 for sentence in sentences])
         starts, ends = tokenize(codes)
         folded = FOLD[codes]
-        word = hash_runs(folded, starts, ends)
+        word_hash = hash_runs(folded, starts, ends)
         # Digits are few, and only words that hold one have another form.
         digits = np.flatnonzero(KIND[codes] == DIGIT)
-        zeroed, form = folded.copy(), word.copy()
+        zeroed, form_hash = folded.copy(), word_hash.copy()
         zeroed[digits] = ord("0")
         numbers = np.unique(np.searchsorted(starts, digits, side="right") - 1)
-        form[numbers] = hash_runs(zeroed, starts[numbers], ends[numbers])
+        form_hash[numbers] = hash_runs(zeroed, starts[numbers], ends[numbers])
         return cls(
             text=text,
             codes=codes,
-            chars=chars,
+            char_offsets=char_offsets,
             starts=starts,
             ends=ends,
-            tokens=np.searchsorted(starts, chars),
+            token_offsets=np.searchsorted(starts, char_offsets),
             folded=folded,
-            word=word,
-            form=form,
-            documents=documents,
+            word_hash=word_hash,
+            form_hash=form_hash,
+            document_offsets=document_offsets,
             total=total,
             paragraph=paragraph,
             kind=kind,
@@ -192,34 +192,34 @@ class Batch:
 
     def __len__(self) -> int:
         """How many sentences."""
-        return len(self.chars) - 1
+        return len(self.char_offsets) - 1
 
     @cached_property
     def sentence(self) -> Ints:
         """(tokens,) the sentence each token stands in."""
-        return np.repeat(np.arange(len(self)), np.diff(self.tokens))
+        return np.repeat(np.arange(len(self)), np.diff(self.token_offsets))
 
     @cached_property
-    def opens(self) -> Mask:
+    def is_first_token(self) -> Mask:
         """(tokens,) the first token of its sentence."""
         first = np.zeros(len(self.starts), bool)
-        first[self.tokens[:-1][np.diff(self.tokens) > 0]] = True
+        first[self.token_offsets[:-1][np.diff(self.token_offsets) > 0]] = True
         return first
 
     @cached_property
     def document(self) -> Ints:
         """(sentences,) the document each sentence stands in."""
-        return np.repeat(np.arange(len(self.documents) - 1), np.diff(self.documents))
+        return np.repeat(np.arange(len(self.document_offsets) - 1), np.diff(self.document_offsets))
 
     @cached_property
-    def kinds(self) -> NDArray[np.uint8]:
-        """(tokens,) which kinds of character each token holds, as the bits of `alphabet`."""
+    def char_kinds(self) -> NDArray[np.uint8]:
+        """(tokens,) the kinds of character in each token, as bits of `alphabet`."""
         return np.bitwise_or.reduceat(KIND[self.codes], self.starts) if len(self.starts) else np.zeros(0, np.uint8)
 
     @cached_property
     def is_word(self) -> Mask:
         """(tokens,) tokens with a letter in them."""
-        return np.asarray((self.kinds & (LETTER | IDEOGRAPH)) != 0)
+        return np.asarray((self.char_kinds & (LETTER | IDEOGRAPH)) != 0)
 
     @cached_property
     def is_capital(self) -> Mask:
@@ -234,9 +234,9 @@ class Batch:
         return np.asarray(np.bincount(token, minlength=len(self.starts)) > self.is_capital)
 
     @cached_property
-    def is_small(self) -> Mask:
+    def is_function_word(self) -> Mask:
         """(tokens,) function words of the language."""
-        return lists.isin(self.word, self.hashes("function_words"))
+        return lists.isin(self.word_hash, self.hashes("function_words"))
 
     def hashes(self, name: str) -> Hashes:
         """The sorted hashes of the words in a list of the batch's language; empty where it has none."""
@@ -248,16 +248,16 @@ class Batch:
 
         One sign of it makes code of all that stands between two spaces: "--log-file", "max_size", "time.time()", "B6".
         """
-        joined = np.zeros(len(self.starts), bool)
-        joined[1:] = self.starts[1:] == self.ends[:-1]
+        is_joined = np.zeros(len(self.starts), bool)
+        is_joined[1:] = self.starts[1:] == self.ends[:-1]
         # A dash parts words, and in scripts without spaces every character stands alone.
-        alone = ((self.kinds & IDEOGRAPH) != 0) | np.isin(self.codes[self.starts], _DASHES)
-        joined[1:] &= ~(alone[1:] | alone[:-1])
-        piece = np.cumsum(~joined) - 1
-        holds = np.zeros(len(piece), bool)
+        is_separate = ((self.char_kinds & IDEOGRAPH) != 0) | np.isin(self.codes[self.starts], _DASHES)
+        is_joined[1:] &= ~(is_separate[1:] | is_separate[:-1])
+        chunk = np.cumsum(~is_joined) - 1
+        has_sign = np.zeros(len(chunk), bool)
         signs = np.concatenate([self._signs_of_code(), np.flatnonzero(self.quoted)])
-        holds[piece[np.searchsorted(self.starts, signs, side="right") - 1]] = True
-        return np.asarray(holds[piece])
+        has_sign[chunk[np.searchsorted(self.starts, signs, side="right") - 1]] = True
+        return np.asarray(has_sign[chunk])
 
     def _signs_of_code(self) -> Ints:
         """(signs,) characters that do not stand so in prose."""
@@ -283,7 +283,7 @@ class Batch:
     @cached_property
     def is_content(self) -> Mask:
         """(tokens,) words of two letters or more that are neither function words nor code."""
-        return self.is_word & (self.length > 1) & ~self.is_small & ~self.is_code
+        return self.is_word & (self.length > 1) & ~self.is_function_word & ~self.is_code
 
     @cached_property
     def length(self) -> Ints:
@@ -291,8 +291,8 @@ class Batch:
         return self.ends - self.starts
 
     @cached_property
-    def is_first(self) -> Mask:
-        """(tokens,) the first word of its sentence, whatever marks stand before it."""
+    def is_first_word(self) -> Mask:
+        """(tokens,) the first word of its sentence; punctuation may precede it."""
         first = np.zeros(len(self.starts), bool)
         words = np.flatnonzero(self.is_word)
         new = np.ones(len(words), bool)
@@ -305,21 +305,21 @@ class Batch:
         """(tokens,) the language model's word numbers: the lower, the more frequent; all 0 without a model."""
         if self.lm is None:
             return np.zeros(len(self.starts), np.int64)
-        return self.lm.lookup(self.form, self.is_capital, self.is_word)
+        return self.lm.lookup(self.form_hash, self.is_capital, self.is_word)
 
     @cached_property
-    def reading(self) -> Reading:
-        """What the language model makes of the tokens; zeros without one."""
+    def lm_scores(self) -> LMScores:
+        """Scores of the language model; zeros without one."""
         if self.lm is None:
             token = np.zeros(len(self.starts))
-            return Reading(token, token, token, token, np.zeros(len(self.starts), bool), np.zeros(len(self)))
-        return self.lm.read(self.ids, self.tokens)
+            return LMScores(token, token, token, token, np.zeros(len(self.starts), bool), np.zeros(len(self)))
+        return self.lm.score(self.ids, self.token_offsets)
 
     @cached_property
-    def opinion(self) -> Opinion:
-        """What the network says of the tokens and sentences; zeros without one."""
+    def predictions(self) -> Predictions:
+        """Predictions of the network; zeros if it has not run."""
         token = np.zeros(len(self.starts))
-        return self.read or Opinion(token, token, np.zeros(len(self)))
+        return self.predicted or Predictions(token, token, np.zeros(len(self)))
 
     def pieces(self, first: int, last: int) -> str:
         """The characters of tokens `first` to `last`, `last` left out."""
@@ -327,7 +327,7 @@ class Batch:
 
     def ngrams(self, n: int) -> tuple[Ints, Hashes]:
         """Where the n-grams that lie within a sentence begin, and their hashes."""
-        keys = self.word
+        keys = self.word_hash
         count = max(0, len(keys) - n + 1)
         begins = np.flatnonzero(self.sentence[:count] == self.sentence[n - 1 : n - 1 + count])
         hashes = keys[begins]
@@ -336,22 +336,22 @@ class Batch:
         return begins, hashes
 
     @cached_property
-    def echoes(self) -> dict[int, tuple[Ints, Ints]]:
-        """For n = 1, 2, 3, 4: where the n-grams begin that stood in the sentence before, and where they stood last."""
-        found = {}
-        begins, hashes = np.arange(len(self.starts)), self.word
+    def repeated_ngrams(self) -> dict[int, tuple[Ints, Ints]]:
+        """For n = 1 to 4: first tokens of n-grams that repeat in a sentence, and of their previous occurrence."""
+        repeats = {}
+        begins, hashes = np.arange(len(self.starts)), self.word_hash
         for n in (1, 2, 3, 4):
-            before = recurs(hashes, self.sentence[begins])
-            again = np.flatnonzero(before >= 0)
-            found[n] = begins[again], begins[before[again]]
+            previous = recurs(hashes, self.sentence[begins])
+            repeated = np.flatnonzero(previous >= 0)
+            repeats[n] = begins[repeated], begins[previous[repeated]]
             # What is one longer comes again only where both the n-grams in it do.
-            twice = np.zeros(len(begins), bool)
-            twice[again] = twice[before[again]] = True
-            goes_on = twice[:-1] & twice[1:] & (begins[1:] == begins[:-1] + 1)
-            goes_on &= self.sentence[begins[:-1]] == self.sentence[np.minimum(begins[:-1] + n, len(self.starts) - 1)]
-            begins, hashes = begins[:-1][goes_on], hashes[:-1][goes_on]
-            hashes = chain(hashes, self.word[begins + n])
-        return found
+            is_repeated = np.zeros(len(begins), bool)
+            is_repeated[repeated] = is_repeated[previous[repeated]] = True
+            may_repeat = is_repeated[:-1] & is_repeated[1:] & (begins[1:] == begins[:-1] + 1)
+            may_repeat &= self.sentence[begins[:-1]] == self.sentence[np.minimum(begins[:-1] + n, len(self.starts) - 1)]
+            begins, hashes = begins[:-1][may_repeat], hashes[:-1][may_repeat]
+            hashes = chain(hashes, self.word_hash[begins + n])
+        return repeats
 
     def token_mask(self, firsts: Ints, lasts: Ints) -> Mask:
         """The tokens of the runs [firsts, lasts)."""
@@ -362,14 +362,14 @@ class Batch:
         return cover(firsts, lasts, len(self.codes))
 
     @cached_property
-    def beyond_ascii(self) -> Ints:
-        """The characters that ASCII lacks."""
+    def non_ascii(self) -> Ints:
+        """Offsets of characters outside ASCII."""
         return np.flatnonzero(self.codes >= 0x80)
 
     @cached_property
     def is_misread(self) -> Mask:
         """(characters,) those that are UTF-8 decoded with a single-byte encoding."""
-        return misread(self.codes, self.beyond_ascii, self.chars)
+        return misread(self.codes, self.non_ascii, self.char_offsets)
 
     @cached_property
     def signs(self) -> Ints:
@@ -407,12 +407,12 @@ class Batch:
 def _looped(documents: Sequence[Document], pieces: Sequence[Sequence[str]]) -> Mask:
     """`Batch.looped` of documents. pieces: the sentences of each."""
     unknown = [i for i, document in enumerate(documents) if document.loops is None]
-    found = dict(zip(unknown, loops_of([documents[i].text for i in unknown]), strict=True))
+    loops_by_document = dict(zip(unknown, loops_of([documents[i].text for i in unknown]), strict=True))
     parts = []
-    for i, (document, some) in enumerate(zip(documents, pieces, strict=True)):
-        loops = found[i] if document.loops is None else document.loops
-        size = sum(map(len, some)) + len(some)
-        if not loops or not some:
+    for i, (document, of_document) in enumerate(zip(documents, pieces, strict=True)):
+        loops = loops_by_document[i] if document.loops is None else document.loops
+        size = sum(map(len, of_document)) + len(of_document)
+        if not loops or not of_document:
             parts.append(np.zeros(size, bool))
             continue
         # The border after each sentence is in no loop.
@@ -422,15 +422,15 @@ def _looped(documents: Sequence[Document], pieces: Sequence[Sequence[str]]) -> M
 
 def _quoted(documents: Sequence[Document], pieces: Sequence[Sequence[str]]) -> Mask:
     """`Batch.quoted` of documents. pieces: the sentences of each."""
-    sizes = offsets([len(piece) + 1 for some in pieces for piece in some])
+    sizes = offsets([len(piece) + 1 for of_document in pieces for piece in of_document])
     quoted = np.zeros(sizes[-1], bool)
     first = 0
     for document in documents:
-        for i, reading in document.readings.items():
+        for i, aligned in document.aligned_texts.items():
             # Two characters that stand for the same place, which is no character, are a word in its place.
-            same = (reading.starts[1:] == reading.starts[:-1]) & (reading.ends[1:] - reading.starts[1:] > 1)
-            at = sizes[first + i] + np.flatnonzero(same)
-            quoted[at] = quoted[at + 1] = True
+            is_placeholder = (aligned.starts[1:] == aligned.starts[:-1]) & (aligned.ends[1:] - aligned.starts[1:] > 1)
+            characters = sizes[first + i] + np.flatnonzero(is_placeholder)
+            quoted[characters] = quoted[characters + 1] = True
         first += len(document.sentences)
     return quoted
 

@@ -1,4 +1,4 @@
-"""The word lists of `garble.languages` as hashes, to look tokens up in."""
+"""Word lists of `garble.languages` as hashes of tokens."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from garble.text.alphabet import Hashes, encode, hash_runs
 
 @cache
 def hashes(language: Language, name: str) -> Hashes:
-    """The sorted hashes of the entries of a language's list, each taken as one token."""
+    """Sorted hashes of the entries of a word list, each as one token."""
     return np.sort(hash_words(sorted(language.words(name))))
 
 
 def hash_words(entries: list[str]) -> Hashes:
-    """The hash of each entry as a token of a batch has it (lower case, in `Batch.word`)."""
+    """Hash of each entry, as in `Batch.word_hash`. entries: in lower case."""
     sizes = np.array([len(entry) for entry in entries], np.int64)
     ends = np.cumsum(sizes)
     return hash_runs(encode("".join(entries)), ends - sizes, ends)
 
 
 def isin(values: Hashes, listed: Hashes) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which of `values` are in the sorted array `listed`."""
+    """Mask of the values that occur in the sorted array `listed`."""
     if not len(listed):
         return np.zeros(len(values), bool)
-    # Few values begin with the same sixteen bits as one that is listed, and only those are looked for.
+    # Binary search only for values that share the first sixteen bits with a listed hash, which are few.
     begins = np.zeros(1 << 16, bool)
     begins[listed >> np.uint64(48)] = True
-    found = np.asarray(begins[values >> np.uint64(48)])
-    near = np.flatnonzero(found)
+    is_listed = np.asarray(begins[values >> np.uint64(48)])
+    near = np.flatnonzero(is_listed)
     where = np.minimum(np.searchsorted(listed, values[near]), len(listed) - 1)
-    found[near] = listed[where] == values[near]
-    return found
+    is_listed[near] = listed[where] == values[near]
+    return is_listed

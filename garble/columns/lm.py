@@ -1,6 +1,6 @@
-"""The n-gram language model: a whole batch looked up at a time, in both directions.
+"""The n-gram language model, which scores a batch in both directions.
 
-A word's surprisal is in bits, -log2 of its probability. `garble.training.estimation` makes the model.
+The surprisal of a word is -log2 of its probability, in bits. `garble.training.estimation` trains the model.
 """
 
 from __future__ import annotations
@@ -26,23 +26,28 @@ Bytes = NDArray[np.uint8]
 
 FORMAT = "garble-lm/1"
 Arrays = Mapping[str, NDArray[np.generic]]
-# Limits of a model's file: bytes, arrays, and the order of its n-grams.
+# Limits of a model file: bytes, arrays, and order of the n-grams.
 _LARGEST, _MOST_ARRAYS, _HIGHEST_ORDER = 4 << 30, 100, 9
 
-# Word numbers below FIRST_WORD: the sentence border, and words not in the vocabulary, by their shape.
+# Ids below FIRST_WORD: the sentence border, and unknown words by shape.
 BORDER, UNKNOWN, UNKNOWN_CAPITAL, UNKNOWN_OTHER = range(4)
 FIRST_WORD = 4
-# Words more frequent than this go with everything.
+# First id that has a word vector for `company`; more frequent words occur next to all words.
 FIRST_CONTENT = 150
 
-# Eighths of a bit from -4 to 27.9 fit a byte; a back-off weight may exceed 1 after pruning, hence the -4.
+# A byte stores -4 to 27.9 bits in steps of 1/8. Back-off weights may exceed 1 after pruning, so bits may be negative.
 _STEPS, _LOWEST = 8, -4.0
-# Numbers of which all pairs are looked up beforehand: classes are that few, words are not.
+# Largest vocabulary for which the slots of all pairs are precomputed: for classes, but not for words.
 _FEW = 256
 _BITS = np.arange(256) / _STEPS + _LOWEST
 
-# Words read at a time: as many as the processor's cache holds with all that is reckoned about them.
+# Tokens per block, so that temporary arrays fit into the processor cache.
 _BLOCK = 8000
+
+# Shorter vectors are rounding errors.
+_LEAST_LENGTH = 1e-6
+# Largest component of a word vector, as int8.
+_VECTOR_SCALE = 127
 
 # a-z, the apostrophe, every other letter, and the edge of the word.
 ALPHABET = 29
@@ -50,7 +55,7 @@ _APOSTROPHE, _OTHER_LETTER, _EDGE = 26, 27, 28
 
 
 class Surprisal(NamedTuple):
-    """Bits: (tokens,) forward and backward, (sentences,) of the beginning and the end, (tokens,) unseen pairs."""
+    """Bits: (tokens,) forward, backward; (sentences,) opening, closing. unseen: (tokens,) bigram not in the model."""
 
     forward: Floats
     backward: Floats
@@ -59,13 +64,13 @@ class Surprisal(NamedTuple):
     unseen: NDArray[np.bool_]
 
 
-class Reading(NamedTuple):
-    """How strange a batch's text is.
+class LMScores(NamedTuple):
+    """Scores of the language model for a batch.
 
-    words, classes: (tokens,) how badly each word, and its class, goes with its neighbours on both sides; rarity: how
-    rare the word is; company: how little it has to do with the sentence's other words; all in standard deviations from
-    clean text. unseen: (tokens,) the word was never seen after the one before. edges: (sentences,) bits of the
-    beginning or the end, whichever is less likely.
+    words, classes, rarity, company: (tokens,) in standard deviations from the mean on clean text. words, classes: how
+    unlikely the word, or its class, is between its neighbours. rarity: how rare the word is. company: how unrelated it
+    is to the other words of its sentence. unseen: (tokens,) the bigram with the word before is not in the model.
+    edges: (sentences,) bits of the beginning or end of the sentence, whichever is less likely.
     """
 
     words: Floats
@@ -78,11 +83,10 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """A hash table read by array arithmetic: each key lies in one of three slots (cuckoo hashing).
+    """A hash table with vectorised lookup: each key is in one of three slots (cuckoo hashing).
 
-    prints: (slots,) a 16-bit fingerprint of the key that lies there, 0 where none does.
-    values: (slots, columns).
-    A key that was never put in is found with probability 3 / 65,535.
+    prints: (slots,) 16-bit fingerprint of the key in the slot, 0 for an empty slot. values: (slots, columns).
+    A key that is not in the table is found with probability 3 / 65,535.
     """
 
     prints: NDArray[np.uint16]
@@ -90,13 +94,13 @@ class Table:
 
     @classmethod
     def build(cls, keys: Hashes, values: NDArray[np.generic], load: float = 0.85) -> Table:
-        """A table of distinct `keys`; of three-choice tables up to nine tenths can be filled."""
+        """A table of distinct `keys`. load: share of slots to fill; the limit of three-choice tables is about 0.9."""
         size = max(4, int(len(keys) / load) + 1)
         slots = np.stack([_slot(keys, choice, size) for choice in range(3)])
         holder = np.full(size, -1)
         choice = np.zeros(len(keys), np.int64)
         homeless = np.arange(len(keys))
-        # All homeless keys move in at once, whoever lay there moves on to its next slot, until all have a home.
+        # All keys without a slot are inserted at once. An evicted key is inserted into its next slot in the next round.
         while len(homeless):
             wanted = slots[choice[homeless], homeless]
             evicted = holder[wanted]
@@ -113,19 +117,19 @@ class Table:
         return cls(prints, laid)
 
     def find(self, keys: Hashes) -> Ints:
-        """The slot each key lies in, or -1."""
-        found = np.full(len(keys), -1)
+        """The slot of each key, or -1."""
+        slots = np.full(len(keys), -1)
         prints = _fingerprint(keys)
         left = np.arange(len(keys))
-        # The last choice speaks first, and only keys not found there ask on.
+        # The last choice first; only keys not found there are looked up in the others.
         for choice in (2, 1, 0):
             slot = _slot(keys, choice, len(self.prints))
             same = np.take(self.prints, slot) == prints
-            # By number: to take by a mask that no branch predictor sees through takes twice as long.
+            # Indices, because selection with an irregular mask takes twice as long.
             hit, missed = np.flatnonzero(same), np.flatnonzero(~same)
-            found[left[hit]] = slot[hit]
+            slots[left[hit]] = slot[hit]
             left, keys, prints = left[missed], keys[missed], prints[missed]
-        return found
+        return slots
 
 
 def _slot(keys: Hashes, choice: int, size: int) -> Ints:
@@ -134,20 +138,20 @@ def _slot(keys: Hashes, choice: int, size: int) -> Ints:
 
 
 def _fingerprint(keys: Hashes) -> NDArray[np.uint16]:
-    # Division by a constant is quick where the remainder of one is not.
+    # numpy divides by a constant faster than it computes remainders.
     return (keys - keys // np.uint64(65535) * np.uint64(65535) + np.uint64(1)).astype(np.uint16)
 
 
 def _steps(table: NDArray[np.generic], rows: Ints) -> NDArray[np.int32]:
-    """Rows of a table of bytes in eighths of a bit, which add up without rounding."""
+    """Rows of a byte table as integers in 1/8 bit, whose sums are exact."""
     return np.take(table, rows, axis=0).astype(np.int32) + round(_LOWEST * _STEPS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NGrams:
-    """n-grams over numbers, with what they weigh in both directions; see `load` for what the arrays hold.
+    """n-grams of ids, with surprisal and back-off weights in both directions; see `load` for the arrays.
 
-    pairs: (numbers, numbers) the slot of every 2-gram, or -1, where the numbers are few enough to have that at hand.
+    pairs: (ids, ids) slot of every bigram, or -1; None for large vocabularies.
     """
 
     unigrams: Bytes
@@ -156,34 +160,34 @@ class NGrams:
 
     @property
     def order(self) -> int:
-        """The longest n-gram."""
+        """Length of the longest n-grams."""
         return len(self.longer) + 1
 
     def unigram(self, ids: Ints) -> Floats:
-        """(tokens,) bits of each with nothing known around it."""
+        """(tokens,) unigram surprisal in bits."""
         return np.asarray(_BITS[self.unigrams[ids, 0]])
 
     def surprisal(self, ids: Ints, rows: Ints) -> Surprisal:
-        """Bits of every token of a batch, both ways. ids: (tokens,); rows: offsets of the sentences."""
+        """Surprisal in both directions. ids: (tokens,). rows: offsets of the sentences."""
         stream, places = with_borders(ids, rows)
         before, after = np.arange(len(rows) - 1) + rows[:-1], np.arange(len(rows) - 1) + rows[1:] + 1
-        forward, backward, unseen = self._read(stream)
+        forward, backward, unseen = self._back_off(stream)
         return Surprisal(forward[places], backward[places], backward[before], forward[after], unseen[places])
 
-    def _read(self, stream: Ints) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-        """Surprisal of every word of a stream with borders, forwards and backwards, by backing off.
+    def _back_off(self, stream: Ints) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Forward and backward surprisal of ids with borders, by back-off.
 
-        A found n-gram overrides what the shorter ones gave; one not found adds its context's back-off weight.
+        The longest n-gram in the model gives the surprisal; each longer one adds the back-off weight of its context.
         """
         single = _steps(self.unigrams, stream)
         forward, backward = single[:, 0].copy(), single[:, 1].copy()
-        # Back-off weights of the (n-1)-gram that begins at each place, as context on its left and on its right.
+        # Back-off weights of the (n-1)-gram that begins at each place, as left and as right context.
         left, right = single[:, 2], single[:, 3]
         inner, symbols = stream != BORDER, stream.astype(np.uint64)
         unseen = np.zeros(len(stream), bool)
         begins, keys = np.arange(len(stream)), mix(symbols)
         for n, table in enumerate(self.longer, start=2):
-            # An n-gram can be known only where both the (n-1)-grams in it are, and no border stands inside.
+            # An n-gram can be in the model only if both of its (n-1)-grams are, and it has no border inside.
             worth = begins[1:] == begins[:-1] + 1
             if n > 2:
                 worth &= inner[begins[1:] + n - 3]
@@ -193,7 +197,7 @@ class NGrams:
             slots = table.find(keys) if n > 2 or self.pairs is None else self.pairs[stream[begins], stream[begins + 1]]
             hit = np.flatnonzero(slots >= 0)
             begins, keys, steps = begins[hit], keys[hit], _steps(table.values, slots[hit])
-            # Every place backs off; where the n-gram was found the sum is then replaced.
+            # Add back-off weights everywhere, then replace the sum where the n-gram was found.
             reach = max(0, len(stream) - n + 1)
             forward[n - 1 :] += left[:reach]
             backward[:reach] += right[1 : reach + 1]
@@ -207,7 +211,7 @@ class NGrams:
         return forward / _STEPS, backward / _STEPS, unseen
 
     def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
-        """What `load` reads back under `name`."""
+        """The arrays that `load` reads, with prefix `name`."""
         arrays: dict[str, NDArray[np.generic]] = {f"{name}.1": self.unigrams}
         for n, table in enumerate(self.longer, start=2):
             arrays[f"{name}.{n}.prints"], arrays[f"{name}.{n}.values"] = table.prints, table.values
@@ -216,7 +220,7 @@ class NGrams:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LanguageModel:
-    """Words and their n-grams, their classes and those n-grams, and how words are spelt; see `load`."""
+    """n-grams of words and of word classes, a letter model and word vectors; see `load`."""
 
     vocabulary: Table
     class_of: Bytes
@@ -224,30 +228,30 @@ class LanguageModel:
     classes: NGrams
     letters: Bytes
     vectors: NDArray[np.int8]
-    usual: Floats
+    normalisation: Floats
 
     def lookup(self, form: Hashes, is_capital: NDArray[np.bool_], is_word: NDArray[np.bool_]) -> Ints:
-        """(tokens,) word numbers, the lower the more frequent; unknown words by their shape."""
+        """(tokens,) word ids in order of frequency; unknown words by shape."""
         return lookup(self.vocabulary, form, is_capital, is_word)
 
-    def read(self, ids: Ints, rows: Ints) -> Reading:
-        """What the model makes of every token of a batch, as `Reading` has it."""
+    def score(self, ids: Ints, rows: Ints) -> LMScores:
+        """Scores of a batch. ids: (tokens,). rows: offsets of the sentences."""
         gains, unseen, edges = self.gains(ids, rows)
-        words, classes, rarity, company = (gains - self.usual[:, :1]) / self.usual[:, 1:]
-        return Reading(words, classes, rarity, np.nan_to_num(company), unseen, edges)
+        words, classes, rarity, company = (gains - self.normalisation[:, :1]) / self.normalisation[:, 1:]
+        return LMScores(words, classes, rarity, np.nan_to_num(company), unseen, edges)
 
     def gains(self, ids: Ints, rows: Ints) -> tuple[Floats, NDArray[np.bool_], Floats]:
-        """(4, tokens) measures, (tokens,) unseen pairs, (sentences,) bits of the less likely of beginning and end.
+        """(4, tokens) values to standardise, (tokens,) unseen bigrams, (sentences,) bits of the less likely edge.
 
-        The measures are bits, for words and for classes: what a token costs given its neighbours, on both sides, beyond
-        what it costs alone (so mostly less than 0); bits of what the word costs alone; and the cosine, negated, of the
-        word's vector with those of the sentence's other words, NaN where there is none.
+        The rows: surprisal of the word in both directions minus twice its unigram surprisal, mostly negative; the same
+        for its class; unigram surprisal of the word; negative cosine of its vector with the sum of the other vectors of
+        the sentence, NaN for words without a vector.
         """
         measures, unseen, edges = np.empty((4, len(ids))), np.empty(len(ids), bool), np.empty(len(rows) - 1)
         for first, last in blocks(rows, _BLOCK):
-            some = slice(int(rows[first]), int(rows[last]))
-            found = self._gains(ids[some], rows[first : last + 1] - rows[first])
-            measures[:, some], unseen[some], edges[first:last] = found
+            tokens = slice(int(rows[first]), int(rows[last]))
+            of_block = self._gains(ids[tokens], rows[first : last + 1] - rows[first])
+            measures[:, tokens], unseen[tokens], edges[first:last] = of_block
         return measures, unseen, edges
 
     def _gains(self, ids: Ints, rows: Ints) -> tuple[Floats, NDArray[np.bool_], Floats]:
@@ -260,12 +264,12 @@ class LanguageModel:
         return np.stack([order, syntax, alone, company]), words.unseen, np.maximum(words.opening, words.closing)
 
     def spelling(self, codes: Codes, starts: Ints, ends: Ints) -> Floats:
-        """(words,) mean bits a letter of the words at [starts, ends) of `codes`, by the letter model."""
+        """(words,) mean bits per letter of the words codes[start:end], by the letter model."""
         grams, word = letter_grams(codes, starts, ends)
         return np.bincount(word, _BITS[self.letters[tuple(grams.T)]], minlength=len(starts)) / (ends - starts + 1)
 
     def save(self, path: Path) -> None:
-        """Write the file that `load` reads: plain arrays, uncompressed, the same bytes for the same model."""
+        """Write the file that `load` reads. Equal models give equal bytes."""
         arrays = {
             "format": np.array(FORMAT),
             "vocabulary.prints": self.vocabulary.prints,
@@ -273,7 +277,7 @@ class LanguageModel:
             "class_of": self.class_of,
             "letters": self.letters,
             "vectors": self.vectors,
-            "usual": self.usual,
+            "usual": self.normalisation,
             **self.words.arrays("words"),
             **self.classes.arrays("classes"),
         }
@@ -282,8 +286,8 @@ class LanguageModel:
 
 
 def _company(vectors: NDArray[np.int8], content: NDArray[np.bool_], rows: Ints) -> Floats:
-    """(words,) the cosine, negated, of each content word's vector with the sum of its row's others, else NaN."""
-    units = vectors / 127
+    """(words,) negative cosine of the vector of each content word with the sum of the others in its row, else NaN."""
+    units = vectors / _VECTOR_SCALE
     filled = np.flatnonzero(np.diff(rows))
     together = np.zeros((len(rows) - 1, units.shape[1]))
     if len(filled):
@@ -296,8 +300,8 @@ def _company(vectors: NDArray[np.int8], content: NDArray[np.bool_], rows: Ints) 
     others *= own
     inner = others.sum(axis=1)
     company = np.full(len(units), np.nan)
-    # A vector is about 1 long: anything much shorter is what rounding leaves.
-    company[words] = np.where(length > 1e-6, -inner / np.maximum(length, 1e-6), np.nan)
+    # Vectors have a length of about 1; much shorter sums are rounding errors.
+    company[words] = np.where(length > _LEAST_LENGTH, -inner / np.maximum(length, _LEAST_LENGTH), np.nan)
     return company
 
 
@@ -324,14 +328,14 @@ def load(path: Path) -> LanguageModel:
     Worked example: "The cat" is read as 0 the cat 0; if (0, the) is found among the 2-grams with bytes [48, 60, ...],
     "the" costs 48 / 8 - 4 = 2 bits at the beginning of a sentence.
 
-    Raises ModelError, with the path and the array, when the file is no such model.
+    Raises ModelError, with the path and the array, for an invalid file.
     """
     try:
         arrays = _arrays(path)
-        if (found := str(_array(arrays, "format", "U", ()))) != FORMAT:
-            raise ValueError(f"unsupported format {found[:40]}; expected {FORMAT}")
+        if (version := str(_array(arrays, "format", "U", ()))) != FORMAT:
+            raise ValueError(f"unsupported format {version[:40]}; expected {FORMAT}")
         return _language_model(arrays)
-    # zipfile and numpy's header parser raise whatever the bytes happen to suggest.
+    # zipfile and the header parser of numpy raise many kinds of exceptions on invalid files.
     except Exception as error:
         problem = " ".join(str(error).split()) or type(error).__name__
         raise ModelError(f"{path}: not a language model ({problem})") from error
@@ -369,7 +373,7 @@ def _ngrams(arrays: Arrays, name: str) -> NGrams:
     if not 2 <= order <= _HIGHEST_ORDER:
         raise ValueError(f"{name}: unsupported n-gram order {order}")
     unigrams = _array(arrays, f"{name}.1", "u1", (None, 4)).astype(np.uint8, copy=False)
-    # The longest are no context of others, so they have no back-off weights.
+    # The longest n-grams are never a context, so they have no back-off weights.
     longer = tuple(_table(arrays, f"{name}.{n}", "u1", (2 if n == order else 4,)) for n in range(2, order + 1))
     return NGrams(unigrams, longer, _pairs(longer[0], len(unigrams)) if len(unigrams) <= _FEW else None)
 
@@ -380,23 +384,23 @@ def _table(arrays: Arrays, name: str, kind: str, columns: tuple[int, ...]) -> Ta
 
 
 def _array(arrays: Arrays, name: str, kind: str, shape: tuple[int | None, ...]) -> NDArray[np.generic]:
-    """The array of this name. kind: how its type must begin, such as "u1"; shape: None for any size but 0.
+    """The array of this name. kind: prefix of its dtype, such as "u1". shape: None for any positive size.
 
-    Raises ValueError, with the name, for one that is missing or of another kind or shape.
+    Raises ValueError, with the name, if it is missing or has another dtype or shape.
     """
     if name not in arrays:
         raise ValueError(f"missing array {name}")
-    found = arrays[name]
-    if not found.dtype.str[1:].startswith(kind) or found.dtype.byteorder == ">":
-        raise ValueError(f"{name}: dtype {found.dtype.str}; expected {kind}")
-    if found.ndim != len(shape) or any(a != (b or max(a, 1)) for a, b in zip(found.shape, shape, strict=True)):
+    array = arrays[name]
+    if not array.dtype.str[1:].startswith(kind) or array.dtype.byteorder == ">":
+        raise ValueError(f"{name}: dtype {array.dtype.str}; expected {kind}")
+    if array.ndim != len(shape) or any(a != (b or max(a, 1)) for a, b in zip(array.shape, shape, strict=True)):
         expected = ", ".join("any" if size is None else str(size) for size in shape)
-        raise ValueError(f"{name}: shape {found.shape}; expected ({expected})")
-    return found
+        raise ValueError(f"{name}: shape {array.shape}; expected ({expected})")
+    return array
 
 
 def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
-    """The arrays of an uncompressed .npz. No more memory is asked for than the file has bytes."""
+    """The arrays of an uncompressed .npz. Uses no more memory than the size of the file."""
     with path.open("rb") as raw, ZipFile(raw) as file:
         if (size := path.stat().st_size) > _LARGEST:
             raise ValueError(f"larger than {_LARGEST:,} bytes")
@@ -425,20 +429,20 @@ def _npy(name: str, raw: bytes) -> NDArray[np.generic]:
 
 
 def _pairs(table: Table, count: int) -> Ints:
-    """(count, count) the slot of every pair of numbers, or -1."""
+    """(count, count) slot of every pair of ids, or -1."""
     number = np.arange(count, dtype=np.uint64)
     return table.find(chain(mix(number)[:, None], number).ravel()).reshape(count, count)
 
 
 def lookup(vocabulary: Table, form: Hashes, is_capital: NDArray[np.bool_], is_word: NDArray[np.bool_]) -> Ints:
-    """Word numbers of tokens; unknown words by their shape."""
+    """Word ids of tokens; unknown words by shape."""
     slots = vocabulary.find(form)
     unknown = np.where(is_word, np.where(is_capital, UNKNOWN_CAPITAL, UNKNOWN), UNKNOWN_OTHER)
     return np.where(slots >= 0, vocabulary.values[slots], unknown).astype(np.int64)
 
 
 def with_borders(ids: Ints, rows: Ints) -> tuple[Ints, Ints]:
-    """The sentences with a border before, between and after them, and where each token went."""
+    """Ids with a border before, between and after sentences, and the index of each token in them."""
     places = np.arange(len(ids)) + 1 + np.repeat(np.arange(len(rows) - 1), np.diff(rows))
     stream = np.full(len(ids) + len(rows), BORDER, np.int64)
     stream[places] = ids
@@ -446,18 +450,18 @@ def with_borders(ids: Ints, rows: Ints) -> tuple[Ints, Ints]:
 
 
 def ngram_keys(stream: Ints, order: int) -> list[tuple[Ints, Hashes]]:
-    """For n = 2 to `order`: where the n-grams with no border inside begin, and their keys."""
+    """For n = 2 to `order`: start indices of n-grams without inner borders, and their keys."""
     inner = stream != BORDER
     begins, keys = np.arange(len(stream)), mix(stream.astype(np.uint64))
-    found = []
+    ngrams = []
     for n in range(2, order + 1):
         fits = begins + n <= len(stream)
         if n > 2:
             fits[fits] = inner[begins[fits] + n - 2]
         begins, keys = begins[fits], keys[fits]
         keys = chain(keys, stream[begins + n - 1].astype(np.uint64))
-        found.append((begins, keys))
-    return found
+        ngrams.append((begins, keys))
+    return ngrams
 
 
 def quantise(bits: Floats) -> Bytes:
@@ -466,7 +470,7 @@ def quantise(bits: Floats) -> Bytes:
 
 
 def letter_grams(codes: Codes, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
-    """(letters, 4) each letter after the three before it, edges included, and the word each belongs to."""
+    """(letters, 4) letter 4-grams, including word edges, and (letters,) index of the word."""
     sizes = ends - starts + 1
     word = np.repeat(np.arange(len(starts)), sizes)
     place = np.arange(len(word)) - np.repeat(np.cumsum(sizes) - sizes, sizes)

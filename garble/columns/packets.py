@@ -1,4 +1,4 @@
-"""Many items as packets of a bounded size."""
+"""Grouping of items into packets of limited size."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def packets(items: Iterable[T], limit: int, size: Callable[[T], int]) -> Iterator[list[T]]:
-    """The items in order, as many at a time as come to `limit` together, one at the least."""
+    """Group items, in order, into lists. Each ends with the item at which the total size reaches `limit`."""
     packet: list[T] = []
     total = 0
     for item in items:
@@ -27,7 +27,7 @@ def packets(items: Iterable[T], limit: int, size: Callable[[T], int]) -> Iterato
 
 
 def blocks(rows: Ints, limit: int) -> Iterator[tuple[int, int]]:
-    """Rows [first, last) that hold about `limit` elements together, one row at the least, until all have come."""
+    """Divide rows into ranges [first, last) of at most `limit` elements, but at least one row. rows: offsets."""
     first = 0
     while first < len(rows) - 1:
         last = max(int(np.searchsorted(rows, rows[first] + limit, side="right")) - 1, first + 1)

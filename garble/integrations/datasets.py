@@ -32,9 +32,7 @@ class _TextFunction:
     signature: that of the scorer, so that the fingerprint of cached results depends on it.
     """
 
-    def __init__(
-        self, column: str = "text", *, scorer: Scorer | None = None, **settings: Unpack[Settings]
-    ) -> None:
+    def __init__(self, column: str = "text", *, scorer: Scorer | None = None, **settings: Unpack[Settings]) -> None:
         self.column = column
         self.scorer = scorer_of(scorer, settings, reader="unsure")
         self.signature = self.scorer.signature

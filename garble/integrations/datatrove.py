@@ -82,9 +82,7 @@ class GarbleAnnotator(PipelineStep):  # type: ignore[misc]
     type = "ANNOTATOR"
     name = "Garble"
 
-    def __init__(
-        self, *, batch_size: int = BATCH, scorer: Scorer | None = None, **settings: Unpack[Settings]
-    ) -> None:
+    def __init__(self, *, batch_size: int = BATCH, scorer: Scorer | None = None, **settings: Unpack[Settings]) -> None:
         super().__init__()
         self.scorer = scorer_of(scorer, settings, reader="unsure")
         self.batch_size = batch_size

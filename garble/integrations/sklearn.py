@@ -25,7 +25,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from garble.columns.arrays import Floats
 from garble.models.scorecard import Scorecard, sigmoid
 from garble.scorer import Scorer
-from garble.signals import FEATURES, PLACES
+from garble.signals import FEATURE_INDEX, FEATURES
 from garble.text.segmentation import whole
 from garble.training.examples import features_of
 from garble.training.fitting import FITTED, fit_scorecard
@@ -107,7 +107,7 @@ class GarbleClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """(sentences,) log-odds of classes_[1]. Raises as `transform` of GarbleFeatures does."""
         check_is_fitted(self)
         # By name, because the classifier can be from a pickle of an older version.
-        x = _features(texts, self.model)[:, [PLACES[name] for name in self.card_.features]]
+        x = _features(texts, self.model)[:, [FEATURE_INDEX[name] for name in self.card_.features]]
         log_odds = self.card_.intercept + self.card_.contributions(x).sum(axis=1)
         return np.asarray(log_odds if self._garbled() == self.classes_[1] else -log_odds)
 

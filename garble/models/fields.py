@@ -1,6 +1,6 @@
-"""Fields of JSON files that anyone may have written, each checked before use.
+"""Validation of fields of untrusted JSON files.
 
-The checks raise ValueError with the name of the field and what is wrong with it, without the path.
+The checks raise ValueError with the name of the field and the problem, without the path.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
-# Largest size of a number where a field has no limits of its own.
+# Default limit for the absolute value of a number.
 HIGHEST = 1e9
-# What a damaged file makes the checks, and what uses the fields, raise.
+# Values in messages: characters, and bits of an integer.
+_LONGEST_SHOWN, _MOST_BITS = 40, 200
+# Exceptions that invalid files cause in these checks and in their callers.
 ERRORS = (OSError, KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError)
 
 
 def problem(error: Exception) -> str:
-    """One of ERRORS in one line."""
-    said = f"missing field {error}" if isinstance(error, KeyError) else str(error)
-    return " ".join(said.split())
+    """The message of one of ERRORS, in one line."""
+    message = f"missing field {error}" if isinstance(error, KeyError) else str(error)
+    return " ".join(message.split())
 
 
 def json_object(path: Path, largest: int) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def number(value: Any, what: str, lowest: float = -HIGHEST, highest: float = HIG
     """The value if it is a finite number within the limits."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ValueError(f"{what}: {shown(value)} is not a number")
-    # An int can be too large for a float, so it is compared before it becomes one.
+    # Compared before the conversion, because an int may be too large for a float.
     if not lowest <= value <= highest or not math.isfinite(value):
         raise ValueError(f"{what}: {shown(value)} is not between {lowest:g} and {highest:g}")
     return float(value)
@@ -70,8 +72,9 @@ def matching(value: Any, pattern: re.Pattern[str], what: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """The beginning of a value, short enough for one line; the digits of a huge number are not asked for."""
-    if isinstance(value, int) and value.bit_length() > 200:
+    """A value for messages, shortened to `_LONGEST_SHOWN` characters."""
+    # Python refuses to format very large integers.
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
         return "a huge number"
-    said = json.dumps(value)
-    return said if len(said) <= 40 else f"{said[:40]}…"
+    written = json.dumps(value)
+    return written if len(written) <= _LONGEST_SHOWN else f"{written[:_LONGEST_SHOWN]}…"

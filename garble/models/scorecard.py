@@ -1,7 +1,7 @@
-"""The scorecard: an additive model that people can read.
+"""The scorecard: an interpretable additive model.
 
-Each feature gives `np.interp(x, knots, weights)`, the sum goes through a sigmoid. So a score splits exactly into what
-each feature gave, needs no scikit-learn to compute, and is kept as JSON.
+The log-odds are an intercept plus `np.interp(x, knots, weights)` of each feature, so a score is exactly the sum of its
+contributions. Scoring does not need scikit-learn. The model is stored as JSON.
 """
 
 from __future__ import annotations
@@ -25,24 +25,29 @@ from garble.models.fields import HIGHEST, json_object, listed, matching, number,
 Floats = NDArray[np.float64]
 
 FORMAT = "garble-scorecard/1"
-# The files of a model that are read beside its scorecard, where they are there.
+# Files of a model besides its scorecard; all are optional.
 FILES = ("lm.npz", "network.npz", "network.onnx", "tokenizer.json")
 
-# Limits of a scorecard: bytes of the file, features, and knots a feature.
+# Scores of 0 and 1 are moved this far inwards, so that their log-odds are finite.
+_LEAST_PROBABILITY = 1e-6
+# Limits of a scorecard file: bytes, features, and knots per feature.
 _LARGEST, _MOST_FEATURES, _MOST_KNOTS = 4 << 20, 1000, 1000
-# The name goes into signatures, which "|" divides, and into attribute names; a feature is family.signal[.statistic].
+# The name is part of signatures, which use "|" as separator, and of attribute names. Features are called
+# family.signal[.statistic].
 _NAME = re.compile(r"[A-Za-z0-9._+-]{0,100}")
 _FEATURE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){0,3}")
 _LANGUAGE = re.compile(r"[a-z]{2,8}")
 _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+# Fields of `NetworkSettings` with another name in the file.
+_FILE_NAMES = {"normalisation": "usual"}
 
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """What the sentences of a document come to together, when few of them say much alone.
+    """Pools the sentences of a document, for documents in which few sentences stand out.
 
-    mean, deviation: of the log-odds of human sentences; style: deviation of their mean between human documents.
-    slope, offset: from the deviations by which a document's mean exceeds theirs to its log-odds of being garbled.
+    mean, deviation: of the log-odds of human sentences. style: standard deviation of the mean between human documents.
+    slope, offset: of the log-odds that the document is garbled, as a linear function of `excess`.
     """
 
     mean: float
@@ -52,42 +57,43 @@ class Pooling:
     offset: float
 
     def excess(self, scores: Floats) -> float:
-        """The mean log-odds in deviations of human documents of this length: a long clean one is no more suspicious."""
-        return float(self.excess_of(logit(np.clip(scores, 1e-6, 1 - 1e-6)).mean(), np.array(len(scores))))
+        """Mean log-odds, standardised by the distribution of human documents of the same length."""
+        return float(self.excess_of(clipped_logit(scores).mean(), np.array(len(scores))))
 
     def excess_of(self, means: Floats, counts: Floats) -> Floats:
-        """The same from mean log-odds and numbers of sentences."""
+        """`excess` from mean log-odds and numbers of sentences."""
         return np.asarray((means - self.mean) / self._error(counts))
 
     def mean_at(self, score: float, counts: Floats) -> Floats:
-        """The mean log-odds at which documents of so many sentences have this score."""
-        excess = (logit(np.clip(score, 1e-6, 1 - 1e-6)) - self.offset) / self.slope
+        """Mean log-odds of documents with this score and these numbers of sentences."""
+        excess = (clipped_logit(np.asarray(score)) - self.offset) / self.slope
         return np.asarray(self.mean + excess * self._error(counts))
 
     def _error(self, counts: Floats) -> Floats:
         return np.asarray(np.sqrt(self.deviation**2 / np.maximum(counts, 1) + self.style**2))
 
     def score(self, scores: Floats) -> float:
-        """The document's score in 0..1 from those of its sentences."""
+        """Score of a document, 0..1, from those of its sentences."""
         return float(sigmoid(np.array(self.slope * self.excess(scores) + self.offset)))
 
 
-# Points of a rising function, each a number and its value.
+# Points (x, y) of an increasing piecewise linear function.
 Pairs = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
-    """The network that a scorecard's reading signals come from.
+class NetworkSettings:
+    """Settings of a scorecard for its network.
 
-    base: the model whose language model is used; empty for the model's own. usual: mean and deviation of the network's
-    three verdicts on clean text. scale, intercept: of a sentence that is read, what the log-odds of all other signals
-    are multiplied by, and what is added. unsure: see `Pooling.excess`; from there on a document is worth reading.
-    pooling, documents: as in `Scorecard`, of documents that are read.
+    base: name of the model whose language model is used; empty for its own. normalisation: mean and standard deviation
+    of the three outputs of the network on clean text, which standardise its predictions. scale, intercept: the joint
+    log-odds of a sentence are scale * (log-odds of all other signals) + intercept + contributions of the network.
+    unsure: `Pooling.excess` from which a document is read. pooling, documents: as in `Scorecard`, for documents that
+    the network has read.
     """
 
     base: str
-    usual: tuple[tuple[float, float], ...]
+    normalisation: tuple[tuple[float, float], ...]
     scale: float = 1.0
     intercept: float = 0.0
     unsure: float = 0.0
@@ -97,13 +103,14 @@ class Network:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scorecard:
-    """knots, weights: (features, knots a feature). thresholds: by name, the score from which a sentence is garbled.
+    """An additive model from features to a score.
 
-    A weight is what a feature adds to the log-odds beyond what it gives on a typical clean sentence, or, where it comes
-    from a network, beyond what the score is without that; so a signal that does not speak adds nothing.
-    documents: from the log-odds that a document's sentences come to, to those of its score; so each threshold flags few
-    documents too. Empty where they are the same.
-    files: by name, the SHA-256 of the model's other files; `check_files` compares them.
+    knots, weights: (features, knots per feature). thresholds: by name, the score from which a sentence is garbled.
+    Weights are relative to a typical clean sentence, and those of network features to a sentence that was not read. So
+    a disabled signal contributes 0.
+    documents: function from the log-odds of a document, by its sentences, to those of its score. It is chosen so that
+    few documents reach each threshold, too. Empty for the identity.
+    files: SHA-256 of the other files of the model, by name; see `check_files`.
     """
 
     name: str
@@ -114,29 +121,29 @@ class Scorecard:
     weights: Floats
     thresholds: dict[str, float]
     pooling: Pooling | None = None
-    network: Network | None = None
+    network: NetworkSettings | None = None
     documents: Pairs = ()
     files: Mapping[str, str] = field(default_factory=dict)
 
     def contributions(self, x: Floats) -> Floats:
-        """(sentences, features) what each feature adds to the log-odds. x: the same shape."""
-        found = np.empty((len(x), len(self.features)))
+        """(sentences, features) contributions to the log-odds. x: features, same shape."""
+        contributions = np.empty((len(x), len(self.features)))
         for j in range(len(self.features)):
-            found[:, j] = np.interp(x[:, j], self.knots[j], self.weights[j])
-        return found
+            contributions[:, j] = np.interp(x[:, j], self.knots[j], self.weights[j])
+        return contributions
 
     def predict(self, x: Floats) -> Floats:
         """(sentences,) scores in 0..1, 1 = garbled. x: (sentences, features)."""
         return sigmoid(self.intercept + self.contributions(x).sum(axis=1))
 
     def without(self, features: Collection[str]) -> Scorecard:
-        """The scorecard to which these features add nothing."""
+        """A copy without these features."""
         kept = [place for place, name in enumerate(self.features) if name not in features]
         names = tuple(self.features[place] for place in kept)
         return replace(self, features=names, knots=self.knots[kept], weights=self.weights[kept])
 
     def sealed(self, folder: Path) -> Scorecard:
-        """The scorecard with the digests of the files of a model that lie in this folder now."""
+        """A copy with the digests of the model files in this folder."""
         files = {name: digest(folder / name) for name in FILES if (folder / name).is_file()}
         return replace(self, files=files)
 
@@ -157,17 +164,17 @@ class Scorecard:
         if self.documents:
             record["documents"] = self.documents
         if self.network:
-            record["network"] = asdict(self.network)
+            record["network"] = {_FILE_NAMES.get(name, name): x for name, x in asdict(self.network).items()}
         if self.files:
             record["files"] = dict(self.files)
-        # One feature a line: a diff then shows which ones a new training changed.
+        # One feature per line, so that a diff shows which features changed.
         features = ",\n".join("  " + json.dumps(feature) for feature in record.pop("features"))
         head = json.dumps(record, indent=1).removesuffix("\n}")
         path.write_text(f'{head},\n "features": [\n{features}\n ]\n}}\n', encoding="utf-8")
 
 
 def load(path: Path) -> Scorecard:
-    """Read a scorecard. Raises ModelError, with the path and the field, when the file is none."""
+    """Read a scorecard. Raises ModelError, with the path and the field, if the file is invalid."""
     try:
         return _scorecard(json_object(path, _LARGEST))
     except fields.ERRORS as error:
@@ -176,27 +183,27 @@ def load(path: Path) -> Scorecard:
 
 def digest(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
-    found = sha256()
+    hasher = sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
-            found.update(block)
-    return found.hexdigest()
+            hasher.update(block)
+    return hasher.hexdigest()
 
 
 def check_files(folder: Path, card: Scorecard) -> None:
-    """Raises ModelError for a file of the model that is missing or not the one that the scorecard names."""
+    """Raises ModelError for a model file that is missing or has another digest than the scorecard lists."""
     for name, expected in card.files.items():
         try:
-            found = digest(folder / name)
+            actual = digest(folder / name)
         except OSError as error:
             raise ModelError(f"{folder / name}: {(error.strerror or str(error)).lower()}") from error
-        if found != expected:
-            problem = f"SHA-256 is {found[:12]}…, but scorecard.json lists {expected[:12]}…"
+        if actual != expected:
+            problem = f"SHA-256 is {actual[:12]}…, but scorecard.json lists {expected[:12]}…"
             raise ModelError(f"{folder / name}: {problem}")
 
 
 def digest_of(folder: Path) -> str:
-    """A digest of all files of the model in a folder: it changes when any of them does."""
+    """A digest of all model files in a folder."""
     names = [name for name in ("scorecard.json", *FILES) if (folder / name).is_file()]
     return sha256("".join(f"{name} {digest(folder / name)}\n" for name in names).encode()).hexdigest()
 
@@ -235,21 +242,21 @@ def _scorecard(record: dict[str, Any]) -> Scorecard:
 
 
 def _pooling(record: dict[str, Any]) -> Pooling:
-    # An error of 0 or less would divide by nothing.
+    # The standard error must be positive, because it is a divisor.
     lowest = {"deviation": 1e-9, "style": 0.0}
-    found = Pooling(**record)
-    return Pooling(**{k: number(x, f"pooling.{k}", lowest.get(k, -HIGHEST)) for k, x in asdict(found).items()})
+    unchecked = Pooling(**record)
+    return Pooling(**{k: number(x, f"pooling.{k}", lowest.get(k, -HIGHEST)) for k, x in asdict(unchecked).items()})
 
 
-def _network(record: dict[str, Any]) -> Network:
+def _network(record: dict[str, Any]) -> NetworkSettings:
     usual = [numbers(pair, "network.usual", _MOST_KNOTS) for pair in listed(record["usual"], "network.usual", 3)]
     if [len(pair) for pair in usual] != [2, 2, 2] or any(deviation <= 0 for _, deviation in usual):
         raise ValueError("network.usual: expected three pairs of a mean and a positive deviation")
     if record["base"]:
         matching(record["base"], _NAME, "network.base")
-    return Network(
+    return NetworkSettings(
         base=record["base"],
-        usual=tuple((mean, deviation) for mean, deviation in usual),
+        normalisation=tuple((mean, deviation) for mean, deviation in usual),
         scale=number(record["scale"], "network.scale", 0),
         intercept=number(record["intercept"], "network.intercept"),
         unsure=number(record["unsure"], "network.unsure"),
@@ -273,3 +280,8 @@ def sigmoid(x: Floats) -> Floats:
 def logit(p: Floats) -> Floats:
     """The inverse of `sigmoid`."""
     return np.asarray(np.log(p) - np.log1p(-p))
+
+
+def clipped_logit(p: Floats) -> Floats:
+    """`logit` of probabilities that may be 0 or 1; the result is finite."""
+    return logit(np.clip(p, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))

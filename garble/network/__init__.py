@@ -1,5 +1,5 @@
-"""The reader: a network that says of each word how likely it is wrong, and of a sentence how bad it is.
+"""The reader: a network that predicts how likely each word is wrong, and how unnatural a sentence is.
 
-`pieces` cuts words into pieces, `weights` unpacks the network's numbers, `reader` reads with it. What teaches one is in
+`pieces` splits words into subword pieces, `weights` unpacks the weights, `reader` runs the network. Training is in
 `garble.training.network`.
 """

@@ -1,8 +1,8 @@
-"""The network's weights as they ship, and as they run.
+"""Weights of the network: from 4 bits in the file to 7 bits at run time.
 
-`network.npz` holds each matrix as `NAME.weight.bits`, uint8 (outputs, blocks, BLOCK / 2), two numbers of 4 bits a byte,
-the first in the low half, and `NAME.weight.scale`, float16 (outputs, blocks): a weight is (bits - 8) * scale. To run, a
-matrix becomes integers of 7 bits with one step an output, as the network was taught with.
+`network.npz` contains each matrix as `NAME.weight.bits`, uint8 (outputs, blocks, BLOCK / 2), two numbers of 4 bits per
+byte, the first in the low half, and `NAME.weight.scale`, float16 (outputs, blocks). A weight is (bits - 8) * scale. At
+run time, a matrix is converted to integers of 7 bits with one step per output, as in training.
 """
 
 from __future__ import annotations
@@ -12,32 +12,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# At run time a weight is an integer of 7 bits: two products with an unsigned byte then fit 16 bits, which processors
-# without VNNI need.
+# Largest integer of 7 bits. The sum of two products with an unsigned byte then fits into 16 bits, which processors
+# without VNNI require.
 LARGEST_WEIGHT = 63
+# Lower limit for the largest weight of an output, which is a divisor.
 _LEAST = np.float32(1e-8)
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def unpacked(arrays: Arrays) -> Arrays:
-    """What the graph asks for, by name: NAME.weight int8 (inputs, outputs) and NAME.step float32 (outputs,)."""
-    found: Arrays = {}
+    """Initializers of the graph: NAME.weight int8 (inputs, outputs) and NAME.step float32 (outputs,)."""
+    initializers: Arrays = {}
     for key in arrays:
         name = key.removesuffix(".weight.bits")
         if name == key:
             continue
         bits, scale = arrays[key], arrays[f"{name}.weight.scale"]
         if name == "pieces":
-            # Vectors of pieces are unpacked by the graph, as few are read at once.
-            found["pieces.bits"], found["pieces.scale"] = bits, scale
+            # The graph itself unpacks piece embeddings, because a batch needs only few of them.
+            initializers["pieces.bits"], initializers["pieces.scale"] = bits, scale
         else:
-            found[f"{name}.weight"], found[f"{name}.step"] = integers(bits, scale)
-    return found
+            initializers[f"{name}.weight"], initializers[f"{name}.step"] = integers(bits, scale)
+    return initializers
 
 
 def integers(bits: NDArray[np.uint8], scale: NDArray[np.float16]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """A matrix as int8 (inputs, outputs), and the step of each output."""
+    """Convert a matrix to int8 (inputs, outputs), with the step of each output."""
     both = np.empty((*bits.shape, 2), np.float32)
     both[..., 0], both[..., 1] = bits & 15, bits >> 4
     both -= 8

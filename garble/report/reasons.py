@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from garble.report.findings import ScoredSentence
-from garble.signals import READING
+from garble.signals import NETWORK_SIGNALS
 
 # The reason if no signal stands out: weak evidence of many signals, or a document that is badly translated throughout.
 OVERALL = "overall"
 # Contribution, in log-odds, from which a signal can be the reason before those of the network.
 _MIN_CONTRIBUTION = 1.0
-_NETWORK_SIGNALS = frozenset(signal.name for signal in READING)
+_OF_NETWORK = frozenset(signal.name for signal in NETWORK_SIGNALS)
 # Number of equal bins from 0 to 1.
 BINS = 20
 
@@ -27,6 +27,6 @@ def reason(sentences: Sequence[ScoredSentence]) -> str:
     sufficient = {
         name: contribution
         for name, contribution in contributions.items()
-        if name not in _NETWORK_SIGNALS and contribution >= _MIN_CONTRIBUTION
+        if name not in _OF_NETWORK and contribution >= _MIN_CONTRIBUTION
     }
     return max(sufficient or contributions, key=lambda signal: contributions[signal], default=OVERALL)

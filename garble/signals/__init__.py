@@ -1,4 +1,4 @@
-"""The signals, and the matrix that a batch gives under them."""
+"""All signals, and the feature matrix of a batch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from garble.columns.arrays import Floats
-from garble.columns.batch import Batch, Opinion
+from garble.columns.batch import Batch, Predictions
 from garble.errors import UsageError
 from garble.signals import artifacts, characters, coherence, fluency, repetition
 from garble.signals.base import Columns, Signal, Values
@@ -61,77 +61,80 @@ SIGNALS: tuple[Signal, ...] = (
     coherence.name_drift,
     coherence.company,
     coherence.off_topic,
-    # Weighed by rule, after all that are fitted.
+    # Last, because its weight is set by hand and not fitted.
     repetition.looped,
 )
-# These speak only where a model brings a network that has read the text.
-READING: tuple[Signal, ...] = (fluency.unlikely_word, fluency.mistranslated, fluency.unnatural)
-# All of them, family by family.
+# Signals that need predictions of the network.
+NETWORK_SIGNALS: tuple[Signal, ...] = (fluency.unlikely_word, fluency.mistranslated, fluency.unnatural)
+# In the order of the families.
 _FAMILIES = dict.fromkeys(signal.family for signal in SIGNALS)
-EVERY = tuple(signal for family in _FAMILIES for signal in SIGNALS + READING if signal.family == family)
+ALL_SIGNALS = tuple(signal for family in _FAMILIES for signal in SIGNALS + NETWORK_SIGNALS if signal.family == family)
 
 FEATURES: tuple[str, ...] = tuple(name for signal in SIGNALS for name in signal.features)
-FEATURES_READ: tuple[str, ...] = tuple(name for signal in READING for name in signal.features)
-# The column of each feature.
-PLACES = {name: place for place, name in enumerate(FEATURES + FEATURES_READ)}
+NETWORK_FEATURES: tuple[str, ...] = tuple(name for signal in NETWORK_SIGNALS for name in signal.features)
+# Column of each feature.
+FEATURE_INDEX = {name: place for place, name in enumerate(FEATURES + NETWORK_FEATURES)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Extraction:
-    """What the signals gave for a batch.
+    """Outputs of the signals for a batch.
 
-    features: (sentences, len(FEATURES)), those of READING after them once they are heard.
-    values: by signal, the array its function returned, for the evidence.
+    features: (sentences, len(FEATURES)); after `with_predictions` also the columns of NETWORK_FEATURES.
+    values: for each signal the output of its function, from which the evidence is computed.
     """
 
     features: Floats
     values: dict[str, Values]
 
 
-def chosen(names: Collection[str]) -> tuple[Signal, ...]:
-    """The signals of these names, and all of the families of these names. Raises UsageError for a name of neither."""
-    if strange := set(names).difference(*((signal.name, signal.family) for signal in EVERY)):
-        raise UsageError(f"unknown signal {', '.join(sorted(strange))}; run garble signals for a list")
-    return tuple(signal for signal in EVERY if not {signal.name, signal.family}.isdisjoint(names))
+def select_signals(names: Collection[str]) -> tuple[Signal, ...]:
+    """The signals with these names or in families with these names. Raises UsageError for an unknown name."""
+    if unknown := set(names).difference(*((signal.name, signal.family) for signal in ALL_SIGNALS)):
+        raise UsageError(f"unknown signal {', '.join(sorted(unknown))}; run garble signals for a list")
+    return tuple(signal for signal in ALL_SIGNALS if not {signal.name, signal.family}.isdisjoint(names))
 
 
 def extract(
-    batch: Batch, verdicts: Mapping[str, Values] | None = None, signals: Sequence[Signal] = SIGNALS
+    batch: Batch, resolved: Mapping[str, Values] | None = None, signals: Sequence[Signal] = SIGNALS
 ) -> Extraction:
-    """The signals over the whole batch, each computed once; the features of those that are not asked are 0.
+    """Compute signals on a batch. Features of signals not in `signals` are 0.
 
-    verdicts: what `judge` found, by signal, where the batch holds a part of a document.
+    resolved: values of `resolve` by signal; required if the batch contains only a part of a document.
     """
-    values = {signal.name: signal.values(batch, (verdicts or {}).get(signal.name)) for signal in signals}
+    values = {signal.name: signal.values(batch, (resolved or {}).get(signal.name)) for signal in signals}
     features = np.zeros((len(batch), len(FEATURES)))
     for signal in signals:
         for name, column in zip(signal.features, signal.columns(batch, values[signal.name]), strict=True):
-            features[:, PLACES[name]] = column
+            features[:, FEATURE_INDEX[name]] = column
     return Extraction(features, values)
 
 
-def heard(extraction: Extraction, batch: Batch, opinion: Opinion | None) -> Extraction:
-    """What was extracted from a batch, and what READING makes of a network's opinion; zeros where there is none."""
-    batch = replace(batch, read=opinion)
-    values = {signal.name: signal.values(batch) for signal in READING}
-    columns = [column for signal in READING for column in signal.columns(batch, values[signal.name])]
+def with_predictions(extraction: Extraction, batch: Batch, predictions: Predictions | None) -> Extraction:
+    """Add the values and features of NETWORK_SIGNALS; zeros without predictions."""
+    batch = replace(batch, predicted=predictions)
+    values = {signal.name: signal.values(batch) for signal in NETWORK_SIGNALS}
+    columns = [column for signal in NETWORK_SIGNALS for column in signal.columns(batch, values[signal.name])]
     features = np.column_stack([extraction.features[:, : len(FEATURES)], *columns])
     return Extraction(features, extraction.values | values)
 
 
-def ask(batch: Batch, signals: Sequence[Signal] = SIGNALS) -> dict[str, Columns]:
-    """By signal with a survey, the columns it gives of one batch."""
-    return {signal.name: signal.survey.ask(batch) for signal in signals if signal.survey}
+def collect(batch: Batch, signals: Sequence[Signal] = SIGNALS) -> dict[str, Columns]:
+    """The survey columns of one batch, by signal."""
+    return {signal.name: signal.survey.collect(batch) for signal in signals if signal.survey}
 
 
-def judge(answers: Sequence[Mapping[str, Columns]]) -> list[dict[str, Values]]:
-    """A batch, by signal with a survey, the verdict on its rows; from what `ask` gave of all parts of a document."""
-    found: list[dict[str, Values]] = [{} for _ in answers]
+def resolve(surveys: Sequence[Mapping[str, Columns]]) -> list[dict[str, Values]]:
+    """For each batch the values of `Survey.resolve` for its rows, by signal.
+
+    surveys: the output of `collect` for each batch. The batches contain their documents completely.
+    """
+    resolved: list[dict[str, Values]] = [{} for _ in surveys]
     for signal in SIGNALS:
-        if signal.survey and signal.name in answers[0]:
-            parts = [answer[signal.name] for answer in answers]
-            verdict = signal.survey.judge(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-            cuts = np.cumsum([len(part[0]) for part in parts])[:-1]
-            for one, rows in zip(found, np.split(verdict, cuts), strict=True):
-                one[signal.name] = rows
-    return found
+        if signal.survey and signal.name in surveys[0]:
+            parts = [survey[signal.name] for survey in surveys]
+            values = signal.survey.resolve(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+            borders = np.cumsum([len(part[0]) for part in parts])[:-1]
+            for of_batch, rows in zip(resolved, np.split(values, borders), strict=True):
+                of_batch[signal.name] = rows
+    return resolved

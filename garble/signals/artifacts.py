@@ -26,7 +26,7 @@ def _tokens_matched(batch: Batch, pattern: re.Pattern[str], places: Ints) -> Mas
 
 def _what_is_left(span: str) -> str:
     """The reason, by what kind of remnant it is."""
-    kinds = (said for pattern, said in _KINDS if pattern.match(span))
+    kinds = (description for pattern, description in _KINDS if pattern.match(span))
     return f"“{{span}}” is {next(kinds, 'left over from a decoder')}"
 
 
@@ -49,7 +49,7 @@ def leftover_markup(batch: Batch) -> Mask:
     """
     places = batch.places("<[@#▁&_>⁇｟%{$=\\|")
     # Letters that stand for a space in vocabularies of bytes.
-    places = np.concatenate([places, batch.beyond_ascii[np.isin(batch.codes[batch.beyond_ascii], [0x120, 0x10A])]])
+    places = np.concatenate([places, batch.non_ascii[np.isin(batch.codes[batch.non_ascii], [0x120, 0x10A])]])
     return batch.chars_of(match for match in batch.matches(_LEFT, places) if _is_left(batch, match))
 
 
@@ -101,10 +101,10 @@ _NAME_PART = re.compile(r"[a-z]+|(?<=[A-Za-z])[A-Z][a-z]+")
 def _is_left(batch: Batch, match: re.Match[str]) -> bool:
     """Whether a remnant is no mention of one."""
     kind, span = match.lastgroup, match.group()
-    sentence = int(np.searchsorted(batch.chars, match.start(), side="right")) - 1
+    sentence = int(np.searchsorted(batch.char_offsets, match.start(), side="right")) - 1
     # What stands further off says nothing, and looking at all of a long sentence each time would take too long.
-    first = max(int(batch.chars[sentence]), match.start() - _NEAR)
-    last = min(int(batch.chars[sentence + 1]) - 1, match.end() + _NEAR)
+    first = max(int(batch.char_offsets[sentence]), match.start() - _NEAR)
+    last = min(int(batch.char_offsets[sentence + 1]) - 1, match.end() + _NEAR)
     before, after = batch.text[first : match.start()], batch.text[match.end() : last]
     if before and after and before[-1] in _OPENING and after[0] in _CLOSING:
         return False
@@ -156,24 +156,24 @@ def untranslated(batch: Batch) -> Mask:
     Clean: The mayor of Rio de Janeiro and the band Los Lobos met in Den Haag.
     Clean: The coq au vin blanc has a certain je ne sais quoi, and “ça ne se fait pas” is what she said.
     """
-    foreign = lists.isin(batch.word, batch.hashes("foreign_function_words")) & ~batch.is_capital
-    english = batch.is_small
-    shared = lists.isin(batch.word, batch.hashes("shared_function_words"))
+    foreign = lists.isin(batch.word_hash, batch.hashes("foreign_function_words")) & ~batch.is_capital
+    english = batch.is_function_word
+    shared = lists.isin(batch.word_hash, batch.hashes("shared_function_words"))
     comma = batch.codes[batch.starts] == ord(",")
-    found = runs(foreign | comma | batch.is_word & (shared | ~english), batch.tokens)
+    candidates = runs(foreign | comma | batch.is_word & (shared | ~english), batch.token_offsets)
     count = offsets(foreign)
     strange = batch.is_word & (batch.ids < FIRST_WORD) & ~foreign
     wrong = np.flatnonzero(batch.is_misread)
     strange[np.searchsorted(batch.starts, wrong, side="right") - 1] = False
     strange_before = offsets(strange & ~batch.is_capital)
-    known_as_foreign, unknown = (at[found.ends] - at[found.starts] for at in (count, strange_before))
+    known_as_foreign, unknown = (at[candidates.ends] - at[candidates.starts] for at in (count, strange_before))
     proof = (known_as_foreign >= 2) | ((known_as_foreign == 1) & (unknown >= 2))
-    suspicious = np.flatnonzero(proof & (found.lengths >= 3))
+    suspicious = np.flatnonzero(proof & (candidates.lengths >= 3))
     # Words that English has as well belong to the run only between others.
     places = np.flatnonzero(foreign | strange)
-    firsts = places[np.searchsorted(places, found.starts[suspicious])]
-    lasts = places[np.searchsorted(places, found.ends[suspicious]) - 1] + 1
-    borrowed = offsets(lists.isin(batch.word, batch.hashes("loan_words")))
+    firsts = places[np.searchsorted(places, candidates.starts[suspicious])]
+    lasts = places[np.searchsorted(places, candidates.ends[suspicious]) - 1] + 1
+    borrowed = offsets(lists.isin(batch.word_hash, batch.hashes("loan_words")))
     kept = (borrowed[lasts] - borrowed[firsts] < lasts - firsts) & ~_quoted(batch, firsts, lasts)
     firsts, lasts = firsts[kept], lasts[kept]
     runs_on = zip(firsts.tolist(), lasts.tolist(), strict=True)
@@ -237,23 +237,23 @@ def _abbreviations(language: Language) -> tuple[list[str], re.Pattern[str]]:
     return entries, re.compile(pattern)
 
 
-def _close(batch: Batch) -> Columns:
+def _attached_marks(batch: Batch) -> Columns:
     """(documents,) each document's number, and whether any mark in it stands close to the word before it."""
     places = batch.places(",;:.!?")
     before, after = batch.beside(places, -1), KIND[batch.beside(places, 1)]
     close = np.isin(batch.codes[places], [ord(sign) for sign in ",;:"]) & (before == ord(")"))
     close |= ((KIND[before] & (LETTER | DIGIT | IDEOGRAPH)) != 0) | (before == ord("_"))
-    sentence = np.searchsorted(batch.chars, places[close & (after == SPACE)], side="right") - 1
+    sentence = np.searchsorted(batch.char_offsets, places[close & (after == SPACE)], side="right") - 1
     number = np.arange(len(batch.total))
     return number, np.bincount(batch.document[sentence], minlength=len(number)) > 0
 
 
-def _usual(numbers: Ints, close: Mask) -> Mask:
+def _is_detokenised(numbers: Ints, close: Mask) -> Mask:
     return np.isin(numbers, numbers[close])
 
 
-@marks("characters", "“{span}” has an extra space", survey=Survey(_close, _usual))
-def spaced_punctuation(batch: Batch, usual: Mask) -> Mask:
+@marks("characters", "“{span}” has an extra space", survey=Survey(_attached_marks, _is_detokenised))
+def spaced_punctuation(batch: Batch, is_detokenised: Mask) -> Mask:
     """A space before a comma, full stop or closing bracket, in a document that has no such spaces elsewhere.
 
     Why it is garble: decoder output that was not detokenised.
@@ -270,7 +270,7 @@ def spaced_punctuation(batch: Batch, usual: Mask) -> Mask:
     edges = spans_of(
         batch.matches(_SPACED, np.concatenate([gaps, opening[np.isin(batch.beside(opening, 1), _BLANKS)]]))
     )
-    kept = edges[usual[batch.document[np.searchsorted(batch.chars, edges[:, 0], side="right") - 1]]]
+    kept = edges[is_detokenised[batch.document[np.searchsorted(batch.char_offsets, edges[:, 0], side="right") - 1]]]
     return batch.char_mask(kept[:, 0], kept[:, 1])
 
 
@@ -335,9 +335,9 @@ def glued_words(batch: Batch, several: Mask) -> Mask:
     Clean: McDonald bought an iPhone, a PowerPoint licence and two PCs for the NGOs on YouTube.
     Clean: Set maxRetries to 3 and keepAlive to true; nevertheless the thereupon is hepatocellular.
     """
-    found = _capitals_inside(batch)
-    found[np.flatnonzero(found)[several]] = False
-    return found | _made_of_words(batch)
+    mask = _capitals_inside(batch)
+    mask[np.flatnonzero(mask)[several]] = False
+    return mask | _made_of_words(batch)
 
 
 _GLUED = re.compile(
@@ -391,9 +391,9 @@ def _costs(batch: Batch, hashes: Hashes) -> Floats:
 
 def _made_of_words(batch: Batch) -> Mask:
     """(tokens,) words that are not known but made of others, a small one among them."""
-    found = np.zeros(len(batch.starts), bool)
+    mask = np.zeros(len(batch.starts), bool)
     if batch.lm is None:
-        return found
+        return mask
     tokens = _plain(batch, _unknown(batch) & (batch.length >= _LEAST) & (batch.length <= 8 * _LONGEST))
     holds = [_SMALL.search(batch.text, *_edges(batch, token)) is not None for token in tokens.tolist()]
     tokens = tokens[np.array(holds, bool)]
@@ -401,8 +401,8 @@ def _made_of_words(batch: Batch) -> Mask:
         cost, words = _cut(batch, *_edges(batch, token))
         # "Here" and "there" begin compounds: "thereupon".
         small = not ENGLISH.words("in_no_compound").isdisjoint(words) or words[-1:] in (("there",), ("here",))
-        found[token] = small and whole - cost > _CHEAPER
-    return found
+        mask[token] = small and whole - cost > _CHEAPER
+    return mask
 
 
 _SMALL = re.compile("|".join(["there", "here", *sorted(ENGLISH.words("in_no_compound"))]), re.IGNORECASE)
@@ -443,18 +443,18 @@ def split_words(batch: Batch) -> Mask:
     Garbled: The gov ern ment will de cide to mor row.
     Clean: You may be sure that any one of the stake holders will be in to some thing.
     """
-    found = np.zeros(len(batch.starts), bool)
+    mask = np.zeros(len(batch.starts), bool)
     if batch.lm is None:
-        return found
+        return mask
     strange = (batch.ids < FIRST_WORD) | ((batch.ids > _COMMON) & (batch.length <= _SHORT))
     # (tokens,) a word in lower case that follows the one before it after a space, and not as it often does.
-    follows = batch.is_word & ~batch.is_capital & ~batch.opens & (strange | batch.reading.unseen)
+    follows = batch.is_word & ~batch.is_capital & ~batch.is_first_token & (strange | batch.lm_scores.unseen)
     follows[1:] &= batch.is_word[:-1] & (batch.starts[1:] == batch.ends[:-1] + 1)
     follows &= batch.beside(batch.starts, -1) == ord(" ")
     for size in (3, 2):
         first = np.flatnonzero(follows[1:]) if size == 2 else np.flatnonzero(follows[1:-1] & follows[2:])
         joined = np.stack([first + step for step in range(size)], axis=1)
-        joined = joined[strange[joined].any(axis=1) & ~found[joined].any(axis=1)]
+        joined = joined[strange[joined].any(axis=1) & ~mask[joined].any(axis=1)]
         letters = batch.folded[batch.inside(joined.ravel())]
         rows = offsets(batch.length[joined].sum(axis=1))
         whole = _costs(batch, hash_runs(letters, rows[:-1], rows[1:]))
@@ -462,8 +462,8 @@ def split_words(batch: Batch) -> Mask:
         tokens = joined.ravel()
         known = batch.ids[tokens] >= FIRST_WORD
         apart = np.where(known, batch.lm.words.unigram(batch.ids[tokens]), _spelt(batch, tokens)).reshape(joined.shape)
-        found[joined[apart.sum(axis=1) - whole > _CHEAPER * (size - 1)]] = True
-    return found
+        mask[joined[apart.sum(axis=1) - whole > _CHEAPER * (size - 1)]] = True
+    return mask
 
 
 # Words up to this number are common, and longer ones than this are words of their own, however rare.
@@ -481,21 +481,21 @@ def letter_shapes(batch: Batch) -> Mask:
     Garbled: He looked dowu the roacl aud saw a rnan.
     Clean: The bunting flits by, and mult1 has fractious eiders in Chiu.
     """
-    found = np.zeros(len(batch.starts), bool)
+    mask = np.zeros(len(batch.starts), bool)
     if batch.lm is None:
-        return found
-    wanted = _unknown(batch) & (batch.length > 2) & (batch.length <= 20) & (~batch.is_capital | batch.is_first)
+        return mask
+    wanted = _unknown(batch) & (batch.length > 2) & (batch.length <= 20) & (~batch.is_capital | batch.is_first_word)
     tokens = _plain(batch, wanted)
     forms = [_alike(batch.text[slice(*_edges(batch, token))].lower()) for token in tokens.tolist()]
-    words = [word for some in forms for word in some]
+    words = [word for of_word in forms for word in of_word]
     if not words:
-        return found
+        return mask
     ids = _ids(batch, lists.hash_words(words))
-    owner = np.repeat(np.arange(len(tokens)), [len(some) for some in forms])
+    owner = np.repeat(np.arange(len(tokens)), [len(of_word) for of_word in forms])
     common = (ids >= FIRST_WORD) & (ids < _FREQUENT)
     gain = _spelt(batch, tokens)[owner] - batch.lm.words.unigram(ids)
-    found[tokens[owner[common & (gain > _CHEAPER)]]] = True
-    return found
+    mask[tokens[owner[common & (gain > _CHEAPER)]]] = True
+    return mask
 
 
 # Words up to this number are what a misread word is taken for.
@@ -546,7 +546,7 @@ def _quotes(batch: Batch) -> Columns:
     """(quotes,) the paragraph, whether it opens, may be a sign for inches, could open, is in a paragraph of several."""
     quotes = _marks(batch)
     sign, before = batch.codes[quotes], batch.beside(quotes, -1)
-    sentence = np.searchsorted(batch.chars, quotes, side="right") - 1
+    sentence = np.searchsorted(batch.char_offsets, quotes, side="right") - 1
     # A straight mark opens or closes by what stands beside it.
     joined = (KIND[before] & (LETTER | DIGIT | IDEOGRAPH)) != 0
     joined |= np.isin(before, [ord(char) for char in ".,!?…;:%)]'’"])
@@ -584,9 +584,9 @@ def broken_quote(batch: Batch, stray: Mask) -> Mask:
     Garbled: “We are ready, she said. The rest is up to them. Nobody else came.
     Clean: “We are ready,” she said. “The rest is up to them.” Nobody else came.
     """
-    found = np.zeros(len(batch.codes), bool)
-    found[_marks(batch)[stray]] = True
-    return found
+    mask = np.zeros(len(batch.codes), bool)
+    mask[_marks(batch)[stray]] = True
+    return mask
 
 
 @marks("characters", "“{span}” is not a valid number")

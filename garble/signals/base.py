@@ -1,8 +1,8 @@
-"""What a signal is: one pure function over a batch, in three kinds.
+"""Signals: pure functions of a batch, with three types of output.
 
-A *mark* returns a boolean a token (or a character), a *weigh* a float a token (in standard deviations from what is
-usual, so that 0 says nothing and 2 much), a *measure* a float a sentence.
-The feature columns and the evidence both come from that one array, so they cannot drift apart.
+A *mark* returns a boolean per token or character. A *weigh* returns a float per token, in standard deviations from the
+mean on clean text: 0 is normal, 2 is high. A *measure* returns a float per sentence. Feature columns and evidence are
+computed from the same array, so they always agree.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from garble.columns.arrays import Floats, Ints, Runs, offsets, row_means, runs, spread, worst_stretch
 from garble.columns.batch import Batch
 
-Kind = Literal["marks", "weighs", "measures"]
+Output = Literal["marks", "weighs", "measures"]
 Unit = Literal["tokens", "characters", "sentences"]
 Values = NDArray[Any]
 Columns = tuple[Values, ...]
@@ -27,25 +27,26 @@ Needs = tuple[str, ...]
 
 
 class Survey(NamedTuple):
-    """What a signal that looks beyond a sentence must know of whole documents, however many batches they fill.
+    """First pass of a signal that needs whole documents, which may fill several batches.
 
-    ask: columns of as many rows as the signal likes, from one batch. judge: a verdict a row, from the columns of all
-    batches laid end to end; the signal's function gets those on its own batch's rows.
+    collect: from one batch, columns with any number of rows. resolve: one value per row, from the concatenated columns
+    of all batches. The signal's function gets the values for the rows of its own batch.
     """
 
-    ask: Callable[[Batch], Columns]
-    judge: Callable[..., Values]
+    collect: Callable[[Batch], Columns]
+    resolve: Callable[..., Values]
 
 
-# Of a batch, and of the verdict on its rows where the signal has a survey.
+# Arguments: a batch and, if the signal has a survey, the values of `Survey.resolve` for its rows.
 Function = Callable[..., Values]
 
-# By this much, in standard deviations, a token must be stranger than usual to lengthen the worst stretch.
+# Standard deviations above the level of its sentence from which a token extends the worst stretch. Without this
+# allowance, noise would extend every stretch.
 _SLACK = 0.5
-# Standard deviation, between clean sentences, of the mean over a sentence's tokens.
+# Standard deviation of the sentence mean between clean sentences: authors differ in style.
 _STYLE = 0.25
 
-# A word this many standard deviations stranger than usual is evidence, if it comes near the strangest of its sentence.
+# A word is evidence from this value on, in standard deviations, and from this share of the highest of its sentence.
 _PEAK, _NEAR_HIGHEST = 2.5, 0.8
 
 _SECTIONS = ("Why it is garble", "Known false alarms", "Reference", "Garbled", "Clean")
@@ -54,18 +55,18 @@ _SECTION = re.compile(rf"^({'|'.join(_SECTIONS)}):\s*", re.M)
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A function over a batch, and what is needed to name, explain and test it.
+    """A function of a batch, with its name, documentation and requirements.
 
-    reason: what a finding says; `{span}` stands for the garbled words.
-    explain: from a stretch to the reason, where that is not the same for all.
-    peaks: whether a weigh's evidence is its strangest words, not its worst stretch.
-    needs: what must be known of the language: names of lists, patterns and facts (`garble.languages`), or "lm" and
-    "network" for those of a model. It is language-independent without any.
-    prose: whether it means something in full sentences only.
+    reason: text of a finding; `{span}` is replaced by the evidence.
+    explain: function from the evidence to the reason, if the reason varies.
+    peaks: the evidence of a weigh is its highest words, not its worst stretch.
+    needs: required language data: names of lists, patterns and facts (`garble.languages`), or "lm" and "network" of a
+    model. Without any, the signal is language-independent.
+    prose: only meaningful in full sentences.
     """
 
     name: str
-    kind: Kind
+    output: Output
     unit: Unit
     needs: tuple[str, ...]
     reason: str
@@ -77,94 +78,95 @@ class Signal:
     explain: Callable[[str], str] | None = None
 
     def reason_for(self, span: str) -> str:
-        """What a finding of this stretch says; "{span}" still stands for its words."""
+        """The reason for this evidence, with the placeholder `{span}`."""
         return self.explain(span) if self.explain else self.reason
 
-    def values(self, batch: Batch, verdict: Values | None = None) -> Values:
-        """What the function returns; without a verdict the batch is taken to hold all there is of its documents."""
+    def values(self, batch: Batch, resolved: Values | None = None) -> Values:
+        """The output of the function. Without `resolved`, the batch must contain its documents completely."""
         if self.survey is None:
             return self.function(batch)
-        return self.function(batch, self.survey.judge(*self.survey.ask(batch)) if verdict is None else verdict)
+        return self.function(batch, self.survey.resolve(*self.survey.collect(batch)) if resolved is None else resolved)
 
     @property
     def family(self) -> str:
-        """The module the signal stands in."""
+        """The module that contains the signal."""
         return self.name.split(".")[0]
 
     @property
     def summary(self) -> str:
-        """The docstring's first line."""
+        """First line of the docstring."""
         return self.doc.splitlines()[0]
 
     @property
     def needed(self) -> str:
-        """What it needs, in words."""
+        """The requirements as text."""
         return f"needs {', '.join(self.needs)}".replace("_", " ") if self.needs else "language-independent"
 
     @property
     def sections(self) -> dict[str, list[str]]:
-        """The docstring's headed sections; `Garbled` and `Clean` may stand several times."""
+        """The sections of the docstring by heading; `Garbled` and `Clean` may occur several times."""
         parts = _SECTION.split(self.doc)[1:]
-        found: dict[str, list[str]] = {name: [] for name in _SECTIONS}
+        sections: dict[str, list[str]] = {name: [] for name in _SECTIONS}
         for name, content in zip(parts[::2], parts[1::2], strict=True):
-            found[name].append(" ".join(content.split()))
-        return found
+            sections[name].append(" ".join(content.split()))
+        return sections
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The names of its feature columns."""
-        if self.kind == "weighs":
+        """Names of the feature columns."""
+        if self.output == "weighs":
             return tuple(f"{self.name}.{statistic}" for statistic in ("level", "worst"))
         return (self.name,)
 
     def columns(self, batch: Batch, values: Values) -> list[Floats]:
-        """(sentences,) one array a feature, from what the function returned."""
-        if self.kind == "measures":
+        """One array of shape (sentences,) per feature, from the output of the function."""
+        if self.output == "measures":
             return [values.astype(np.float64)]
         rows = self.rows(batch)
         mean = row_means(values, rows)
-        if self.kind == "marks":
+        if self.output == "marks":
             return [mean]
-        # The mean of few tokens is unsure; of many it still differs from sentence to sentence, as styles do.
+        # Standard error of the mean: sampling error, which falls with the number of tokens, plus style, which does not.
         error = np.sqrt(1 / np.maximum(np.diff(rows), 1) + _STYLE**2)
         return [mean / error, worst_stretch(_beyond_style(values, rows), rows)[0]]
 
     def rows(self, batch: Batch) -> Ints:
-        """Offsets that cut the function's values into sentences."""
-        return batch.chars if self.unit == "characters" else batch.tokens
+        """Offsets that divide the values into sentences."""
+        return batch.char_offsets if self.unit == "characters" else batch.token_offsets
 
     def evidence(self, batch: Batch, values: Values, sentences: Ints) -> tuple[Ints, Runs]:
-        """Runs of characters of `batch.text` that bear the signal out in some sentences, and whose each is.
+        """The evidence in some sentences, as runs of characters of `batch.text`.
 
-        (runs,) places in `sentences`, rising; and the runs: all of the sentence for a measure, or where it has no rows.
+        Returns (runs,) sorted indices into `sentences`, and the runs. The evidence of a measure, and of a sentence
+        without tokens, is the whole sentence.
         """
         rows = self.rows(batch)
         firsts = rows[sentences]
-        lasts = firsts if self.kind == "measures" else rows[sentences + 1]
+        lasts = firsts if self.output == "measures" else rows[sentences + 1]
         filled, bare = lasts > firsts, np.flatnonzero(lasts == firsts)
         cut = offsets(lasts - firsts)
-        some = values[spread(firsts, lasts)]
-        if self.kind == "weighs" and self.peaks:
-            found = runs(some >= _least_of_peak(some, cut), cut)
-        elif self.kind == "weighs":
-            _, begins, ends = worst_stretch(_beyond_style(some, cut), cut)
-            found = Runs(begins[filled], ends[filled])
+        selected = values[spread(firsts, lasts)]
+        if self.output == "weighs" and self.peaks:
+            spans = runs(selected >= _least_of_peak(selected, cut), cut)
+        elif self.output == "weighs":
+            _, begins, ends = worst_stretch(_beyond_style(selected, cut), cut)
+            spans = Runs(begins[filled], ends[filled])
         else:
-            found = runs(some.astype(bool), cut)
-        owner = np.searchsorted(cut, found.starts, side="right") - 1
+            spans = runs(selected.astype(bool), cut)
+        owner = np.searchsorted(cut, spans.starts, side="right") - 1
         shift = (firsts - cut[:-1])[owner]
-        starts, ends = found.starts + shift, found.ends + shift
+        starts, ends = spans.starts + shift, spans.ends + shift
         if self.unit == "tokens":
             starts, ends = batch.starts[starts], batch.ends[ends - 1]
         owner = np.concatenate([owner, bare])
         order = np.argsort(owner, kind="stable")
-        starts = np.concatenate([starts, batch.chars[sentences[bare]]])
-        ends = np.concatenate([ends, batch.chars[sentences[bare] + 1] - 1])
+        starts = np.concatenate([starts, batch.char_offsets[sentences[bare]]])
+        ends = np.concatenate([ends, batch.char_offsets[sentences[bare] + 1] - 1])
         return owner[order], Runs(starts[order], ends[order])
 
 
 def _least_of_peak(values: Values, rows: Ints) -> Floats:
-    """(values,) from where on a value is evidence: strange in itself, and not far below the strangest of its row."""
+    """(values,) the least value that is evidence: high, and close to the highest of its row."""
     filled = np.diff(rows) > 0
     highest = np.zeros(len(filled))
     if filled.any():
@@ -173,13 +175,13 @@ def _least_of_peak(values: Values, rows: Ints) -> Floats:
 
 
 def _beyond_style(values: Values, rows: Ints) -> Floats:
-    """How much stranger each token is than its sentence is throughout, so that a style makes no worst stretch."""
+    """Values minus the level of their sentence, so that an unusual style alone makes no worst stretch."""
     style = np.clip(row_means(values, rows), 0, None)
     return np.asarray(values - np.repeat(style, np.diff(rows)) - _SLACK)
 
 
 def _signal(
-    kind: Kind,
+    output: Output,
     unit: Unit,
     reason: str,
     needs: Needs,
@@ -192,7 +194,7 @@ def _signal(
         family = function.__module__.rsplit(".", 1)[-1]
         name = f"{family}.{function.__name__}"
         doc = inspect.getdoc(function) or ""
-        return Signal(name, kind, unit, needs, reason, doc, function, survey, peaks, prose, explain)
+        return Signal(name, output, unit, needs, reason, doc, function, survey, peaks, prose, explain)
 
     return wrap
 
@@ -205,9 +207,9 @@ def marks(
     survey: Survey | None = None,
     explain: Callable[[str], str] | None = None,
 ) -> Callable[[Function], Signal]:
-    """A signal that returns a boolean a token or a character; its feature is the share marked.
+    """Decorator for a signal that returns a boolean per token or character. Its feature is the share that is marked.
 
-    explain: from a marked stretch to the reason, where that is not the same for all.
+    explain: function from the evidence to the reason, if the reason varies.
     """
     return _signal("marks", unit, reason, needs, prose, survey, explain=explain)
 
@@ -215,9 +217,9 @@ def marks(
 def weighs(
     reason: str, needs: Needs = (), prose: bool = False, survey: Survey | None = None, peaks: bool = False
 ) -> Callable[[Function], Signal]:
-    """A signal that returns a float a token; its features are the level and the worst stretch.
+    """Decorator for a signal that returns a float per token. Its features are the level and the worst stretch.
 
-    peaks: its evidence is the strangest words of a sentence, not the worst stretch.
+    peaks: the evidence is the highest words of a sentence, not the worst stretch.
     """
     return _signal("weighs", "tokens", reason, needs, prose, survey, peaks)
 
@@ -225,5 +227,5 @@ def weighs(
 def measures(
     reason: str, needs: Needs = (), prose: bool = False, survey: Survey | None = None
 ) -> Callable[[Function], Signal]:
-    """A signal that returns a float a sentence, which is its feature; it has no place of its own."""
+    """Decorator for a signal that returns a float per sentence, its feature. Its evidence is the whole sentence."""
     return _signal("measures", "sentences", reason, needs, prose, survey)

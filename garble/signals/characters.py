@@ -47,10 +47,10 @@ def mojibake(batch: Batch) -> Mask:
     Clean: The café is closed, and Ângela's São João party is over.
     Clean: Elle a dit « été » et « là », der „Fuß“ war groß.
     """
-    lost = batch.chars_of(batch.matches(LOST, batch.beyond_ascii))
-    for quoted in batch.matches(LOST_QUOTES, batch.beyond_ascii):
+    lost = batch.chars_of(batch.matches(LOST, batch.non_ascii))
+    for quoted in batch.matches(LOST_QUOTES, batch.non_ascii):
         lost[[quoted.start(), quoted.end() - 1]] = True
-    asian = batch.chars_of(match for match in batch.matches(EAST_ASIAN, batch.beyond_ascii) if is_latin(match.group()))
+    asian = batch.chars_of(match for match in batch.matches(EAST_ASIAN, batch.non_ascii) if is_latin(match.group()))
     return batch.is_misread | lost | asian
 
 
@@ -64,12 +64,12 @@ def misread_sign(batch: Batch) -> Mask:
     Garbled: The house cost Â£600.
     Clean: The house cost £600, said Ângela.
     """
-    found = np.zeros(len(batch.codes), bool)
-    lead = batch.beyond_ascii[batch.codes[batch.beyond_ascii] == ord("Â")]
+    mask = np.zeros(len(batch.codes), bool)
+    lead = batch.non_ascii[batch.codes[batch.non_ascii] == ord("Â")]
     follows = bytes_at(batch.beside(lead, 1), "cp1252")
     lead = lead[(follows >= 0x80) & (follows < 0xC0)]
-    found[lead] = found[lead + 1] = True
-    return found
+    mask[lead] = mask[lead + 1] = True
+    return mask
 
 
 @marks("characters", "a character was lost here")
@@ -86,15 +86,15 @@ def replacement(batch: Batch) -> Mask:
     Garbled: The Universit?t is closed.
     Clean: The café is closed, isn't it? So?no.
     """
-    codes = batch.codes[batch.beyond_ascii]
+    codes = batch.codes[batch.non_ascii]
     private = ((codes >= 0xE000) & (codes <= 0xF8FF)) | (codes >= 0xF0000)
     surrogate = (codes >= 0xD800) & (codes <= 0xDFFF)
-    found = np.zeros(len(batch.codes), bool)
-    found[batch.beyond_ascii] = private | surrogate | (codes == 0xFFFD) | ((codes & 0xFFFE) == 0xFFFE)
-    asked = batch.places("?")
-    lost = found | batch.chars_of(batch.matches(_LOST, asked))
+    mask = np.zeros(len(batch.codes), bool)
+    mask[batch.non_ascii] = private | surrogate | (codes == 0xFFFD) | ((codes & 0xFFFE) == 0xFFFE)
+    question_marks = batch.places("?")
+    lost = mask | batch.chars_of(batch.matches(_LOST, question_marks))
     if batch.lm is not None:
-        lost[_inside_words(batch, asked)] = True
+        lost[_inside_words(batch, question_marks)] = True
     return lost
 
 
@@ -105,10 +105,10 @@ _LOST = re.compile(
 )
 
 
-def _inside_words(batch: Batch, asked: Ints) -> Ints:
+def _inside_words(batch: Batch, question_marks: Ints) -> Ints:
     """Those of the question marks that stand between letters of which one side at the least is no known word."""
-    before, after = batch.beside(asked, -1), batch.beside(asked, 1)
-    within = asked[(SCRIPT[before] == LATIN) & (SCRIPT[after] == LATIN) & (CASE[after] == LOWER)]
+    before, after = batch.beside(question_marks, -1), batch.beside(question_marks, 1)
+    within = question_marks[(SCRIPT[before] == LATIN) & (SCRIPT[after] == LATIN) & (CASE[after] == LOWER)]
     token = np.searchsorted(batch.starts, within, side="right") - 1
     left, right = np.maximum(token - 1, 0), np.minimum(token + 1, len(batch.starts) - 1)
     # Addresses and patterns are full of marks.
@@ -145,7 +145,7 @@ def stray_control(batch: Batch) -> Mask:
     control = np.asarray(
         (codes < 0x20) & ((codes < 9) | (codes > 13)) | (codes >= 0x7F) & (codes < 0xA0) & (codes != 0x85)
     )
-    hidden = batch.beyond_ascii[np.isin(codes[batch.beyond_ascii], _INVISIBLE)]
+    hidden = batch.non_ascii[np.isin(codes[batch.non_ascii], _INVISIBLE)]
     word = np.searchsorted(batch.starts, hidden, side="right") - 1
     hidden, word = hidden[word >= 0], word[word >= 0]
     # A word is looked up once, however many hidden characters it holds.
@@ -186,31 +186,31 @@ def mixed_script(batch: Batch) -> Mask:
     Clean: The α-helix is 5 μm long, said Dvořák.
     Clean: The character 水 (shuǐ) stands for water, and Moscow (Москва) for itself.
     """
-    found = np.zeros(len(batch.starts), bool)
-    codes = batch.codes[batch.beyond_ascii]
-    strange = batch.beyond_ascii[np.isin(SCRIPT[codes], _FOREIGN) | (KIND[codes] == IDEOGRAPH)]
-    sentences = np.unique(np.searchsorted(batch.chars, strange, side="right") - 1)
-    edges = batch.tokens[sentences], batch.tokens[sentences + 1]
+    mask = np.zeros(len(batch.starts), bool)
+    codes = batch.codes[batch.non_ascii]
+    strange = batch.non_ascii[np.isin(SCRIPT[codes], _FOREIGN) | (KIND[codes] == IDEOGRAPH)]
+    sentences = np.unique(np.searchsorted(batch.char_offsets, strange, side="right") - 1)
+    edges = batch.token_offsets[sentences], batch.token_offsets[sentences + 1]
     tokens, rows = spread(*edges), offsets(edges[1] - edges[0])
     latin, other = (_letters(batch, tokens, scripts) for scripts in (_LATIN, _FOREIGN))
-    ideograph = (batch.kinds[tokens] & IDEOGRAPH) != 0
+    ideograph = (batch.char_kinds[tokens] & IDEOGRAPH) != 0
     # A single Greek letter in a short word is a unit or a symbol: μm, βA.
     unit = (_letters(batch, tokens, _GREEK) == 1) & (other == 1) & (batch.length[tokens] <= 3)
-    found[tokens] = (latin > 0) & (other > 0) & ~unit
+    mask[tokens] = (latin > 0) & (other > 0) & ~unit
     # A word of another script is out of place only where the sentence is otherwise Latin.
     share = row_sums(latin, rows) / np.maximum(row_sums(latin + other, rows), 1)
     foreign = np.zeros(len(batch.starts), bool)
     foreign[tokens] = (
         batch.language.latin & (latin == 0) & ((other > 1) | ideograph) & np.repeat(share > 0.7, np.diff(rows))
     )
-    return np.asarray(found | (foreign & ~_marked_off(batch, foreign)))
+    return np.asarray(mask | (foreign & ~_marked_off(batch, foreign)))
 
 
 def _marked_off(batch: Batch, foreign: Mask) -> Mask:
     """Foreign words in a run that a bracket or quotation mark stands before or after."""
     sign = np.isin(batch.codes[batch.starts], [ord(c) for c in "()[]\"“”„«»'‘’《》"])
-    found = runs(foreign, batch.tokens)
-    edge = batch.tokens[batch.sentence[found.starts]], batch.tokens[batch.sentence[found.starts] + 1]
+    found = runs(foreign, batch.token_offsets)
+    edge = batch.token_offsets[batch.sentence[found.starts]], batch.token_offsets[batch.sentence[found.starts] + 1]
     near = sign[np.maximum(found.starts - 1, edge[0])] | sign[np.minimum(found.ends, edge[1] - 1)]
     return cover(found.starts[near], found.ends[near], len(foreign))
 
@@ -226,7 +226,7 @@ def fused_digits(batch: Batch) -> Mask:
     Garbled: It won in1936,1951and1977but not since.
     Clean: In 2014 the iPhone5 cost 300km of H2O, said user7 in CO2 of the 1990s.
     """
-    places = batch.inside(((batch.kinds & LETTER) != 0) & ((batch.kinds & DIGIT) != 0))
+    places = batch.inside(((batch.char_kinds & LETTER) != 0) & ((batch.char_kinds & DIGIT) != 0))
     small = batch.language.words("function_words") - batch.language.words("units")
     return batch.chars_of(match for match in batch.matches(_FUSED, places) if _joined(match, small))
 
@@ -257,7 +257,7 @@ def random_typing(batch: Batch) -> Mask:
     """
     if batch.lm is None:
         return np.zeros(len(batch.starts), bool)
-    unknown = batch.is_word & (batch.ids < FIRST_WORD) & ~batch.is_spelt_out & (~batch.is_capital | batch.is_first)
+    unknown = batch.is_word & (batch.ids < FIRST_WORD) & ~batch.is_spelt_out & (~batch.is_capital | batch.is_first_word)
     unknown &= (batch.length >= 4) & (batch.length <= 30)
     tokens = np.flatnonzero(unknown)
     edges = np.stack([batch.beside(batch.starts[tokens], -1), batch.beside(batch.ends[tokens], 0)])
@@ -268,7 +268,7 @@ def random_typing(batch: Batch) -> Mask:
     tokens = tokens[~np.isin(edges, _JOINING).any(axis=0) & np.array(typed, bool)]
     bits = np.zeros(len(batch.starts))
     bits[tokens] = batch.lm.spelling(batch.codes, batch.starts[tokens], batch.ends[tokens])
-    found = runs(bits >= _STRANGE, batch.tokens)
+    found = runs(bits >= _STRANGE, batch.token_offsets)
     wild = offsets(bits >= _WILD)
     rows = (found.lengths > 1) & (wild[found.ends] > wild[found.starts])
     alone = (bits >= _WILDEST) & (batch.length >= 8)

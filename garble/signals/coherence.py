@@ -16,8 +16,8 @@ from garble.text.alphabet import KIND, SPACE, Hashes, chain
 def _pairs(batch: Batch, name: str) -> Mask:
     """Pairs of words that stand in the list `name`, as "first second" a line."""
     listed = lists.hash_words([word for pair in sorted(batch.language.words(name)) for word in pair.split()])
-    firsts = np.flatnonzero(lists.isin(batch.word[:-1], np.sort(listed[::2])) & ~batch.opens[1:])
-    pairs = chain(batch.word[firsts], batch.word[firsts + 1])
+    firsts = np.flatnonzero(lists.isin(batch.word_hash[:-1], np.sort(listed[::2])) & ~batch.is_first_token[1:])
+    pairs = chain(batch.word_hash[firsts], batch.word_hash[firsts + 1])
     firsts = firsts[lists.isin(pairs, np.sort(chain(listed[::2], listed[1::2])))]
     return batch.token_mask(firsts, firsts + 2)
 
@@ -40,11 +40,11 @@ def agreement(batch: Batch) -> Mask:
     marked = _pairs(batch, "disagreement")
     # After an auxiliary or a preposition the pronoun is not this verb's subject: "does he have", "one of them is".
     other = np.zeros(len(batch.starts), bool)
-    other[1:] = lists.isin(batch.word[:-1], batch.hashes("takes_bare_verb")) & ~batch.is_first[1:]
+    other[1:] = lists.isin(batch.word_hash[:-1], batch.hashes("takes_bare_verb")) & ~batch.is_first_word[1:]
     begins = marked & ~np.concatenate([[False], marked[:-1]])
     # "phosphatase I does": a number.
-    content = batch.is_word & ~batch.is_small & (batch.length > 2)
-    other[1:] |= (batch.word[1:] == lists.hash_words(["i"])[0]) & content[:-1]
+    content = batch.is_word & ~batch.is_function_word & (batch.length > 2)
+    other[1:] |= (batch.word_hash[1:] == lists.hash_words(["i"])[0]) & content[:-1]
     excused = np.flatnonzero(begins & other)
     return marked & ~batch.token_mask(excused, excused + 2)
 
@@ -59,14 +59,14 @@ def wrong_article(batch: Batch) -> Mask:
     Garbled: It was a evil thing and an big one.
     Clean: It was an hour before a European MP, an SOS and a one-off.
     """
-    a, an = (batch.word[:-1] == word for word in lists.hash_words(["a", "an"]))
+    a, an = (batch.word_hash[:-1] == word for word in lists.hash_words(["a", "an"]))
     after = np.flatnonzero((a | an) & ~batch.is_capital[:-1] & (batch.starts[1:] - batch.ends[:-1] == 1)) + 1
     spelt_out = batch.is_spelt_out[after] | batch.is_code[after] | _is_unpronounceable(batch, after)
-    after = after[~batch.is_first[after] & batch.is_word[after] & (batch.length[after] > 1) & ~spelt_out]
+    after = after[~batch.is_first_word[after] & batch.is_word[after] & (batch.length[after] > 1) & ~spelt_out]
     after = after[~batch.is_code[after - 1]]
     first = batch.folded[batch.starts[after]]
-    says_vowel = lists.isin(batch.word[after], batch.hashes("said_with_vowel"))
-    says_consonant = lists.isin(batch.word[after], batch.hashes("said_with_consonant"))
+    says_vowel = lists.isin(batch.word_hash[after], batch.hashes("said_with_vowel"))
+    says_consonant = lists.isin(batch.word_hash[after], batch.hashes("said_with_consonant"))
     vowel = says_vowel | (np.isin(first, [ord(c) for c in "aeiou"]) & ~says_consonant)
     # An h is silent at times; of digits and accents nothing is known.
     consonant = says_consonant | (np.isin(first, [ord(c) for c in "bcdfgjklmnpqrstvwxyz"]) & ~says_vowel)
@@ -91,11 +91,11 @@ def dangling(batch: Batch) -> Mask:
     Garbled: The minister said that the.
     Clean: The minister said what it was made of.
     """
-    sizes = np.diff(batch.tokens)
-    last = batch.tokens[1:][sizes >= 4] - 1
+    sizes = np.diff(batch.token_offsets)
+    last = batch.token_offsets[1:][sizes >= 4] - 1
     stop = np.isin(batch.codes[batch.starts[last]], [ord(c) for c in ".!?"]) & (batch.length[last] == 1)
     ends = last[stop] - 1
-    ends = ends[lists.isin(batch.word[ends], batch.hashes("never_last")) & ~batch.is_spelt_out[ends]]
+    ends = ends[lists.isin(batch.word_hash[ends], batch.hashes("never_last")) & ~batch.is_spelt_out[ends]]
     # "Licence A." ends with a letter, "+a." with a variable, and before "or ." an address was taken out.
     joined = batch.starts[ends + 1] == batch.ends[ends]
     ends = ends[
@@ -114,20 +114,20 @@ def cut_off(batch: Batch) -> Floats:
     Garbled: of which the minister in the with the
     Clean: The minister said that it was over.
     """
-    return np.clip(batch.reading.edges - 7, 0, None)
+    return np.clip(batch.lm_scores.edges - 7, 0, None)
 
 
 def _names(batch: Batch) -> tuple[Ints, Hashes]:
     """(names,) tokens that may be misspelt names, and groups of those that may be meant for one another."""
     named = np.flatnonzero(batch.is_capital & batch.is_word & (batch.length >= 5))
-    inner = named[(named > 0) & ~batch.is_first[named]]
+    inner = named[(named > 0) & ~batch.is_first_word[named]]
     second = inner[batch.is_capital[inner - 1]]
     long = named[(batch.ids[named] < FIRST_WORD) & (batch.length[named] >= 7)]
     initials = chain(*(batch.folded[batch.starts[long] + place].astype(np.uint64) for place in (0, 1)))
     names = np.concatenate([second, long])
     # Names after the same first name, and long ones that begin alike, are groups of two sorts.
     sort = np.repeat(np.array([0, 1], np.uint64), [len(second), len(long)])
-    groups = chain(np.concatenate([batch.word[second - 1], initials]), sort)
+    groups = chain(np.concatenate([batch.word_hash[second - 1], initials]), sort)
     return names, chain(groups, batch.document[batch.sentence[names]].astype(np.uint64))
 
 
@@ -135,24 +135,24 @@ def _spelt(batch: Batch) -> Columns:
     """(names,) their groups, hashes, whether the vocabulary lacks them, and their letters."""
     names, groups = _names(batch)
     spelt = [batch.pieces(name, name + 1) for name in names.tolist()]
-    return groups, batch.word[names], batch.ids[names] < FIRST_WORD, np.array(spelt, object)
+    return groups, batch.word_hash[names], batch.ids[names] < FIRST_WORD, np.array(spelt, object)
 
 
 def _strays(groups: Hashes, words: Hashes, unknown: Mask, spelt: NDArray[np.object_]) -> Mask:
     """(names,) those close to one that stands more often in their group."""
-    found = np.zeros(len(groups), bool)
+    mask = np.zeros(len(groups), bool)
     _, spelling, counts = np.unique(chain(groups, words), return_index=True, return_counts=True)
     # What the vocabulary knows is another word: German beside Germany.
     drifting = np.intersect1d(groups[spelling[(counts == 1) & unknown[spelling]]], groups[spelling[counts > 1]])
     rows = np.flatnonzero(np.isin(groups, drifting))
     rows = rows[np.argsort(groups[rows], kind="stable")]
-    for some in np.split(rows, np.flatnonzero(np.diff(groups[rows])) + 1):
-        _, first, counts = np.unique(words[some], return_index=True, return_counts=True)
-        first = some[first]
+    for group in np.split(rows, np.flatnonzero(np.diff(groups[rows])) + 1):
+        _, first, counts = np.unique(words[group], return_index=True, return_counts=True)
+        first = group[first]
         common = str(spelt[first[counts.argmax()]]) if len(first) else ""
         for rare in first[(counts == 1) & unknown[first]].tolist():
-            found[rare] = _is_near(spelt[rare].lower(), common.lower())
-    return found
+            mask[rare] = _is_near(spelt[rare].lower(), common.lower())
+    return mask
 
 
 @marks("tokens", "“{span}” is spelt differently in the rest of the text", needs=("lm",), survey=Survey(_spelt, _strays))
@@ -168,29 +168,29 @@ def name_drift(batch: Batch, stray: Mask) -> Mask:
     Garbled: Mikko Lehtonen won. Then Lehtonen sang. The press followed Lehtomen home.
     Clean: Keir Starmer spoke. Later Keir Starmer left. The press followed Victoria Starmer home.
     """
-    found = np.zeros(len(batch.starts), bool)
-    found[_names(batch)[0][stray]] = True
-    return found
+    mask = np.zeros(len(batch.starts), bool)
+    mask[_names(batch)[0][stray]] = True
+    return mask
 
 
-def _is_near(one: str, other: str) -> bool:
+def _is_near(first: str, second: str) -> bool:
     """Whether the Levenshtein distance is at most _MOST_EDITS; a plural or possessive ending does not count."""
-    one, other = one.removesuffix("s"), other.removesuffix("s")
-    if abs(len(one) - len(other)) > _MOST_EDITS:
+    first, second = first.removesuffix("s"), second.removesuffix("s")
+    if abs(len(first) - len(second)) > _MOST_EDITS:
         return False
     # Cells further than that from the diagonal are out of reach, so a row takes a few steps whatever the length.
     far = _MOST_EDITS + 1
     row = {j: j for j in range(far)}
-    for i, a in enumerate(one, start=1):
+    for i, a in enumerate(first, start=1):
         above, row = row, {}
-        for j in range(max(0, i - _MOST_EDITS), min(len(other), i + _MOST_EDITS) + 1):
+        for j in range(max(0, i - _MOST_EDITS), min(len(second), i + _MOST_EDITS) + 1):
             steps = above.get(j, far) + 1
             if j:
-                steps = min(steps, row.get(j - 1, far) + 1, above.get(j - 1, far) + (a != other[j - 1]))
+                steps = min(steps, row.get(j - 1, far) + 1, above.get(j - 1, far) + (a != second[j - 1]))
             row[j] = min(steps, far)
         if min(row.values()) == far:
             return False
-    return row[len(other)] <= _MOST_EDITS
+    return row[len(second)] <= _MOST_EDITS
 
 
 # Edits by which a misspelt name may differ from the usual spelling.
@@ -209,17 +209,17 @@ def company(batch: Batch) -> Floats:
     Garbled: The sonnets were laboratory tractors of the parliamentary breakfast thunderstorm.
     Clean: The parliament elected a new government after the vote of the opposition party.
     """
-    return np.where(batch.is_code, 0.0, batch.reading.company)
+    return np.where(batch.is_code, 0.0, batch.lm_scores.company)
 
 
 def _content(batch: Batch) -> Ints:
-    return np.flatnonzero(batch.is_word & ~batch.is_small & (batch.length > 2))
+    return np.flatnonzero(batch.is_word & ~batch.is_function_word & (batch.length > 2))
 
 
 def _topics(batch: Batch) -> Columns:
     """(content words,) what tells each from other words and other documents."""
     where = _content(batch)
-    return (chain(batch.word[where], batch.document[batch.sentence[where]].astype(np.uint64)),)
+    return (chain(batch.word_hash[where], batch.document[batch.sentence[where]].astype(np.uint64)),)
 
 
 def _times(keys: Hashes) -> NDArray[np.int32]:
@@ -250,10 +250,17 @@ def off_topic(batch: Batch, times: NDArray[np.int32]) -> Floats:
     """
     where = _content(batch)
     # What the sentence says twice itself is not shared with others.
-    inside = _times(chain(batch.word[where], batch.sentence[where].astype(np.uint64)))
+    inside = _times(chain(batch.word_hash[where], batch.sentence[where].astype(np.uint64)))
     content, alone = np.zeros((2, len(batch.starts)), bool)
     content[where] = True
     alone[where] = times == inside
-    total = row_sums(content, batch.tokens)
-    long = (batch.total >= 6)[batch.document] & (total >= 4)
-    return np.where(long, np.clip(row_sums(alone, batch.tokens) / np.maximum(total, 1) - 0.6, 0, None), 0)
+    total = row_sums(content, batch.token_offsets)
+    long = (batch.total >= _FEWEST_SENTENCES)[batch.document] & (total >= _FEWEST_CONTENT_WORDS)
+    return np.where(
+        long, np.clip(row_sums(alone, batch.token_offsets) / np.maximum(total, 1) - _USUALLY_NEW, 0, None), 0
+    )
+
+
+# Least size of a document in sentences and of a sentence in content words, below which shared words are chance; and the
+# share of content words that are new in a typical sentence.
+_FEWEST_SENTENCES, _FEWEST_CONTENT_WORDS, _USUALLY_NEW = 6, 4, 0.6

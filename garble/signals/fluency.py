@@ -10,8 +10,12 @@ from garble.columns.lm import FIRST_WORD, UNKNOWN
 from garble.signals.base import marks, measures, weighs
 from garble.text.alphabet import DIGIT
 
-# Words this frequent have met every neighbour they can have.
+# Most frequent words, by id: the training text contains all their common bigrams.
 _FREQUENT = 3000
+# Bits per letter of a typical English word.
+_TYPICAL_BITS = 3
+# Share of function words below and above which a sentence is unusual, and least number of words for the latter.
+_FEW, _MANY, _FEWEST_WORDS = 1 / 3, 0.6, 5
 
 
 @weighs("unlikely word order: “{span}”", needs=("lm",), prose=True)
@@ -26,7 +30,7 @@ def word_order(batch: Batch) -> Floats:
     Garbled: Not worrying something spoiled loot younger sala leaf trap.
     Clean: They are not worried about what happens to the rest of the money.
     """
-    return np.where(_is_prose(batch), batch.reading.words, 0.0)
+    return np.where(_is_prose(batch), batch.lm_scores.words, 0.0)
 
 
 @weighs("broken syntax: “{span}”", needs=("lm",), prose=True)
@@ -39,7 +43,7 @@ def syntax(batch: Batch) -> Floats:
     Garbled: Of the to a is in and that for it was on.
     Clean: The farmers of the valley have sold their last cows to a dealer.
     """
-    return np.where(_is_prose(batch), batch.reading.classes, 0.0)
+    return np.where(_is_prose(batch), batch.lm_scores.classes, 0.0)
 
 
 @weighs("“{span}” has many rare words", needs=("lm",), prose=True)
@@ -52,7 +56,7 @@ def rarity(batch: Batch) -> Floats:
     Garbled: Plostering hyderlated sentaavograms mucous liability.
     Clean: They said it was the end of the year.
     """
-    return np.where(batch.is_code, 0.0, batch.reading.rarity)
+    return np.where(batch.is_code, 0.0, batch.lm_scores.rarity)
 
 
 @marks("tokens", "“{span}” combines common words that do not occur together", needs=("lm",), prose=True)
@@ -68,7 +72,7 @@ def unseen_bigram(batch: Batch) -> Mask:
     ids = batch.ids
     frequent = (ids >= FIRST_WORD) & (ids < _FREQUENT) & batch.is_word & ~batch.is_code
     seam = np.zeros(len(ids), bool)
-    seam[1:] = batch.reading.unseen[1:] & frequent[1:] & frequent[:-1] & (batch.sentence[1:] == batch.sentence[:-1])
+    seam[1:] = batch.lm_scores.unseen[1:] & frequent[1:] & frequent[:-1] & (batch.sentence[1:] == batch.sentence[:-1])
     found = seam.copy()
     found[:-1] |= seam[1:]
     return found
@@ -87,7 +91,7 @@ def strange_spelling(batch: Batch) -> Floats:
     bits = np.zeros(len(batch.starts))
     if batch.lm is not None:
         unknown = np.flatnonzero((batch.ids == UNKNOWN) & ~batch.is_code)
-        bits[unknown] = batch.lm.spelling(batch.codes, batch.starts[unknown], batch.ends[unknown]) - 3
+        bits[unknown] = batch.lm.spelling(batch.codes, batch.starts[unknown], batch.ends[unknown]) - _TYPICAL_BITS
     return bits
 
 
@@ -114,7 +118,7 @@ def few_function_words(batch: Batch) -> Floats:
     Garbled: Mountain summer bread running colour table window.
     Clean: In the summer there was bread on the table by the window.
     """
-    return np.clip(1 / 3 - _function_share(batch), 0, None)
+    return np.clip(_FEW - _function_share(batch), 0, None)
 
 
 @measures("the sentence has too many function words", needs=("function_words",), prose=True)
@@ -127,11 +131,11 @@ def many_function_words(batch: Batch) -> Floats:
     Garbled: It is the of which that it is to be in that of the.
     Clean: The river rose by two metres after the storm.
     """
-    long = row_sums(batch.is_word, batch.tokens) >= 5
-    return np.where(long, np.clip(_function_share(batch) - 0.6, 0, None), 0)
+    long = row_sums(batch.is_word, batch.token_offsets) >= _FEWEST_WORDS
+    return np.where(long, np.clip(_function_share(batch) - _MANY, 0, None), 0)
 
 
-# Verdicts of a network that has read the sentence. These are 0 where a model has none, or has not read it.
+# Predictions of the network; 0 without a network, and in sentences that it has not read.
 
 
 @weighs("unlikely word here: “{span}”", needs=("network",), prose=True, peaks=True)
@@ -145,7 +149,7 @@ def unlikely_word(batch: Batch) -> Floats:
     Garbled: The plan was devoured by legal problems and beaten rebound by the choir.
     Clean: The people of the village sold their bread at the market.
     """
-    return batch.opinion.unlikely
+    return batch.predictions.unlikely
 
 
 @weighs("reads like a wrong translation: “{span}”", needs=("network",), prose=True, peaks=True)
@@ -158,7 +162,7 @@ def mistranslated(batch: Batch) -> Floats:
     Garbled: The horse was eaten by the minister in the knee of the law of the breads.
     Clean: The people of the village sold their bread at the market.
     """
-    return batch.opinion.mistranslated
+    return batch.predictions.mistranslated
 
 
 @measures("the sentence as a whole reads unnaturally", needs=("network",), prose=True)
@@ -171,18 +175,18 @@ def unnatural(batch: Batch) -> Floats:
     Garbled: The horse was eaten by the minister in the knee of the law of the breads.
     Clean: The people of the village sold their bread at the market.
     """
-    return batch.opinion.unnatural
+    return batch.predictions.unnatural
 
 
 def _is_prose(batch: Batch) -> Mask:
     """(tokens,) words outside code, and the marks of prose, which the language model can judge."""
     marks = np.isin(batch.codes[batch.starts], _MARKS) & (batch.length == 1)
-    return np.asarray((batch.is_word | ((batch.kinds & DIGIT) != 0) | marks) & ~batch.is_code)
+    return np.asarray((batch.is_word | ((batch.char_kinds & DIGIT) != 0) | marks) & ~batch.is_code)
 
 
 _MARKS = [ord(sign) for sign in ".,;:?!'\"()-–—“”‘’…"]
 
 
 def _function_share(batch: Batch) -> Floats:
-    small = batch.is_small
-    return row_sums(small, batch.tokens) / np.maximum(row_sums(batch.is_word, batch.tokens), 1)
+    small = batch.is_function_word
+    return row_sums(small, batch.token_offsets) / np.maximum(row_sums(batch.is_word, batch.token_offsets), 1)

@@ -18,7 +18,7 @@ from garble.text.layout import HEADING, LIST
 
 def _periodic(batch: Batch, n: int) -> tuple[Ints, Ints, Ints]:
     """Stretches in which every n-gram stood `period` tokens before: first token, tokens that repeat, period."""
-    begins, before = batch.echoes[n]
+    begins, before = batch.repeated_ngrams[n]
     lag = np.zeros(len(batch.starts), np.int64)
     lag[begins] = begins - before
     edge = np.ones(len(lag) + 1, bool)
@@ -34,17 +34,17 @@ def _turns(batch: Batch, least: float, most: float = np.inf) -> tuple[Ints, Ints
     if not len(batch.starts):
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
     # Single words see every period whose words differ; three together see those that hold a word twice.
-    found = [np.concatenate(parts) for parts in zip(_periodic(batch, 1), _periodic(batch, 3), strict=True)]
-    starts, repeats, period = found
+    pairs = zip(_periodic(batch, 1), _periodic(batch, 3), strict=True)
+    starts, repeats, period = (np.concatenate(pair) for pair in pairs)
     again = repeats / period
     keep = (again >= least) & (again < most)
     firsts, lasts, period = starts[keep] - period[keep], starts[keep] + repeats[keep], period[keep]
-    said = batch.is_word.copy()
+    worded = batch.is_word.copy()
     inside = spread(firsts, lasts)
-    said[inside] &= ~_is_code(batch, inside)
-    spoken = offsets(said)
-    worded = spoken[lasts] > spoken[firsts]
-    return firsts[worded], lasts[worded], period[worded]
+    worded[inside] &= ~_is_code(batch, inside)
+    count = offsets(worded)
+    keep_worded = count[lasts] > count[firsts]
+    return firsts[keep_worded], lasts[keep_worded], period[keep_worded]
 
 
 def _is_code(batch: Batch, tokens: Ints) -> Mask:
@@ -54,7 +54,7 @@ def _is_code(batch: Batch, tokens: Ints) -> Mask:
     filled = LETTER | DIGIT
     leads = np.isin(after, _JOINTS) & ((KIND[batch.beside(ends, 1)] & filled) != 0)
     follows = np.isin(before, _JOINTS) & ((KIND[batch.beside(starts, -2)] & filled) != 0)
-    return np.asarray(leads | follows | ((batch.kinds[tokens] & DIGIT) != 0) | batch.is_code[tokens])
+    return np.asarray(leads | follows | ((batch.char_kinds[tokens] & DIGIT) != 0) | batch.is_code[tokens])
 
 
 _JOINTS = [ord(sign) for sign in ":/_\\"]
@@ -62,7 +62,7 @@ _JOINTS = [ord(sign) for sign in ":/_\\"]
 
 def _is_exclamation(batch: Batch) -> Mask:
     """(tokens,) laughter, sounds and calls."""
-    return lists.isin(batch.word, batch.hashes("exclamations"))
+    return lists.isin(batch.word_hash, batch.hashes("exclamations"))
 
 
 @marks("characters", "“{span}” is part of a loop")
@@ -130,7 +130,7 @@ def phrase_twice(batch: Batch) -> Mask:
     """
     firsts, lasts, period = _turns(batch, 1, 2)
     words, _, _ = _said_in_a_turn(batch, firsts, period)
-    linked = lists.isin(batch.word[np.minimum(firsts + 1, len(batch.word) - 1)], batch.hashes("links"))
+    linked = lists.isin(batch.word_hash[np.minimum(firsts + 1, len(batch.word_hash) - 1)], batch.hashes("links"))
     # A word or two and a mark, twice, are emphasis; a word and "and" an idiom.
     keep = ((words > 2) | ((words == period) & (period > 1))) & ~((period == 2) & linked)
     keep &= ~_starts_over(batch, firsts, firsts + period)
@@ -142,20 +142,20 @@ def _starts_over(batch: Batch, firsts: Ints, lasts: Ints) -> Mask:
 
     A pronoun, little else, and a mark.
     """
-    found = _subject_first(batch, firsts)
-    some = np.flatnonzero(found)
-    rows = offsets(lasts[some] - firsts[some])
-    inside = spread(firsts[some], lasts[some])
+    starts_over = _subject_first(batch, firsts)
+    candidates = np.flatnonzero(starts_over)
+    rows = offsets(lasts[candidates] - firsts[candidates])
+    inside = spread(firsts[candidates], lasts[candidates])
     masks = batch.is_word[inside], batch.is_content[inside], _parts_turns(batch, inside)
     words, content, marks = (row_sums(mask, rows) for mask in masks)
-    found[some] = (marks > 0) & (content <= 1) & (words <= _FALSE_START)
-    return found
+    starts_over[candidates] = (marks > 0) & (content <= 1) & (words <= _FALSE_START)
+    return starts_over
 
 
 def _subject_first(batch: Batch, firsts: Ints) -> Mask:
     """(phrases,) those whose first word, after a comma or dash, is a pronoun or opens a clause."""
-    opens = np.minimum(firsts + _parts_turns(batch, firsts), len(batch.word) - 1)
-    return np.asarray(lists.isin(batch.word[opens], batch.hashes("subjects")))
+    opens = np.minimum(firsts + _parts_turns(batch, firsts), len(batch.word_hash) - 1)
+    return np.asarray(lists.isin(batch.word_hash[opens], batch.hashes("subjects")))
 
 
 # Words of the longest phrase that a speaker starts with twice.
@@ -165,7 +165,7 @@ _FALSE_START = 5
 def _parts_turns(batch: Batch, tokens: Ints) -> Mask:
     sign = batch.codes[batch.starts[tokens]]
     wide = np.isin(sign, [ord("-"), ord(".")]) & (batch.length[tokens] > 1)
-    return np.asarray(np.isin(sign, [ord(one) for one in ",;–—…!?"]) | wide)
+    return np.asarray(np.isin(sign, [ord(mark) for mark in ",;–—…!?"]) | wide)
 
 
 @marks("tokens", "“{span}” doubles a word", needs=("doubles",))
@@ -181,29 +181,29 @@ def doubled_word(batch: Batch) -> Mask:
     firsts, lasts, period = _turns(batch, 1, 2)
     keep = period == 1
     firsts, lasts = firsts[keep], lasts[keep]
-    fine = lists.isin(batch.word[firsts], batch.hashes("doubles")) | _is_exclamation(batch)[firsts]
+    fine = lists.isin(batch.word_hash[firsts], batch.hashes("doubles")) | _is_exclamation(batch)[firsts]
     # Two capitals inside a sentence are mostly a name.
     fine |= batch.is_capital[firsts] & batch.is_capital[lasts - 1]
     # A letter and its capital are two names ("gw Gw", "And and Or"), and columns lie far apart.
-    fine |= (batch.is_capital[firsts] != batch.is_capital[lasts - 1]) & ~batch.is_first[firsts]
+    fine |= (batch.is_capital[firsts] != batch.is_capital[lasts - 1]) & ~batch.is_first_word[firsts]
     fine |= batch.starts[lasts - 1] - batch.ends[firsts] > 2
     # "do do-it-yourself work", "once I deliver it it's sent", "what it was was football".
     after = batch.beside(batch.ends[lasts - 1], 0)
     fine |= (after == ord("-")) | (batch.beside(batch.starts[firsts], -1) == ord("-"))
     fine |= (after == ord("'")) | (after == ord("’"))
-    fine |= lists.isin(batch.word[firsts], batch.hashes("verbs_after_what")) & _follows_what(batch, firsts)
+    fine |= lists.isin(batch.word_hash[firsts], batch.hashes("verbs_after_what")) & _follows_what(batch, firsts)
     # "Come here now now, my brother", "hint hint".
-    ends = ~batch.is_word[np.minimum(lasts, len(batch.word) - 1)] | np.isin(lasts, batch.tokens)
-    fine |= ends & lists.isin(batch.word[firsts], batch.hashes("doubled_last"))
+    ends = ~batch.is_word[np.minimum(lasts, len(batch.word_hash) - 1)] | np.isin(lasts, batch.token_offsets)
+    fine |= ends & lists.isin(batch.word_hash[firsts], batch.hashes("doubled_last"))
     return batch.token_mask(firsts[~fine], lasts[~fine])
 
 
 def _follows_what(batch: Batch, tokens: Ints) -> Mask:
     """Tokens shortly after a word that makes a clause a subject: "what it was", "all it is"."""
-    asks = lists.isin(batch.word, batch.hashes("what"))
-    found = offsets(asks)
-    earliest = np.maximum(tokens - _CLEFT, batch.tokens[batch.sentence[tokens]])
-    return np.asarray(found[np.maximum(tokens - 1, earliest)] > found[earliest])
+    asks = lists.isin(batch.word_hash, batch.hashes("what"))
+    count = offsets(asks)
+    earliest = np.maximum(tokens - _CLEFT, batch.token_offsets[batch.sentence[tokens]])
+    return np.asarray(count[np.maximum(tokens - 1, earliest)] > count[earliest])
 
 
 # Tokens of such a clause.
@@ -220,7 +220,7 @@ def varied_loop(batch: Batch) -> Mask:
     Garbled: The term is one month after the adoption of the term, which is one month after adoption of the term.
     Clean: The term ends one month after the court has heard both sides.
     """
-    begins, before = batch.echoes[1]
+    begins, before = batch.repeated_ngrams[1]
     near = np.zeros(len(batch.starts))
     close = begins - before <= _REACH
     worded = batch.is_word[begins] & close
@@ -229,7 +229,7 @@ def varied_loop(batch: Batch) -> Mask:
     reach = offsets(near)
     size = offsets(batch.is_word)
     place = np.arange(len(near))
-    ends = np.minimum(place + _STRETCH, batch.tokens[batch.sentence + 1])
+    ends = np.minimum(place + _STRETCH, batch.token_offsets[batch.sentence + 1])
     words, again = size[ends] - size[place], reach[ends] - reach[place]
     dense = (words >= _STRETCH // 2) & (again >= 0.75 * words)
     return batch.token_mask(place[dense], ends[dense])
@@ -251,7 +251,7 @@ def repeated_bigram(batch: Batch) -> Mask:
     Garbled: The white gold mine sells the white gold to other mines.
     Clean: The white gold mine sells what it digs to other firms.
     """
-    begins, before = batch.echoes[2]
+    begins, before = batch.repeated_ngrams[2]
     content = batch.is_content
     named = batch.is_capital[begins] & batch.is_capital[begins + 1]
     keep = content[begins] & content[begins + 1] & (begins - before <= np.where(named, 3, _NEAR_PAIR))
@@ -276,14 +276,14 @@ def repeated_fourgram(batch: Batch) -> Mask:
     """
     starts, size, lag = _periodic(batch, 4)
     content = batch.is_content
-    spoken = batch.is_word & ~batch.is_code & ~_is_exclamation(batch)
-    counts = (offsets(mask) for mask in (spoken, content, content & batch.is_capital))
-    words, worth, named = (count[starts + size] - count[starts] for count in counts)
+    is_spoken = batch.is_word & ~batch.is_code & ~_is_exclamation(batch)
+    counts = (offsets(mask) for mask in (is_spoken, content, content & batch.is_capital))
+    words, content_words, named = (count[starts + size] - count[starts] for count in counts)
     gap = lag - size
     again = (gap <= 1) & ~_starts_over(batch, starts, starts + size)
     # Writers come back to a name, or later to a thing; speakers begin clause after clause alike ("we shall fight").
-    far = np.where(worth > 1, 8, np.where(_subject_first(batch, starts), 0, 4 * worth))
-    near = (gap > 1) & (gap <= far) & (named < worth) & ~_parallel(batch, starts, lag)
+    far = np.where(content_words > 1, 8, np.where(_subject_first(batch, starts), 0, 4 * content_words))
+    near = (gap > 1) & (gap <= far) & (named < content_words) & ~_parallel(batch, starts, lag)
     keep = (4 * words >= 3 * size) & (again | near)
     firsts = np.concatenate([starts[keep], (starts - lag)[keep]])
     return batch.token_mask(firsts, firsts + np.tile(size[keep], 2))
@@ -312,7 +312,7 @@ def clause_echo(batch: Batch) -> Mask:
     """
     starts, size, lag = _periodic(batch, 4)
     content = offsets(batch.is_content)
-    opens = _breaks(batch) | batch.is_first
+    opens = _breaks(batch) | batch.is_first_word
     opens[1:] |= opens[:-1]
     keep = opens[starts] & opens[starts - lag] & (content[starts + size] - content[starts] >= 2) & (lag - size <= 8)
     keep &= ~_parallel(batch, starts, lag)
@@ -335,25 +335,25 @@ def joined_to_itself(batch: Batch) -> Mask:
     Garbled: Do you need to opt out or to opt out of transport?
     Clean: It got better and better for hours and hours, again and again.
     """
-    begins, before = batch.echoes[1]
+    begins, before = batch.repeated_ngrams[1]
     content = batch.is_content
-    linked = offsets(lists.isin(batch.word, batch.hashes("and_or")))
+    linked = offsets(lists.isin(batch.word_hash, batch.hashes("and_or")))
     # Between the two stand the conjunction, a comma, articles and prepositions alone.
     comma = batch.codes[batch.starts] == ord(",")
-    others = offsets(~(lists.isin(batch.word, batch.hashes("between_joined")) | comma))
+    others = offsets(~(lists.isin(batch.word_hash, batch.hashes("between_joined")) | comma))
     joined = (linked[begins] > linked[before + 1]) & (others[begins] == others[before + 1])
-    idiom = lists.isin(batch.word[begins], batch.hashes("said_and_said_again")) | _goes_on(batch, begins)
+    idiom = lists.isin(batch.word_hash[begins], batch.hashes("said_and_said_again")) | _goes_on(batch, begins)
     # "rail and rail safety" joins two things, and "this notice and a notice that ..." too; so does what a comma parts.
-    after = np.minimum(begins + 1, batch.tokens[batch.sentence[begins] + 1] - 1)
+    after = np.minimum(begins + 1, batch.token_offsets[batch.sentence[begins] + 1] - 1)
     goes_on = batch.is_word[after] & (after > begins)
     commas = offsets(comma)
-    unlike = batch.word[begins - 1] != batch.word[np.maximum(before - 1, 0)]
-    parted = (commas[begins] > commas[before + 1]) | batch.is_small[begins - 1] & unlike
+    unlike = batch.word_hash[begins - 1] != batch.word_hash[np.maximum(before - 1, 0)]
+    parted = (commas[begins] > commas[before + 1]) | batch.is_function_word[begins - 1] & unlike
     direct = begins - before == 2
     other = goes_on & (content[after] & direct | ~direct & parted & ~_same_after(batch, before, begins))
     # "China Construction Bank and Bank of China", "Adventure and Adventure 02".
-    longer = batch.is_capital[before - 1] & (before > batch.tokens[batch.sentence[before]])
-    longer |= (batch.word[after] == lists.hash_words(["of"])[0]) | ((batch.kinds[after] & DIGIT) != 0)
+    longer = batch.is_capital[before - 1] & (before > batch.token_offsets[batch.sentence[before]])
+    longer |= (batch.word_hash[after] == lists.hash_words(["of"])[0]) | ((batch.char_kinds[after] & DIGIT) != 0)
     other |= _hyphened(batch, begins) | (batch.is_capital[before] & batch.is_capital[begins] & longer)
     keep = joined & content[begins] & ~(idiom & (begins - before <= 3)) & ~other
     return batch.token_mask(before[keep], begins[keep] + 1)
@@ -361,8 +361,10 @@ def joined_to_itself(batch: Batch) -> Mask:
 
 def _same_after(batch: Batch, before: Ints, begins: Ints) -> Mask:
     """Whether the same word follows both: "opt out or to opt out"."""
-    after = np.minimum(begins + 1, len(batch.word) - 1)
-    return np.asarray((batch.word[before + 1] == batch.word[after]) & (batch.sentence[after] == batch.sentence[begins]))
+    after = np.minimum(begins + 1, len(batch.word_hash) - 1)
+    return np.asarray(
+        (batch.word_hash[before + 1] == batch.word_hash[after]) & (batch.sentence[after] == batch.sentence[begins])
+    )
 
 
 def _hyphened(batch: Batch, tokens: Ints) -> Mask:
@@ -393,7 +395,7 @@ def repeated_word(batch: Batch) -> Mask:
     Garbled: The function is then applied to the function of the function.
     Clean: The function is then applied to each of its own parts.
     """
-    begins, before = batch.echoes[1]
+    begins, before = batch.repeated_ngrams[1]
     begins = begins[begins - before < _STRETCH]
     found = np.zeros(len(batch.starts), bool)
     found[begins] = batch.is_content[begins]
@@ -435,10 +437,10 @@ def short_name_echo(batch: Batch) -> Mask:
 def _echoed_names(batch: Batch, least: int, most: int) -> Mask:
     """Names of `least` to `most` tokens that come twice in a clause, the second time perhaps in part."""
     named = _names(batch)
-    names = runs(named, batch.tokens)
-    clause = np.cumsum(_breaks(batch) | batch.is_first, dtype=np.int64)
+    names = runs(named, batch.token_offsets)
+    clause = np.cumsum(_breaks(batch) | batch.is_first_word, dtype=np.int64)
     heads = np.flatnonzero(named)
-    before = recurs(batch.word[heads], clause[heads])
+    before = recurs(batch.word_hash[heads], clause[heads])
     again = heads[before >= 0]
     owner = np.searchsorted(names.starts, again, side="right") - 1
     first = np.searchsorted(names.starts, heads[before[before >= 0]], side="right") - 1
@@ -447,7 +449,7 @@ def _echoed_names(batch: Batch, least: int, most: int) -> Mask:
     # Few names come again at all, so each is looked at by itself.
     for one, other in {*zip(first.tolist(), owner.tolist(), strict=True)}:
         spans = [(int(names.starts[k]), int(names.ends[k])) for k in (one, other)]
-        short, long = sorted((batch.word[a:b].tolist() for a, b in spans), key=len)
+        short, long = sorted((batch.word_hash[a:b].tolist() for a, b in spans), key=len)
         close = one != other and spans[1][0] - spans[0][1] <= _NEAR
         close = close and not _are_two(batch, nouns, spans)
         if close and least <= len(short) <= most and (len(short) > 1 or len(long) == 1) and _within(short, long):
@@ -462,11 +464,11 @@ def _are_two(batch: Batch, nouns: Mask, spans: list[tuple[int, int]]) -> bool:
     before = {batch.pieces(start - 1, start).lower() for start, _ in spans if start}
     if before & batch.language.words("indefinite") and before <= batch.language.words("determiners"):
         return True
-    if second_end + 1 >= batch.tokens[batch.sentence[second] + 1]:
+    if second_end + 1 >= batch.token_offsets[batch.sentence[second] + 1]:
         return False
-    told_apart = bool(batch.is_small[first_end]) and batch.word[first_end] == batch.word[second_end]
+    told_apart = bool(batch.is_function_word[first_end]) and batch.word_hash[first_end] == batch.word_hash[second_end]
     if told_apart and batch.is_capital[first_end + 1] and batch.is_capital[second_end + 1]:
-        return bool(batch.word[first_end + 1] != batch.word[second_end + 1])
+        return bool(batch.word_hash[first_end + 1] != batch.word_hash[second_end + 1])
     if second_end - second > 1:
         return False
     # One word, then a noun or a hyphen: it says what kind of thing.
@@ -485,8 +487,8 @@ _NEAR = 8
 
 def _names(batch: Batch) -> Mask:
     """Capitalised words that are no function words, and the numbers that follow them."""
-    named = batch.is_capital & (batch.length > 1) & ~batch.is_small & ~batch.is_code
-    number = (batch.kinds & (DIGIT | LETTER)) == DIGIT
+    named = batch.is_capital & (batch.length > 1) & ~batch.is_function_word & ~batch.is_code
+    number = (batch.char_kinds & (DIGIT | LETTER)) == DIGIT
     named[1:] |= number[1:] & named[:-1] & (batch.sentence[1:] == batch.sentence[:-1])
     return named
 
@@ -494,7 +496,7 @@ def _names(batch: Batch) -> Mask:
 def _breaks(batch: Batch) -> Mask:
     """Tokens that begin a new clause: punctuation other than hyphens and full stops, and conjunctions."""
     signs = np.isin(batch.codes[batch.starts], [ord(sign) for sign in ',;:()[]"“”„«»–—/|!?…&'])
-    return signs | lists.isin(batch.word, batch.hashes("conjunctions"))
+    return signs | lists.isin(batch.word_hash, batch.hashes("conjunctions"))
 
 
 @marks("characters", "“{span}” repeats inside a word")
@@ -558,15 +560,15 @@ def compressibility(batch: Batch) -> Floats:
     if batch.language.compression is None:
         return np.zeros(len(batch))
     packed_at_one, growth = batch.language.compression
-    said = _IN_A_ROW.sub(r"\1", batch.text).split(BORDER)[:-1]
-    long = np.array([len(piece) >= _SHORT for piece in said], bool)
-    sentences = [piece.encode("utf-8", "replace") for piece in said if len(piece) >= _SHORT]
+    pieces = _IN_A_ROW.sub(r"\1", batch.text).split(BORDER)[:-1]
+    long = np.array([len(piece) >= _SHORT for piece in pieces], bool)
+    sentences = [piece.encode("utf-8", "replace") for piece in pieces if len(piece) >= _SHORT]
     raw = np.array([len(sentence) for sentence in sentences], float)
     packed = np.array([len(zlib.compress(sentence, 6, -15)) for sentence in sentences], float)
     expected = np.minimum(packed_at_one * np.maximum(raw, 1) ** growth, raw + 2)
-    found = np.zeros(len(batch))
-    found[long] = np.clip(1 - packed / expected, 0, 1)
-    return found
+    values = np.zeros(len(batch))
+    values[long] = np.clip(1 - packed / expected, 0, 1)
+    return values
 
 
 # Rules, leaders and the gaps of columns say nothing, so a sign or space counts once.
@@ -575,41 +577,41 @@ _IN_A_ROW = re.compile(r"([^\w\u2029])\1+")
 _SHORT = 40
 
 
-def _said(batch: Batch) -> Columns:
+def _sentence_keys(batch: Batch) -> Columns:
     """(sentences,) the key of what each says, its words, its document and paragraph; one without tokens has key 0."""
-    said = np.flatnonzero(np.diff(batch.tokens))
+    filled = np.flatnonzero(np.diff(batch.token_offsets))
     key = np.zeros(len(batch), np.uint64)
-    key[said] = hash_runs(batch.word, batch.tokens[said], batch.tokens[said + 1])
-    size = row_sums(batch.is_word, batch.tokens)
+    key[filled] = hash_runs(batch.word_hash, batch.token_offsets[filled], batch.token_offsets[filled + 1])
+    size = row_sums(batch.is_word, batch.token_offsets)
     # Headings and short items say the same under each other.
     size[(batch.kind == HEADING) | ((batch.kind == LIST) & (size < _LONG_SENTENCE))] = 0
     return key, size, batch.document, batch.paragraph
 
 
-def _again(keys: Hashes, sizes: Floats, documents: Ints, paragraphs: Ints) -> Mask:
+def _is_repeated(keys: Hashes, sizes: Floats, documents: Ints, paragraphs: Ints) -> Mask:
     """(sentences,) those that stand in the text already."""
-    found = np.zeros(len(keys), bool)
-    said = np.flatnonzero(keys)
-    key, size, document = keys[said], sizes[said], documents[said]
+    mask = np.zeros(len(keys), bool)
+    filled = np.flatnonzero(keys)
+    key, size, document = keys[filled], sizes[filled], documents[filled]
     before = recurs(key, document)
     # What comes again far off is a quotation or a form, and so is what a heading or an item parts.
-    apart = said - said[before]
-    together = paragraphs[said] - paragraphs[said[before]] <= 2
+    apart = filled - filled[before]
+    together = paragraphs[filled] - paragraphs[filled[before]] <= 2
     long = (before >= 0) & (apart <= 4) & together & (size >= _LONG_SENTENCE)
-    same = np.zeros(len(said) + 1, bool)
+    same = np.zeros(len(filled) + 1, bool)
     same[1:-1] = (key[1:] == key[:-1]) & (document[1:] == document[:-1])
-    thrice = runs(same[1:], np.array([0, len(said)]))
+    thrice = runs(same[1:], np.array([0, len(filled)]))
     keep = thrice.lengths >= 2
-    running = cover(thrice.starts[keep], thrice.ends[keep] + 1, len(said)) & (size >= 3)
-    found[said[long | running]] = True
-    return found
+    running = cover(thrice.starts[keep], thrice.ends[keep] + 1, len(filled)) & (size >= 3)
+    mask[filled[long | running]] = True
+    return mask
 
 
 # Words of a sentence that nobody writes twice by chance.
 _LONG_SENTENCE = 8
 
 
-@marks("tokens", "this sentence already occurs in the text", survey=Survey(_said, _again))
+@marks("tokens", "this sentence already occurs in the text", survey=Survey(_sentence_keys, _is_repeated))
 def sentence_again(batch: Batch, again: Mask) -> Mask:
     """A sentence of eight or more words that occurred up to four sentences before; a shorter one three times in a row.
 
@@ -620,4 +622,4 @@ def sentence_again(batch: Batch, again: Mask) -> Mask:
     Garbled: He was not there. He was not there. He was not there.
     Clean: The ferry left at dawn with nine men. It was cold. The ferry came back with eight. No. No. No.
     """
-    return batch.token_mask(batch.tokens[:-1][again], batch.tokens[1:][again])
+    return batch.token_mask(batch.token_offsets[:-1][again], batch.token_offsets[1:][again])

@@ -1,7 +1,7 @@
-"""What each code point is, as tables that a whole text indexes at once.
+"""Properties of code points as lookup tables, and hashes of code point sequences.
 
-`KIND[codes]`, `FOLD[codes]` ... turn a text held as code points into columns. The tables cover all of Unicode and
-are filled as code points are first met (`describe`), from Python's own `unicodedata`.
+`KIND[codes]`, `FOLD[codes]` etc. turn an array of code points into columns. The tables cover all of Unicode. They are
+filled from `unicodedata` when a code point first occurs (`describe`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Codes = NDArray[np.uint32]
 Hashes = NDArray[np.uint64]
 
-# Kinds are bits, so that the kinds within a token can be gathered with one bitwise-or.
+# Kinds are bits, so that bitwise-or gives all kinds in a token.
 SPACE, LETTER, DIGIT, MARK, PUNCTUATION, IDEOGRAPH = 0, 1, 2, 4, 8, 16
 WORD = LETTER | DIGIT | MARK
 LOWER, UPPER = 1, 2
@@ -30,19 +30,19 @@ FOLD = np.zeros(_SIZE, np.uint32)
 _KNOWN = np.zeros(_SIZE, bool)
 
 _APOSTROPHES = "'’ʼ＇"
-# Scripts written without spaces: each character is a word of its own.
+# Scripts without spaces between words: each character is a token.
 _UNSPACED = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 
 
 def encode(text: str) -> Codes:
-    """The code points of `text`, lone surrogates included; every table knows them afterwards."""
+    """The code points of `text`, including lone surrogates. Adds them to the tables."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint32, copy=False)
     describe(codes)
     return codes
 
 
 def describe(codes: Codes) -> None:
-    """Fill the tables for the code points not met before."""
+    """Fill the tables for new code points."""
     for code in np.unique(codes[~_KNOWN[codes]]).tolist():
         char = chr(code)
         KIND[code] = _kind(char)
@@ -61,7 +61,7 @@ def _kind(char: str) -> int:
         return IDEOGRAPH if unicodedata.name(char, "").startswith(_UNSPACED) else LETTER
     if category[0] == "N":
         return DIGIT
-    # Format characters (zero-width and bidi ones) cling to the word they stand in, as combining marks do.
+    # Format characters (zero-width and bidi) belong to the word around them, like combining marks.
     return MARK if category[0] == "M" or category == "Cf" else PUNCTUATION
 
 
@@ -72,7 +72,7 @@ def _script(char: str) -> int:
     script = name.split(" ")[0]
     if script in SCRIPTS:
         return SCRIPTS.index(script)
-    # Modifier letters, ordinals, the micro sign and mathematical letters belong to every script.
+    # Modifier letters, ordinals, the micro sign and mathematical letters are used with every script.
     return COMMON if script in {"MODIFIER", "MATHEMATICAL", "FEMININE", "MASCULINE", "MICRO", "OHM"} else OTHER_SCRIPT
 
 
@@ -81,7 +81,7 @@ describe(np.arange(0x250, dtype=np.uint32))
 
 def mix(values: Hashes) -> Hashes:
     """Scramble 64-bit values so that every output bit depends on every input bit (splitmix64's finaliser)."""
-    # One array is worked over in place: half the time of this goes into fetching memory.
+    # In place, because memory access takes half of the time.
     mixed = values >> np.uint64(30)
     mixed ^= values
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
@@ -92,14 +92,14 @@ def mix(values: Hashes) -> Hashes:
 
 
 def chain(key: Hashes, following: Hashes) -> Hashes:
-    """The key of a sequence one longer: that of its beginning, and its next element."""
+    """The key of a sequence, from that of its prefix and its last element."""
     return mix(key * np.uint64(3) + following)
 
 
 def hash_runs(values: Codes | Hashes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Hashes:
-    """One 64-bit hash a run [start, end) of `values`; no run is empty.
+    """One 64-bit hash per run [start, end) of `values`; runs must not be empty.
 
-    A run hashes alike wherever it stands: the sum over its values, scrambled, times a power of their place.
+    A polynomial hash: the sum of scrambled values times powers of a constant. It does not depend on the offset.
     """
     if not len(starts):
         return np.zeros(0, np.uint64)

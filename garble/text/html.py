@@ -1,7 +1,7 @@
-"""The blocks of a page in HTML, in characters of its source.
+"""The blocks of an HTML page, as offsets in its source.
 
-Scripts, styles, attributes and comments are in no block; entities are runs that say another character. The standard
-library's parser takes time that grows with the square of a broken page's length, so tags are found here.
+Scripts, styles, attributes and comments are skipped; entities are replaced by characters. The parser of the standard
+library needs quadratic time on broken pages, so this module finds tags itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from garble.text.layout import (
     Run,
     built,
     is_sentence,
-    says,
+    text_of,
     trimmed,
 )
 
@@ -45,7 +45,7 @@ _INLINE = frozenset(
         "wbr",
     }
 )  # fmt: skip
-# Their end tags may be left out: the next one, or the end of what holds them, ends them.
+# End tags of these elements are optional; the next start tag or the end of their container closes them.
 _ENDED_BY = {
     "li": ("ul", "ol", "menu"),
     "dt": ("dl",),
@@ -53,32 +53,32 @@ _ENDED_BY = {
     "th": ("table", "tr"),
     "option": ("select",),
 }
-# Code within a sentence stands for a word that is not scored as language.
+# Code in a sentence is replaced by a placeholder.
 _WORDS_OF_CODE = frozenset({"code", "kbd", "samp", "tt", "var"})
 
 
 def blocks(text: str, start: int = 0, end: int | None = None) -> list[Block]:
     """The blocks of text[start:end]."""
-    reader = _Reader(text)
-    reader.read(start, len(text) if end is None else end)
-    return reader.found()
+    parser = _Parser(text)
+    parser.feed(start, len(text) if end is None else end)
+    return parser.finish()
 
 
 def _past(text: str, sign: str, start: int, end: int) -> int:
-    """The place after the next such sign; the end where there is none."""
-    found = text.find(sign, start, end)
-    return end if found < 0 else found + len(sign)
+    """Offset after the next `sign`, or `end`."""
+    place = text.find(sign, start, end)
+    return end if place < 0 else place + len(sign)
 
 
-class _Reader:
+class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.opened: Counter[str] = Counter()
         self.runs: list[list[Run]] = [[]]
         self.out: list[Block] = []
 
-    def read(self, start: int, end: int) -> None:
-        """All tags, entities and stretches of text, in order."""
+    def feed(self, start: int, end: int) -> None:
+        """Process text[start:end]."""
         place = start
         while place < end:
             match = _TOKEN.search(self.text, place, end)
@@ -95,9 +95,9 @@ class _Reader:
                 place = _past(self.text, "-->" if match["comment"] else ">", place, end)
 
     def _tag(self, match: re.Match[str], end: int) -> int:
-        """Take a tag in; where it ends, and for a script or style where that ends."""
+        """Process a tag. Returns the offset after it, or after the content of a script or style."""
         tag, place = match["tag"].lower(), match.end()
-        # A quoted attribute may hold the sign that ends tags.
+        # A quoted attribute may contain ">".
         if match["rest"].count('"') % 2 and (quote := self.text.find('">', place, min(place + 1000, end))) >= 0:
             place = quote + 2
         if match["slash"]:
@@ -109,8 +109,8 @@ class _Reader:
                 return closing.start() if closing else end
         return place
 
-    def found(self) -> list[Block]:
-        """All blocks, in order."""
+    def finish(self) -> list[Block]:
+        """End of input; returns all blocks, in order."""
         self._flush()
         return self.out
 
@@ -136,7 +136,7 @@ class _Reader:
         if start >= end or self._inside(_UNSEEN):
             return
         if self._inside(_WORDS_OF_CODE) and not self.opened["pre"]:
-            self.runs[-1] += layout.stand_in(self.text, start, end)
+            self.runs[-1] += layout.placeholder(self.text, start, end)
             return
         place = start
         for number, line in enumerate(self.text[start:end].split("\n")):
@@ -169,9 +169,9 @@ class _Reader:
         if not lines:
             return
         block = built(self._kind(), lines)
-        # Pages are laid out in tables too.
-        if block.kind == TABLE and is_sentence(says(self.text, block)):
+        # Tables are also used for page layout.
+        if block.kind == TABLE and is_sentence(text_of(self.text, block)):
             block = block._replace(kind=PROSE)
-        elif block.kind in (PROSE, LIST) and layout.is_boilerplate(says(self.text, block)):
+        elif block.kind in (PROSE, LIST) and layout.is_boilerplate(text_of(self.text, block)):
             block = block._replace(kind=BOILERPLATE)
         self.out.append(block)

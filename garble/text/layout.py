@@ -1,9 +1,9 @@
-"""What is prose in a text, and what is not: blocks, each with its span and kind.
+"""Blocks of a text, each with its span and kind, and the layout of plain text.
 
-A block is what belongs together: a paragraph, a heading, a list item, a line of a table or of code. It holds the runs
-of characters that are its words: marks before lines (bullets, quote marks, comment leaders, time stamps), markup
-between words and line ends are in no run. All offsets are those of the text that was given. `garble.text.markups` reads
-a text in any markup; here is what all of them share, and plain text.
+A block is a unit of layout: a paragraph, a heading, a list item, a line of a table or of code. It consists of runs of
+characters. Marks before lines (bullets, quote marks, comment leaders, time stamps), markup and line ends are not part
+of any run. All offsets refer to the original text. `garble.text.markups` handles all markups; this module contains what
+they share.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Run = tuple[int, int, str | None]
 
 KINDS = ("prose", "heading", "list", "table", "code", "verse", "cue", "record", "boilerplate")
 PROSE, HEADING, LIST, TABLE, CODE, VERSE, CUE, RECORD, BOILERPLATE = range(len(KINDS))
-# Of these nothing is asked, and nothing else is compared with them.
-UNREAD = frozenset({TABLE, CODE, RECORD, BOILERPLATE})
-# These count as prose where they are sentences.
-SPOKEN = frozenset({LIST, CUE})
+# Kinds that no signal runs on.
+UNSCORED = frozenset({TABLE, CODE, RECORD, BOILERPLATE})
+# Kinds that count as prose if they are sentences.
+PROSE_LIKE = frozenset({LIST, CUE})
 
-# Typesetting puts these where it parts a word at a line's end; writers use the other hyphen.
+# Typesetting software hyphenates words with these; people type the ASCII hyphen.
 SOFT_HYPHENS = ("\u00ad", "\u2010")
-# A heading says its piece in a line; twelve words is about the longest headline news agencies allow.
+# Longest heading, in words and characters. News agencies allow headlines of about twelve words.
 HEADING_WORDS, HEADING_WIDTH = 12, 120
 LINE_ENDS = r"\r\n\v\f\x85\u2028\u2029"
 _LINE = re.compile(f"[^{LINE_ENDS}]+")
@@ -39,10 +39,10 @@ _BREAK = rf"(?>\r\n|[{LINE_ENDS}])"
 _BLANK = re.compile(rf"{_BREAK}[^\S\r\n]*{_BREAK}")
 _STOP = re.compile(r"[.!?…。！？:;]['\"’”»)\]]*$")
 
-# What stands before a line and is no part of it.
+# Marks at the beginning of a line.
 _QUOTED = re.compile(r"(?:>[ \t]?)+(?=\s|$)|(?:> )+")
 _BULLET = re.compile(r"(?:[-*+•‣▪◦·–—]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(?:\[[ xX]\]\s+)?")
-# A term before its definition, as manual pages set it.
+# A term before its definition, in manual pages.
 _TERM = re.compile(r"\S{1,24}(?: \S{1,16}){0,2} {4,}(?=\S)(?!.*\S {3})")
 _LEADER = re.compile(r"(?://[/!]?|#+|;+|--+|%+)(?=\s|$)")
 _STARRED = re.compile(r"/\*+!?|\*+/|\*(?=\s|$)")
@@ -58,19 +58,19 @@ _STAMP = re.compile(
 _NUMBER = re.compile(r"\d+$")
 _TAG = re.compile(r"</?[a-zA-Z0-9][^<>]{0,200}>|\{\\[^{}]{0,40}\}")
 _VTT_ASIDE = re.compile(r"(?:NOTE|STYLE|REGION)\b")
-# A file of which fewer cues end in a stop is taken down without stops, and every cue is a line of its own.
+# Share of cues that end in a full stop, below which a file has no punctuation and each cue is one sentence.
 _CUES_WITH_STOPS = 0.15
 
-# Lines of logs begin so.
-_DATED = re.compile(
+# Beginnings of log lines.
+_LOG_LINE = re.compile(
     r"[\[<(]?\d{4}[-/]\d\d[-/]\d\d[T ,]{0,2}\d\d:\d\d|\d\d/[A-Z][a-z]{2}/\d{4}|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d "
     r"|\[?(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|TRACE)\b[\]:]?\s|\S+ - - \["
 )
 
-# The first and the last line of a manual page.
+# First and last line of a manual page.
 _RUNNING_HEAD = re.compile(r"(\S{1,80}\(\d\w{0,8}\))\s.{0,120}\s\1$")
 
-# Lines of programs. Each pattern is tried at a line's first character and reads on within the line only.
+# Lines of code. Matched at the first character of a line; no pattern crosses a line end.
 _CODE = re.compile(
     r"(?:def|class|async|function|fn|func|public|private|protected|static|const|let|var|struct|enum|impl|interface)\s"
     r"[^.!?]{1,120}[({=;:]"
@@ -83,10 +83,11 @@ _CODE = re.compile(
     r"|[)}\]]+[;,]?(?:\s*else\s*\{)?$|\{$|.{0,160}[)}\]\w\"'] ?[;{]\s*$|@\w+(?:\(|$)"
     r"|(?:\$|>>>|%|C:\\>|\w+@\w+[:~].{0,40}[$#])\s\S|\"[\w-]{1,40}\"\s?:\s|</?\w[^<>]{0,200}>$"
 )
-# What a verse line ends in, and a line of C does not follow with a sign of code.
+# Characters that are frequent in code.
 _SIGNS = re.compile(r"[(){}\[\]=<>_\\$&|@#*/+\"]|->")
 _COMMENT = re.compile(r"#|//|/\*|\*|--|\"\"\"|'''|;")
-_FEWEST_CODE, _BRIDGED = 2, 2
+# Least number of code lines, and most lines between two of them.
+_FEWEST_CODE, _LONGEST_BRIDGE = 2, 2
 
 # A directive of reStructuredText with its options, and the attributes of a block in kramdown.
 _DIRECTIVE = re.compile(
@@ -94,8 +95,9 @@ _DIRECTIVE = re.compile(
     r"|\{:[^{}]{1,300}\}$|\{% .{0,300}%\}$"
 )
 _OPTION = re.compile(r":[\w -]{1,40}:(?:\s|$)")
-# Words of a synopsis: options, what may be left out, alternatives, and names for values.
+# Words of a synopsis: options, optional parts, alternatives, and placeholders.
 _SYNTAX = re.compile(r"--?[\w\[]|[\[({<|]|.{0,40}[\]})>|]\.{0,3}$|[A-Z][A-Z0-9_-]+(?:=|$)|.{1,40}=|\.\.\.$")
+# Least share of such words, least number of options, and most lines of a synopsis.
 _SYNOPSIS, _FEWEST_OPTIONS, _LONGEST_SYNOPSIS = 0.5, 2, 40
 _ONE_STOP = re.compile(r"(?<!\.)[.!?:]$")
 _OPTIONAL = re.compile(r"\[-{<\w\[|]|(?<![\w-])--?\w")
@@ -105,41 +107,42 @@ _RULER = re.compile(r"[-=_*~+|#:.· ]{3,}$")
 _GAP = re.compile(r"\S(?: {3,}|\t+ *)(?=\S)")
 _SEPARATED = re.compile(r"\s*[|·•»›>]\s+|\s+/\s+|\t+")
 
-# Of a menu a line has at most so many words and characters, and there are so many lines of it.
+# Most words and characters per line of a menu, and its least number of lines.
 _MENU_WORDS, _MENU_WIDTH, _FEWEST_MENU = 4, 40, 3
+# From this number of copies of each line on, the lines are a loop and not a menu.
 _MENU_COPIES = 4
-_NOT_OPEN = '.!?…,;:。！？)”"'
+_CLOSED_ENDS = '.!?…,;:。！？)”"'
 
-# Lines of verse, of songs and of lists are short and seldom end in a stop; three make a stanza.
+# Longest line of verse, and least number of lines of a stanza.
 _VERSE_WIDTH, _FEWEST_LINES = 60, 3
 _AFTER_COMMA = re.compile(r"[,;]['\"’”)]*\s+(?!I\b)(\w+)")
-# Share of a text's characters in recognised stanzas from which what looks like a stanza is one too.
-_POEM = 0.2
-# A stanza in one line without a comma has hardly more characters.
+# Share of a text in recognised stanzas from which the weaker test for stanzas applies.
+_VERSE_SHARE = 0.2
+# Longest stanza on a single line without commas.
 _SHORT_STANZA = 160
-# The narrowest lines that are taken for wrapped.
+# Least width of wrapped lines.
 _NARROW = 20
 
-# Literals, roles and the colons before a block of code in reStructuredText, code in backticks, and names for what is
-# filled in. A text with fewer of them has none.
+# Literals, roles and the colons before a code block in reStructuredText, code in backticks, and placeholders.
+# If there are fewer than `_FEWEST_LITERALS`, they are taken as text.
 _LITERAL = re.compile(
-    r"(?<![`\w])``(?=[^\s`])(?P<said>[^`\n]{1,200})(?<=\S)``(?![`\w])"
+    r"(?<![`\w])``(?=[^\s`])(?P<literal>[^`\n]{1,200})(?<=\S)``(?![`\w])"
     r"|(?<![`\w:])`(?=[^\s`'])(?P<code>[^`'\n]{1,100})(?<=\S)`(?![`\w])"
     r"|\{\{(?P<name>[^{}\n]{1,80})\}\}"
     r"|(?<![:\w]):[a-zA-Z][\w.+-]{0,30}(?::[a-zA-Z][\w.+-]{0,30})?:`(?P<role>[^`\n]{1,200})`|(?<=\S)::(?=[ \t]{0,20}$)",
     re.MULTILINE,
 )
 _FEWEST_LITERALS = 3
-# Character references of HTML. A text with as many of them was written as HTML, and is read so.
+# Character references of HTML. They are decoded in texts with at least `_FEWEST_ENTITIES`.
 _ENTITY = re.compile(r"&(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|amp|lt|gt|quot|apos|nbsp|[lr][sd]quo|[mn]dash|hellip);")
 _FEWEST_ENTITIES = 5
 
-# What is said in place of code and addresses.
-_STAND_IN = "it"
+# Replaces code and addresses in a sentence.
+_PLACEHOLDER = "it"
 
 
 class Block(NamedTuple):
-    """What belongs together: its span with all marks, its kind, and its lines, each the runs that are its words."""
+    """A unit of layout: its span including marks, its kind, and the runs of each line."""
 
     start: int
     end: int
@@ -148,33 +151,33 @@ class Block(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line's words: from and to where, whether an empty line stands before, and the place of its first mark."""
+    """A line: span without marks, whether a blank line precedes it, and offset of its first mark."""
 
     start: int
     end: int
-    apart: bool
+    after_blank: bool
     first: int
     kind: int = PROSE
 
 
-def counts(kind: int | str, sentence: str) -> bool:
-    """Whether a sentence of that kind is read as prose, and counts towards its document's score."""
+def is_prose(kind: int | str, sentence: str) -> bool:
+    """Whether a sentence of this kind counts as prose, and for the score of the document."""
     number = KINDS.index(kind) if isinstance(kind, str) else kind
-    return number == PROSE or (number in SPOKEN and is_sentence(sentence))
+    return number == PROSE or (number in PROSE_LIKE and is_sentence(sentence))
 
 
 def is_sentence(text: str) -> bool:
-    """Whether it ends as a sentence does, or is too long for a heading."""
-    return stops(text) or len(text) > HEADING_WIDTH or len(text.split()) > HEADING_WORDS
+    """Whether a text ends like a sentence, or is too long for a heading."""
+    return ends_sentence(text) or len(text) > HEADING_WIDTH or len(text.split()) > HEADING_WORDS
 
 
-def stops(text: str) -> bool:
-    """Whether it ends in a mark that ends sentences, or in a colon."""
+def ends_sentence(text: str) -> bool:
+    """Whether a text ends in a full stop or similar mark, or in a colon."""
     return bool(_STOP.search(text[-4:]))
 
 
 def strip(text: str, start: int, end: int) -> Span:
-    """The span without the white space at its ends."""
+    """The span without white space at its ends."""
     piece = text[start:end]
     filled = piece.strip()
     if len(filled) == len(piece):
@@ -183,67 +186,67 @@ def strip(text: str, start: int, end: int) -> Span:
     return start, start + len(filled)
 
 
-def says(text: str, block: Block) -> str:
-    """The words of a block, its lines joined by spaces."""
-    return " ".join("".join(text[a:b] if said is None else said for a, b, said in line) for line in block.lines)
+def text_of(text: str, block: Block) -> str:
+    """The text of a block, with its lines joined by spaces."""
+    return " ".join("".join(text[a:b] if new is None else new for a, b, new in line) for line in block.lines)
 
 
 # Plain text.
 
 
 def bare_blocks(text: str) -> list[Block]:
-    """Every line of `text` as a paragraph of prose."""
+    """Each line of `text` as a paragraph of prose."""
     return [_block(PROSE, [Line(*span, False, span[0])]) for span in _bare_lines(text)]
 
 
 def plain_blocks(text: str) -> list[Block]:
-    """The blocks of `text`, in order, read as plain text, subtitles among it."""
+    """The blocks of plain text or subtitles, in order."""
     lines = _unquoted(text, _all_lines(text))
     timed = _cues(text, lines)
     if timed is not None:
         return timed
     lines = _uncommented(text, lines)
-    lines = _marked(text, lines)
-    return _without_marks(text, list(_grouped(text, lines)))
+    lines = _with_kinds(text, lines)
+    return _apply_marks(text, list(_grouped(text, lines)))
 
 
-def _without_marks(text: str, found: list[Block]) -> list[Block]:
-    """The blocks of a text with its literals and roles read as code, and its entities as characters."""
+def _apply_marks(text: str, blocks: list[Block]) -> list[Block]:
+    """Replace literals and roles by placeholders, and entities by characters."""
     literals = list(_LITERAL.finditer(text))
-    marks: list[Run] = [mark for literal in literals for mark in _said_by(text, literal)]
+    marks: list[Run] = [mark for literal in literals for mark in _literal_marks(text, literal)]
     if len(literals) < _FEWEST_LITERALS:
         marks = []
     entities = list(_ENTITY.finditer(text)) if "&" in text else []
     if len(entities) >= _FEWEST_ENTITIES:
-        coded: list[Run] = [
+        decoded: list[Run] = [
             (entity.start(), entity.end(), unescape(entity.group()).replace("\xa0", " ")) for entity in entities
         ]
-        marks = apart([*marks, *coded])
+        marks = non_overlapping([*marks, *decoded])
     if not marks:
-        return found
+        return blocks
     starts = [start for start, _, _ in marks]
 
-    def read(block: Block) -> Block:
+    def marked_up(block: Block) -> Block:
         inside = marks[bisect_left(starts, block.start) : bisect_left(starts, block.end)]
-        if not inside or block.kind in UNREAD:
+        if not inside or block.kind in UNSCORED:
             return block
-        lines = (trimmed(text, [run for a, b, _ in line for run in cut(a, b, inside)]) for line in block.lines)
+        lines = (trimmed(text, [run for a, b, _ in line for run in runs_between(a, b, inside)]) for line in block.lines)
         return block._replace(lines=tuple(line for line in lines if line) or block.lines)
 
-    return [read(block) for block in found]
+    return [marked_up(block) for block in blocks]
 
 
-def _said_by(text: str, literal: re.Match[str]) -> list[Run]:
-    """The marks of a literal or a role, and what it says; of two colons at a line's end one is left."""
-    start, end = max(literal.span(name) for name in ("said", "code", "name", "role"))
+def _literal_marks(text: str, literal: re.Match[str]) -> list[Run]:
+    """Runs that replace a literal or role; of two colons at a line end, one remains."""
+    start, end = max(literal.span(name) for name in ("literal", "code", "name", "role"))
     if start < 0:
         return [(literal.end() - 1, literal.end(), "")]
-    code = [run for run in stand_in(text, start, end) if run[2] is not None]
+    code = [run for run in placeholder(text, start, end) if run[2] is not None]
     return [(literal.start(), start, ""), *code, (end, literal.end(), "")]
 
 
 def _bare_lines(text: str) -> Iterator[Span]:
-    """The lines that hold anything, without the spaces around it."""
+    """Spans of non-blank lines, without white space at their ends."""
     for line in _LINE.finditer(text):
         start, end = strip(text, *line.span())
         if start < end:
@@ -259,31 +262,31 @@ def _all_lines(text: str) -> list[Line]:
     return lines
 
 
-def _led(text: str, lines: Iterable[Line], mark: Callable[[Line], re.Match[str] | None]) -> list[Line]:
-    """The lines without the marks found before them; one that was nothing else is an empty line."""
-    found: list[Line] = []
-    apart = False
+def _strip_leaders(text: str, lines: Iterable[Line], leader: Callable[[Line], re.Match[str] | None]) -> list[Line]:
+    """Remove marks before lines. A line that contains nothing else becomes a blank line."""
+    stripped: list[Line] = []
+    after_blank = False
     for line in lines:
-        match = mark(line)
+        match = leader(line)
         start = line.start if match is None else match.end()
         start, end = strip(text, start, line.end)
-        apart = apart or line.apart
+        after_blank = after_blank or line.after_blank
         if start < end:
-            found.append(line._replace(start=start, apart=apart))
-            apart = False
+            stripped.append(line._replace(start=start, after_blank=after_blank))
+            after_blank = False
         else:
-            apart = True
-    return found
+            after_blank = True
+    return stripped
 
 
 def _unquoted(text: str, lines: list[Line]) -> list[Line]:
     if not any(text[line.start] == ">" for line in lines):
         return lines
-    return _led(text, lines, lambda line: _QUOTED.match(text, line.start, line.end))
+    return _strip_leaders(text, lines, lambda line: _QUOTED.match(text, line.start, line.end))
 
 
 def _uncommented(text: str, lines: list[Line]) -> list[Line]:
-    """Without the comment leaders of neighbouring lines that all have the same."""
+    """Remove comment leaders that neighbouring lines share."""
     leaders: list[re.Match[str] | None] = []
     starred = False
     for line in lines:
@@ -302,11 +305,11 @@ def _uncommented(text: str, lines: list[Line]) -> list[Line]:
         beside = (i > 0 and same[i - 1] == same[i]) or (i + 1 < len(same) and same[i + 1] == same[i])
         kept.append(leader if beside else None)
     marks = iter(kept)
-    return _led(text, lines, lambda _: next(marks))
+    return _strip_leaders(text, lines, lambda _: next(marks))
 
 
-def _marked(text: str, lines: list[Line]) -> list[Line]:
-    """The lines with the kind that lines of code, tables, logs and menus show."""
+def _with_kinds(text: str, lines: list[Line]) -> list[Line]:
+    """Set the kind of lines of code, tables, logs and menus."""
     kinds = [PROSE] * len(lines)
     pieces = [text[line.start : line.end] for line in lines]
     fenced = _fenced(pieces, kinds)
@@ -315,7 +318,7 @@ def _marked(text: str, lines: list[Line]) -> list[Line]:
     _mark_directives(lines, pieces, kinds)
     _mark_synopses(lines, pieces, kinds)
     _mark_runs(pieces, kinds, lambda piece: bool(_RUNNING_HEAD.match(piece)), BOILERPLATE, 1)
-    _mark_runs(pieces, kinds, lambda piece: bool(_DATED.match(piece)), RECORD, 2)
+    _mark_runs(pieces, kinds, lambda piece: bool(_LOG_LINE.match(piece)), RECORD, 2)
     _mark_runs(pieces, kinds, _is_row, TABLE, 2)
     _mark_runs(pieces, kinds, _is_navigation, BOILERPLATE, 1)
     _mark_menus(text, lines, pieces, kinds)
@@ -323,9 +326,9 @@ def _marked(text: str, lines: list[Line]) -> list[Line]:
 
 
 def _fenced(pieces: list[str], kinds: list[int]) -> bool:
-    """Mark what stands between two fences; one that is never closed is none."""
+    """Mark lines between two fences; a fence that is not closed is ignored."""
     opened: tuple[int, str] | None = None
-    found = False
+    has_fence = False
     for i, piece in enumerate(pieces):
         if not (fence := _FENCE.match(piece)):
             continue
@@ -333,21 +336,21 @@ def _fenced(pieces: list[str], kinds: list[int]) -> bool:
             opened = i, fence.group()
         elif fence.group().startswith(opened[1]) and not piece[fence.end() :].strip():
             kinds[opened[0] : i + 1] = [CODE] * (i + 1 - opened[0])
-            opened, found = None, True
-    return found
+            opened, has_fence = None, True
+    return has_fence
 
 
 def _looks_like_code(piece: str) -> bool:
     if len(piece) > 400 or not _CODE.match(piece):
         return False
     words = piece.split()
-    # Prose has signs of code too, but few for its words.
+    # Prose contains such characters, too, but few per word.
     signs = len(_SIGNS.findall(piece))
     return (signs > 0 and len(words) <= 4 + 4 * signs) or len(words) <= 2 or piece.startswith(("import ", "from "))
 
 
 def _mark_code(text: str, lines: list[Line], pieces: list[str], kinds: list[int]) -> None:
-    """Runs of lines of code, comments and lone words between them included."""
+    """Mark runs of lines of code, including comments between them."""
     like = [kind == PROSE and _looks_like_code(piece) for kind, piece in zip(kinds, pieces, strict=True)]
     indented = [line.start > 0 and text[line.start - 1] in " \t" for line in lines]
 
@@ -365,38 +368,43 @@ def _mark_code(text: str, lines: list[Line], pieces: list[str], kinds: list[int]
         while i < len(lines):
             if like[i]:
                 last, count = i, count + 1
-            elif i - last > _BRIDGED or not bridges(i):
+            elif i - last > _LONGEST_BRIDGE or not bridges(i):
                 break
             i += 1
         if count >= _FEWEST_CODE:
-            while first and not lines[first].apart and kinds[first - 1] == PROSE and _COMMENT.match(pieces[first - 1]):
+            while (
+                first
+                and not lines[first].after_blank
+                and kinds[first - 1] == PROSE
+                and _COMMENT.match(pieces[first - 1])
+            ):
                 first -= 1
             kinds[first : last + 1] = [CODE] * (last + 1 - first)
         i = last + 1
 
 
 def _mark_directives(lines: list[Line], pieces: list[str], kinds: list[int]) -> None:
-    """Directives, and the options on the lines below them."""
+    """Mark directives, and their options on the following lines."""
     inside = False
     for i, piece in enumerate(pieces):
         inside = kinds[i] == PROSE and bool(
-            _DIRECTIVE.match(piece) or (inside and not lines[i].apart and _OPTION.match(piece))
+            _DIRECTIVE.match(piece) or (inside and not lines[i].after_blank and _OPTION.match(piece))
         )
         if inside:
             kinds[i] = CODE
 
 
 def _mark_synopses(lines: list[Line], pieces: list[str], kinds: list[int]) -> None:
-    """Groups of lines that say how a command is called: half of their words are options or names for values."""
+    """Mark groups of lines that describe the usage of a command: half of their words are options or placeholders."""
     for first, last in _groups(lines):
-        # The first line tells most groups of prose at once.
+        # The first lines rule out most prose.
         if last - first > _LONGEST_SYNOPSIS or not any(_OPTIONAL.search(piece) for piece in pieces[first : first + 2]):
             continue
-        said = " ".join(pieces[first:last])
-        words = said.split()
+        joined = " ".join(pieces[first:last])
+        words = joined.split()
         signs = sum(_SYNTAX.match(word) is not None for word in words)
-        options = len(_OPTIONAL.findall(said))
-        if signs >= _SYNOPSIS * len(words) and options >= _FEWEST_OPTIONS and not _ONE_STOP.search(said):
+        options = len(_OPTIONAL.findall(joined))
+        if signs >= _SYNOPSIS * len(words) and options >= _FEWEST_OPTIONS and not _ONE_STOP.search(joined):
             kinds[first:last] = [CODE if kind == PROSE else kind for kind in kinds[first:last]]
 
 
@@ -412,28 +420,28 @@ def _mark_runs(pieces: list[str], kinds: list[int], shows: Callable[[str], bool]
 
 
 def _is_row(piece: str) -> bool:
-    """A line of a table: cells between bars, tabs or wide gaps, or figures."""
+    """Whether a line is a table row: cells between bars, tabs or wide gaps, or mostly numbers."""
     if _ROW.match(piece) or (_RULER.match(piece) and not piece.isspace()):
         return True
     if "\t" in piece or "   " in piece:
         cells = _GAP.split(piece)
-        return len(cells) > 1 and max(map(len, cells)) <= 40 and (len(cells) > 2 or not stops(piece))
+        return len(cells) > 1 and max(map(len, cells)) <= 40 and (len(cells) > 2 or not ends_sentence(piece))
     words = piece.split()
     figures = sum(any(char.isdigit() for char in word) for word in words)
     return len(words) >= 3 and figures >= 0.6 * len(words)
 
 
 def _is_navigation(piece: str) -> bool:
-    """Several short names with signs between them."""
+    """Whether a line consists of short names with separators."""
     if len(piece) > 300 or not _SEPARATED.search(piece):
         return False
     names = [name for name in _SEPARATED.split(piece) if name.strip()]
     few = sum(len(name.split()) <= _MENU_WORDS and len(name) <= _MENU_WIDTH for name in names)
-    return len(names) >= 3 and few == len(names) and not stops(piece)
+    return len(names) >= 3 and few == len(names) and not ends_sentence(piece)
 
 
 def _mark_menus(text: str, lines: list[Line], pieces: list[str], kinds: list[int]) -> None:
-    """Runs of names, a line each, that do not fill the width of the lines beside them."""
+    """Mark runs of lines with names that are not wrapped text."""
 
     def is_name(i: int) -> bool:
         piece = pieces[i]
@@ -442,7 +450,7 @@ def _mark_menus(text: str, lines: list[Line], pieces: list[str], kinds: list[int
             and len(piece) <= _MENU_WIDTH
             and len(piece.split()) <= _MENU_WORDS
             and not piece[0].islower()
-            and piece[-1] not in _NOT_OPEN
+            and piece[-1] not in _CLOSED_ENDS
             and any(char.isalpha() for char in piece)
             and not _BULLET.match(piece)
         )
@@ -451,7 +459,7 @@ def _mark_menus(text: str, lines: list[Line], pieces: list[str], kinds: list[int
     for first, last in _groups(lines):
         group = range(first, last)
         if not all(names[i] for i in group):
-            # Lines that are full are wrapped, and no names.
+            # Full lines are wrapped text, not names.
             width = max(len(pieces[i]) for i in group)
             for i in group[:-1]:
                 names[i] = names[i] and len(pieces[i]) + 1 + _first_word(text, lines[i + 1]) <= width
@@ -461,9 +469,9 @@ def _mark_menus(text: str, lines: list[Line], pieces: list[str], kinds: list[int
         while i < len(lines) and names[i]:
             i += 1
         if i - first >= _FEWEST_MENU:
-            goes_on = i < len(lines) and not lines[i].apart and pieces[i][0].islower()
+            goes_on = i < len(lines) and not lines[i].after_blank and pieces[i][0].islower()
             words = sum(len(piece.split()) for piece in pieces[first:i])
-            # Lines that come round again and again are a loop, and no menu.
+            # Lines that repeat many times are a loop, not a menu.
             if not goes_on and words <= 3 * (i - first) and _MENU_COPIES * len(set(pieces[first:i])) > i - first:
                 listed = sum(is_boilerplate(piece) for piece in pieces[first:i])
                 kinds[first:i] = [BOILERPLATE if listed else LIST] * (i - first)
@@ -471,20 +479,20 @@ def _mark_menus(text: str, lines: list[Line], pieces: list[str], kinds: list[int
 
 
 def _groups(lines: Sequence[Line]) -> Iterator[Span]:
-    """The numbers of the first line, and of one past the last, between empty lines."""
-    starts = [i for i, line in enumerate(lines) if line.apart or not i]
+    """Ranges [first, last) of lines between blank lines."""
+    starts = [i for i, line in enumerate(lines) if line.after_blank or not i]
     return pairwise([*starts, len(lines)]) if lines else iter(())
 
 
 def is_boilerplate(line: str) -> bool:
-    """Whether a line is of the page and not of its text, by its words."""
-    return len(line) <= HEADING_WIDTH and line.strip(" .!:…»›→").lower() in ENGLISH.words("furniture")
+    """Whether a line is in the list of boilerplate."""
+    return len(line) <= HEADING_WIDTH and line.strip(" .!:…»›→").lower() in ENGLISH.words("boilerplate")
 
 
 def _grouped(text: str, lines: list[Line]) -> Iterator[Block]:
     groups: list[list[Line]] = []
     for line in lines:
-        if not groups or line.apart or line.kind != groups[-1][-1].kind:
+        if not groups or line.after_blank or line.kind != groups[-1][-1].kind:
             groups.append([])
         groups[-1].append(line)
     verse = _verse(text, groups)
@@ -493,23 +501,23 @@ def _grouped(text: str, lines: list[Line]) -> Iterator[Block]:
         if kind != PROSE:
             yield from (_block(kind, [_unbulleted(text, line)[0] if kind == LIST else line]) for line in group)
         elif is_verse:
-            yield from (_block(VERSE, some) for some in _unwrapped(text, group))
+            yield from (_block(VERSE, lines_of_paragraph) for lines_of_paragraph in _paragraph_lines(text, group))
         else:
             yield from _paragraphs(text, group)
 
 
 def _paragraphs(text: str, group: list[Line]) -> Iterator[Block]:
-    for some in _unwrapped(text, group):
-        first, is_item = _unbulleted(text, some[0])
+    for lines in _paragraph_lines(text, group):
+        first, is_item = _unbulleted(text, lines[0])
         if is_item:
-            yield _block(LIST, [first, *some[1:]])
-        elif len(some) == 1 and (title := _TITLE.match(text, first.start, first.end)) and title.end() < first.end:
+            yield _block(LIST, [first, *lines[1:]])
+        elif len(lines) == 1 and (title := _TITLE.match(text, first.start, first.end)) and title.end() < first.end:
             yield _block(HEADING, [first._replace(start=title.end())])
-        elif not _RULER.match(text[first.start : first.end]) or len(some) > 1 or len(group) == 1 == len(text.split()):
-            words = text[some[0].start : some[-1].end]
-            yield _block(BOILERPLATE if is_boilerplate(words) else PROSE, some)
+        elif not _RULER.match(text[first.start : first.end]) or len(lines) > 1 or len(group) == 1 == len(text.split()):
+            words = text[lines[0].start : lines[-1].end]
+            yield _block(BOILERPLATE if is_boilerplate(words) else PROSE, lines)
         else:
-            yield _block(TABLE, some)
+            yield _block(TABLE, lines)
 
 
 def _unbulleted(text: str, line: Line) -> tuple[Line, bool]:
@@ -523,11 +531,12 @@ def _block(kind: int, lines: Sequence[Line]) -> Block:
     return Block(lines[0].first, lines[-1].end, kind, tuple(((line.start, line.end, None),) for line in lines))
 
 
-def _unwrapped(text: str, group: list[Line]) -> list[list[Line]]:
-    """The lines of a group as paragraphs; a full line goes on in the next.
+def _paragraph_lines(text: str, group: list[Line]) -> list[list[Line]]:
+    """Join wrapped lines to paragraphs.
 
-    A line is full when the first word of the next would not have fitted into the widest line. Where most lines are, the
-    group is wrapped; elsewhere a full line goes on only where its sentence does.
+    A line is full if the first word of the next line would make it longer than the longest line. If most lines are
+    full, the group is wrapped, and full lines are joined with the next. Otherwise a full line is joined only if its
+    sentence continues.
     """
     if len(group) == 1:
         return [group]
@@ -535,7 +544,7 @@ def _unwrapped(text: str, group: list[Line]) -> list[list[Line]]:
     full = [line.end - line.start + 1 + _first_word(text, after) > width >= _NARROW for line, after in pairwise(group)]
     is_wrapped = 2 * sum(full) > len(full) > 1
     bulleted = [_BULLET.match(text, line.start, line.end) is not None for line in group]
-    # A dash or a number that the wrapping put first is no bullet.
+    # In wrapped text, a dash or number at the beginning of a line may not be a bullet.
     is_list = bulleted[0] or sum(bulleted) > 1 or not is_wrapped
     joined = [[group[0]]]
     for i, line in enumerate(group[1:]):
@@ -551,7 +560,7 @@ def _unwrapped(text: str, group: list[Line]) -> list[list[Line]]:
 
 
 def _first_word(text: str, line: Line) -> int:
-    """Its length; of a long one only that it is long."""
+    """Length of the first word, up to 100 characters."""
     word = text[line.start : min(line.end, line.start + 100)].split(None, 1)
     return len(word[0])
 
@@ -560,11 +569,11 @@ def _first_word(text: str, line: Line) -> int:
 
 
 def _verse(text: str, groups: list[list[Line]]) -> list[bool]:
-    """Which groups are verse. Where there are stanzas, so is what looks like a stanza less plainly."""
+    """Which groups are verse. In texts with stanzas, a weaker test applies to the other groups."""
     sizes = [group[-1].end - group[0].start if group[0].kind == PROSE else 0 for group in groups]
     sure = [bool(size) and _is_stanza(text, group) for group, size in zip(groups, sizes, strict=True)]
     in_verse = sum(size for size, is_sure in zip(sizes, sure, strict=True) if is_sure)
-    if in_verse < _POEM * sum(sizes) or not in_verse:
+    if in_verse < _VERSE_SHARE * sum(sizes) or not in_verse:
         return sure
     return [
         is_sure or (bool(size) and _is_like_stanza(text, group))
@@ -579,14 +588,14 @@ def _is_stanza(text: str, group: list[Line]) -> bool:
         bullets = sum(_BULLET.match(line) is not None for line in lines)
         if 2 * open_ended >= len(lines) and 2 * bullets < len(lines) and not _is_wrapped_prose(text, group):
             return True
-    # "..., And all the": a small word with a capital after a comma, every fourth time and twice at the least.
+    # "..., And all the": capitalised function words after a comma, at least two and a quarter of all.
     words = _AFTER_COMMA.findall(text, group[0].start, group[-1].end)
     turns = sum(word.istitle() and word.lower() in ENGLISH.words("function_words") for word in words)
     return bool(turns >= 2 and turns >= len(words) / 4)
 
 
 def _is_wrapped_prose(text: str, group: list[Line]) -> bool:
-    """Lines that are full, and most of which begin in mid-sentence."""
+    """Whether most lines are full, and many begin in lower case."""
     width = max(line.end - line.start for line in group)
     full = sum(line.end - line.start + 1 + _first_word(text, after) > width for line, after in pairwise(group))
     capitals = sum(text[line.start].isupper() for line in group)
@@ -594,7 +603,7 @@ def _is_wrapped_prose(text: str, group: list[Line]) -> bool:
 
 
 def _is_like_stanza(text: str, group: list[Line]) -> bool:
-    """Lines that begin with capitals and are left open; or, run into one line, some capital after a comma."""
+    """The weaker test: lines begin with capitals and lack full stops; or, on one line, capitals after commas."""
     start, end = group[0].start, group[-1].end
     if len(group) == 1:
         words = _AFTER_COMMA.findall(text, start, end)
@@ -610,10 +619,10 @@ def _is_like_stanza(text: str, group: list[Line]) -> bool:
 
 
 def _cues(text: str, lines: list[Line]) -> list[Block] | None:
-    """The blocks of a text whose lines are timed; None where they are not."""
+    """The blocks of subtitles or a transcript; None for other texts."""
     timing = {i for i, line in enumerate(lines) if _TIMING.match(text, line.start, line.end)}
     if not timing:
-        return _stamped(text, lines)
+        return _transcript(text, lines)
     cues: list[list[tuple[Run, ...]]] = []
     out: list[Block] = []
     is_cue, is_aside = False, False
@@ -622,10 +631,10 @@ def _cues(text: str, lines: list[Line]) -> list[Block] | None:
             cues.append([])
             is_cue, is_aside = True, False
             continue
-        if i + 1 in timing and (_NUMBER.match(text, line.start, line.end) or line.apart):
+        if i + 1 in timing and (_NUMBER.match(text, line.start, line.end) or line.after_blank):
             is_cue = False
             continue
-        if line.apart:
+        if line.after_blank:
             is_cue = is_cue and not cues[-1]
             is_aside = False
         if is_cue:
@@ -642,7 +651,7 @@ def _cues(text: str, lines: list[Line]) -> list[Block] | None:
 
 
 def _untagged(text: str, start: int, end: int) -> tuple[Run, ...]:
-    """A line of a cue without its tags."""
+    """The runs of a line of a cue, without tags."""
     runs: list[Run] = []
     for tag in _TAG.finditer(text, start, end):
         runs.append((start, tag.start(), None))
@@ -650,11 +659,11 @@ def _untagged(text: str, start: int, end: int) -> tuple[Run, ...]:
     return trimmed(text, [*runs, (start, end, None)])
 
 
-def _stamped(text: str, lines: list[Line]) -> list[Block] | None:
-    """A transcript with the time before its lines."""
+def _transcript(text: str, lines: list[Line]) -> list[Block] | None:
+    """The blocks of a transcript with times before its lines; None for other texts."""
     stamps = [_STAMP.match(text, line.start, line.end) for line in lines]
-    found = sum(stamp is not None for stamp in stamps)
-    if found < 2 or 2 * found < len(lines):
+    count = sum(stamp is not None for stamp in stamps)
+    if count < 2 or 2 * count < len(lines):
         return None
     cues: list[list[tuple[Run, ...]]] = []
     for line, stamp in zip(lines, stamps, strict=True):
@@ -667,9 +676,9 @@ def _stamped(text: str, lines: list[Line]) -> list[Block] | None:
 
 
 def _joined_cues(text: str, cues: list[list[tuple[Run, ...]]]) -> list[Block]:
-    """Cues as blocks; a sentence goes on in the next cue."""
+    """Blocks of cues; a sentence may continue in the next cue."""
     filled = [cue for cue in cues if cue]
-    ended = [stops(text[cue[-1][-1][0] : cue[-1][-1][1]]) for cue in filled]
+    ended = [ends_sentence(text[cue[-1][-1][0] : cue[-1][-1][1]]) for cue in filled]
     has_stops = sum(ended) >= _CUES_WITH_STOPS * len(filled)
     joined: list[list[tuple[Run, ...]]] = []
     for i, cue in enumerate(filled):
@@ -683,19 +692,19 @@ def _joined_cues(text: str, cues: list[list[tuple[Run, ...]]]) -> list[Block]:
 
 
 def _undashed(text: str, lines: list[tuple[Run, ...]]) -> list[tuple[Run, ...]]:
-    """Without the dash of a new speaker."""
-    start, end, said = lines[0][0]
+    """Remove the dash of a new speaker."""
+    start, end, replacement = lines[0][0]
     bullet = _BULLET.match(text, start, end) if text[start] in "-–—" else None
     if bullet is None or bullet.end() >= end:
         return lines
-    return [((bullet.end(), end, said), *lines[0][1:]), *lines[1:]]
+    return [((bullet.end(), end, replacement), *lines[0][1:]), *lines[1:]]
 
 
-# What the readers of markup use.
+# Used by all markups.
 
 
-def apart(marks: list[Run]) -> list[Run]:
-    """The marks in order, without those that overlap an earlier one."""
+def non_overlapping(marks: list[Run]) -> list[Run]:
+    """The marks in order, without those that overlap a previous one."""
     kept: list[Run] = []
     for mark in sorted(marks, key=lambda mark: mark[:2]):
         if not kept or mark[0] >= kept[-1][1]:
@@ -704,57 +713,57 @@ def apart(marks: list[Run]) -> list[Run]:
 
 
 def within(text: str, start: int, end: int) -> list[Block]:
-    """The blocks of text[start:end], read as plain text."""
+    """The blocks of text[start:end], as plain text."""
 
-    def moved(block: Block) -> Block:
-        lines = tuple(tuple((a + start, b + start, said) for a, b, said in line) for line in block.lines)
+    def shifted(block: Block) -> Block:
+        lines = tuple(tuple((a + start, b + start, replacement) for a, b, replacement in line) for line in block.lines)
         return Block(block.start + start, block.end + start, block.kind, lines)
 
-    return [moved(block) for block in plain_blocks(text[start:end])]
+    return [shifted(block) for block in plain_blocks(text[start:end])]
 
 
-def stand_in(text: str, start: int, end: int) -> list[Run]:
-    """Code or an address within a sentence: plain words as they are, else a word that no signal minds."""
+def placeholder(text: str, start: int, end: int) -> list[Run]:
+    """Runs for code or an address in a sentence: itself if alphabetic, else a word that no signal marks."""
     start, end = strip(text, start, end)
-    return [(start, end, None if text[start:end].isalpha() else _STAND_IN)] if start < end else []
+    return [(start, end, None if text[start:end].isalpha() else _PLACEHOLDER)] if start < end else []
 
 
-def cut(start: int, end: int, marks: list[Run]) -> Iterator[Run]:
-    """The runs of [start, end) between the marks, and what those say."""
-    for first, last, said in marks:
+def runs_between(start: int, end: int, marks: list[Run]) -> Iterator[Run]:
+    """The runs of [start, end) between marks, and the replacements of marks."""
+    for first, last, replacement in marks:
         if last <= start or first >= end:
             continue
         if start < first:
             yield start, first, None
-        if said:
-            yield max(start, first), min(last, end), said
+        if replacement:
+            yield max(start, first), min(last, end), replacement
         start = max(start, last)
     if start < end:
         yield start, end, None
 
 
 def built(kind: int, lines: Sequence[tuple[Run, ...]]) -> Block:
-    """A block of lines that are not empty."""
+    """A block of non-empty lines."""
     return Block(lines[0][0][0], lines[-1][-1][1], kind, tuple(lines))
 
 
 def trimmed(text: str, runs: Sequence[Run]) -> tuple[Run, ...]:
-    """The runs of a line without white space at its ends, and without empty ones."""
+    """The runs of a line, without empty runs and without white space at its ends."""
     kept = [run for run in runs if run[0] < run[1] and run[2] != ""]
     while kept:
-        start, end, said = kept[0]
-        if said is None:
+        start, end, replacement = kept[0]
+        if replacement is None:
             start = end - len(text[start:end].lstrip())
-        if start < end and (said is None or said.strip()):
-            kept[0] = start, end, said
+        if start < end and (replacement is None or replacement.strip()):
+            kept[0] = start, end, replacement
             break
         kept.pop(0)
     while kept:
-        start, end, said = kept[-1]
-        if said is None:
+        start, end, replacement = kept[-1]
+        if replacement is None:
             end = start + len(text[start:end].rstrip())
-        if start < end and (said is None or said.strip()):
-            kept[-1] = start, end, said
+        if start < end and (replacement is None or replacement.strip()):
+            kept[-1] = start, end, replacement
             break
         kept.pop()
     return tuple(kept)

@@ -1,7 +1,7 @@
-"""The blocks of a text in Markdown, in characters of its source.
+"""The blocks of a Markdown text, as offsets in its source.
 
-markdown-it-py says on which lines each block stands. What stands within a line (links, emphasis, code, addresses,
-entities) is found here, since the parser does not say where.
+markdown-it-py gives the lines of each block. Inline markup (links, emphasis, code, addresses, entities) is found here,
+because the parser does not report its offsets.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _FRONT = re.compile(r"\ufeff?---[ \t]*\r?\n")
-# What stands before the words of a line: quote marks, bullets, numbers, signs of a heading.
+# Marks at the beginning of a line: quote marks, bullets, numbers, heading marks.
 _BEFORE = re.compile(r"(?:[ \t]*>)*[ \t]*")
 _ITEM = re.compile(r"(?:(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?)+")
 _HEAD = re.compile(r"#{1,6}[ \t]+")
 _TAIL = re.compile(r"[ \t]+#+[ \t]*$")
-# Every part is bounded, so that no start is read far.
+# All repetitions are bounded, for linear time.
 _INLINE = re.compile(
     r"(?P<code>(?P<ticks>`{1,3})(?!`)[^`]{1,300}(?P=ticks)(?!`))"
     r"|(?P<escape>\\)(?=[!-/:-@\[-`{-~])[!-/:-@\[-`{-~]"
@@ -44,7 +44,7 @@ _INLINE = re.compile(
 def blocks(text: str) -> list[Block]:
     """The blocks of `text`, in order."""
     front = _front(text)
-    found = list(_built(text, front)) if front else []
+    front_matter = list(_built(text, front)) if front else []
     body = text[front:]
     edges = [front, *(front + match.end() for match in _LINE_END.finditer(body)), len(text)]
     leaf: list[Block] = []
@@ -60,11 +60,11 @@ def blocks(text: str) -> list[Block]:
             continue
         first, last = edges[token.map[0]], edges[min(token.map[1], len(edges) - 1)]
         leaf += _leaf(text, first, last, token.type, outer)
-    return found + _once(leaf)
+    return front_matter + _once(leaf)
 
 
 def _front(text: str) -> int:
-    """Where the fields before the text end, as site generators have them; 0 where there are none."""
+    """Offset after the front matter; 0 without one."""
     head = _FRONT.match(text)
     if head is None:
         return 0
@@ -86,10 +86,10 @@ def _parser() -> MarkdownIt:
     return parser
 
 
-def _once(found: list[Block]) -> list[Block]:
-    """The cells of a row have its place all alike, and are one block."""
+def _once(blocks: list[Block]) -> list[Block]:
+    """Remove duplicates: the parser reports all cells of a table row at the same lines."""
     kept: list[Block] = []
-    for block in found:
+    for block in blocks:
         if not kept or block.start >= kept[-1].end:
             kept.append(block)
     return kept
@@ -102,18 +102,18 @@ def _leaf(text: str, first: int, last: int, kind: str, outer: list[str]) -> list
     if kind == "html_block":
         return html.blocks(text, first, last)
     if kind in ("fence", "code_block"):
-        # Indented prose is no code.
+        # Indented prose is not code.
         as_text = layout.within(text, first, last) if kind == "code_block" else []
-        is_prose = any(block.kind == PROSE and layout.is_sentence(layout.says(text, block)) for block in as_text)
+        is_prose = any(block.kind == PROSE and layout.is_sentence(layout.text_of(text, block)) for block in as_text)
         return as_text if is_prose else [built(CODE, [((start, end, None),)])]
     if kind != "inline":
         return []
-    named = _kind(outer)
-    lines = [line for line in _lines(text, first, last, named) if line]
+    block_kind = _kind(outer)
+    lines = [line for line in _lines(text, first, last, block_kind) if line]
     if not lines:
         return []
-    block = built(named, lines)
-    is_boilerplate = named in (PROSE, LIST) and layout.is_boilerplate(layout.says(text, block))
+    block = built(block_kind, lines)
+    is_boilerplate = block_kind in (PROSE, LIST) and layout.is_boilerplate(layout.text_of(text, block))
     return [block._replace(kind=layout.BOILERPLATE) if is_boilerplate else block]
 
 
@@ -126,7 +126,7 @@ def _kind(outer: list[str]) -> int:
 
 
 def _lines(text: str, first: int, last: int, kind: int) -> Iterator[tuple[Run, ...]]:
-    """The words of each line: what stands before them and the markup within left out."""
+    """The runs of each line, without marks and markup."""
     marks = _marks(text, first, last) if kind != TABLE else []
     source = text[first:last]
     pieces = source.splitlines(keepends=True)
@@ -142,11 +142,11 @@ def _lines(text: str, first: int, last: int, kind: int) -> Iterator[tuple[Run, .
                 end = tail.start()
             if number and not text[start:end].strip("=- "):
                 continue
-        yield trimmed(text, list(layout.cut(start, end, marks)))
+        yield trimmed(text, list(layout.runs_between(start, end, marks)))
 
 
 def _marks(text: str, first: int, last: int) -> list[Run]:
-    """Markup within text[first:last]: where it stands, and what it says."""
+    """Inline markup in text[first:last], with its replacements."""
     marks: list[Run] = []
     opened: list[Span] = []
     emphasis: list[Run] = []
@@ -154,7 +154,7 @@ def _marks(text: str, first: int, last: int) -> list[Run]:
         start, end = match.span()
         name = match.lastgroup
         if match["code"] or match["address"]:
-            marks += layout.stand_in(text, start, end)
+            marks += layout.placeholder(text, start, end)
         elif name == "escape":
             marks.append((start, start + 1, ""))
         elif name == "entity":
@@ -174,4 +174,4 @@ def _marks(text: str, first: int, last: int) -> list[Run]:
             emphasis.append((start, end, ""))
     if len(emphasis) > 1:
         marks += emphasis
-    return layout.apart(marks)
+    return layout.non_overlapping(marks)

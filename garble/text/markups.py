@@ -1,7 +1,4 @@
-"""What a text is written in, and its blocks read as that.
-
-`blocks(text, markup)` is one pure function; `garble.text.layout` says what a block is.
-"""
+"""Markup detection, and the blocks of a text in any markup; see `garble.text.layout` for blocks."""
 
 from __future__ import annotations
 
@@ -29,14 +26,14 @@ _SIGNS_OF_MARKDOWN = tuple(
 
 
 def markup_of(name: str) -> str:
-    """The markup that a file's name stands for; "auto" for a name that says nothing."""
+    """The markup for a file name, by its extension; "auto" for others."""
     return next((markup for suffix, markup in _SUFFIXES.items() if name.lower().endswith(suffix)), "auto")
 
 
 def blocks(text: str, markup: str = "text") -> list[Block]:
-    """The blocks of `text`, in order, read as `markup`: one of MARKUPS.
+    """The blocks of `text`, in order. markup: one of MARKUPS.
 
-    "auto" takes a cautious look (`guess`); "none" takes every line for a paragraph of prose.
+    "auto" detects the markup with `guess`. "none" makes each line a paragraph of prose.
     """
     markup = guess(text) if markup == "auto" else markup
     if markup == "markdown":
@@ -49,7 +46,7 @@ def blocks(text: str, markup: str = "text") -> list[Block]:
 
 
 def guess(text: str) -> str:
-    """The markup that a text plainly has, else "text"."""
+    """The markup of a text if it is clear, else "text"."""
     head = text[:2000].lstrip("\ufeff \t\r\n")
     low = head[:200].lower()
     if head.startswith("WEBVTT"):
@@ -65,5 +62,5 @@ def guess(text: str) -> str:
 
 
 def _is_markdown(text: str) -> bool:
-    """Two different signs of Markdown that other texts do not have."""
+    """Whether a text has two different constructs that are specific to Markdown."""
     return sum(bool(sign.search(text)) for sign in _SIGNS_OF_MARKDOWN) >= 2

@@ -14,7 +14,7 @@ from garble.columns.batch import Batch
 from garble.columns.lm import LanguageModel
 from garble.columns.packets import packets
 from garble.network.reader import Reader
-from garble.signals import extract, heard
+from garble.signals import extract, with_predictions
 from garble.text.layout import PROSE
 from garble.text.segmentation import Document, segment, whole
 from garble.training.corrupt import corrupt
@@ -71,7 +71,7 @@ def features_of(documents: Iterable[Document], lm: LanguageModel, reader: Reader
         batch = Batch.of(some, lm)
         extraction = extract(batch)
         if reader is not None:
-            extraction = heard(extraction, batch, reader.read(batch, np.ones(len(batch), bool)))
+            extraction = with_predictions(extraction, batch, reader.predict(batch, np.ones(len(batch), bool)))
         features.append(extraction.features)
         prose.append(batch.kind == PROSE)
     return np.concatenate(features), np.concatenate(prose)

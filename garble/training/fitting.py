@@ -9,7 +9,7 @@ import numpy as np
 
 from garble.columns.arrays import Floats, Mask
 from garble.models.scorecard import Scorecard, sigmoid
-from garble.signals import FEATURES, PLACES, SIGNALS
+from garble.signals import FEATURE_INDEX, FEATURES, SIGNALS
 
 _QUANTILES = (0.01, 0.1, 0.35, 0.65, 0.9, 0.98, 0.998)
 # Of features that are mostly 0, besides that: a small share of a long sentence is as sure a sign as a large one.
@@ -68,7 +68,7 @@ def fit_scorecard(
     # A spline of degree 1 is a hat a knot: the coefficient is the function's value there.
     weights = regression.coef_.reshape(knots.shape)
     # What is marked is a defect and never speaks for a sentence, whatever the company it keeps in the training data.
-    marks = np.isin(names, [signal.name for signal in SIGNALS if signal.kind == "marks"])
+    marks = np.isin(names, [signal.name for signal in SIGNALS if signal.output == "marks"])
     weights[marks] = np.maximum(weights[marks], weights[marks, :1])
     usual = np.array([np.interp(typical[j], knots[j], weights[j]) for j in range(len(names))])
     card = Scorecard("", "en", names, float(usual.sum()), knots, weights - usual[:, None], {})
@@ -130,7 +130,7 @@ def extended(card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs:
     `fit_scorecard`. The card's own log-odds are multiplied by `_LEAST_SCALE` or more.
     """
     assert card.network is not None
-    more = [PLACES[name] for name in names]
+    more = [FEATURE_INDEX[name] for name in names]
     odds = first_odds(card, x), first_odds(card, pairs[0]), first_odds(card, pairs[1])
     added = fitted_on_top(odds, (x[:, more], pairs[0][:, more], pairs[1][:, more]), y, (_LEAST_SCALE, None))
     network = replace(card.network, scale=added.scale, intercept=added.shift)
@@ -157,5 +157,5 @@ def _with(card: Scorecard, names: tuple[str, ...], added: Added) -> Scorecard:
 
 def first_odds(card: Scorecard, x: Floats) -> Floats:
     """(sentences,) log-odds by the card alone. x: (sentences, features) in the order of an extraction."""
-    said = card.contributions(x[:, [PLACES[name] for name in card.features]])
+    said = card.contributions(x[:, [FEATURE_INDEX[name] for name in card.features]])
     return np.asarray(card.intercept + said.sum(axis=1))

@@ -39,11 +39,11 @@ def train_language_model(texts: Iterable[str], seed: int) -> LanguageModel:
     spelt: dict[int, str] = {}
     for some in packets(texts, PACKET, len):
         batch = Batch.of([segment(text) for text in some])
-        forms.append(batch.form)
+        forms.append(batch.form_hash)
         capitals.append(batch.is_capital)
         words.append(batch.is_word)
-        lengths.append(np.diff(batch.tokens))
-        distinct, first = np.unique(batch.form, return_index=True)
+        lengths.append(np.diff(batch.token_offsets))
+        distinct, first = np.unique(batch.form_hash, return_index=True)
         for key, token in zip(distinct.tolist(), first.tolist(), strict=True):
             if key not in spelt:
                 spelt[key] = batch.pieces(token, token + 1).lower()
@@ -74,5 +74,6 @@ def train_language_model(texts: Iterable[str], seed: int) -> LanguageModel:
 def with_usual(lm: LanguageModel, texts: Iterable[str]) -> LanguageModel:
     """The model with the mean and deviation of what it makes of clean text it has not read."""
     batches = (Batch.of([segment(text) for text in some], lm) for some in packets(texts, PACKET, len))
-    gains = np.concatenate([lm.gains(batch.ids, batch.tokens)[0] for batch in batches], axis=1)
-    return replace(lm, usual=np.round(np.stack([np.nanmean(gains, axis=1), np.nanstd(gains, axis=1)], axis=1), 4))
+    gains = np.concatenate([lm.gains(batch.ids, batch.token_offsets)[0] for batch in batches], axis=1)
+    moments = np.stack([np.nanmean(gains, axis=1), np.nanstd(gains, axis=1)], axis=1)
+    return replace(lm, normalisation=np.round(moments, 4))

@@ -17,7 +17,7 @@ from garble.columns.lm import LanguageModel
 from garble.models.scorecard import Scorecard
 from garble.models.store import folder_of
 from garble.scorer import Scorer
-from garble.signals import PLACES
+from garble.signals import FEATURE_INDEX
 from garble.text.segmentation import Document, segment, whole
 from garble.training.data import Record, read_records
 from garble.training.examples import features_of
@@ -43,7 +43,7 @@ def train_own(data: Path, out: Path, seed: int, log: Log) -> None:
     x, y, docs = own_rows(data, shipped.lm)
     log(f"{len(y)} sentences of prose in {len(np.unique(docs))} documents, {y.mean():.0%} of the sentences garbled")
     scores = out_of_fold(x, y, docs, seed)
-    known = [PLACES[name] for name in shipped.card.features]
+    known = [FEATURE_INDEX[name] for name in shipped.card.features]
     log(f"your labels, {_FOLDS}-fold cross-validation: {told(scores, y)}")
     log(f"model {shipped.card.name} on the same sentences: {told(shipped.card.predict(x[:, known]), y)}")
     thresholds = thresholds_of({"clean": scores[~y]})

@@ -14,12 +14,12 @@ import numpy as np
 from garble.columns.batch import Batch
 from garble.columns.lm import load as load_language_model
 from garble.columns.packets import packets
-from garble.models.scorecard import Network, Scorecard
+from garble.models.scorecard import NetworkSettings, Scorecard
 from garble.network.reader import FILES as READER_FILES
 from garble.network.reader import Reader
 from garble.network.reader import load as load_reader
 from garble.scorer import Scorer
-from garble.signals import FEATURES_READ
+from garble.signals import NETWORK_FEATURES
 from garble.text.segmentation import segment
 from garble.training.data import by_document, clean_texts
 from garble.training.examples import (
@@ -100,17 +100,18 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         for file in READER_FILES:
             (part / file).write_bytes((network / file).read_bytes())
         own = (out / "lm.npz").is_file()
-        header = Network("" if own else base, ((0.0, 1.0),) * 3)
+        header = NetworkSettings("" if own else base, ((0.0, 1.0),) * 3)
         card = replace(plain.card, name=out.resolve().name, network=header)
         if own:
             (part / "lm.npz").write_bytes((out / "lm.npz").read_bytes())
         texts = thinned(clean_texts(data, held_out=True), CHARACTERS_READ // 4)
         log("scoring clean text")
-        card = replace(card, network=replace(header, usual=usual_opinion(load_reader(part, card), texts)))
+        normalisation = network_normalisation(load_reader(part, card), texts)
+        card = replace(card, network=replace(header, normalisation=normalisation))
         reader = load_reader(part, card)
         x, y, pairs = deep_rows(data, plain.lm, reader, Random(seed))
-        log(f"fitting {len(FEATURES_READ)} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
-        card = extended(card, x, y, FEATURES_READ, pairs).sealed(part)
+        log(f"fitting {len(NETWORK_FEATURES)} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
+        card = extended(card, x, y, NETWORK_FEATURES, pairs).sealed(part)
         card.save(part / "scorecard.json")
         log("scoring the panels")
         panel = panel_of(data, CHARACTERS_OF_PANEL)
@@ -135,14 +136,14 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         log(f"thresholds {card.thresholds}, {card.network}")
 
 
-def usual_opinion(reader: Reader, texts: Iterable[str]) -> tuple[tuple[float, float], ...]:
-    """Mean and deviation of the network's verdicts on clean text it has not read."""
-    opinions = []
+def network_normalisation(reader: Reader, texts: Iterable[str]) -> tuple[tuple[float, float], ...]:
+    """Mean and standard deviation of the outputs of the network on held-out clean text."""
+    predictions = []
     for some in packets(texts, PACKET // 4, len):
         batch = Batch.of([segment(text) for text in some])
-        opinions.append(reader.read(batch, np.ones(len(batch), bool)))
-    verdicts = (np.concatenate(verdict) for verdict in zip(*opinions, strict=True))
-    return tuple((round(float(v.mean()), 4), round(float(v.std()), 4)) for v in verdicts)
+        predictions.append(reader.predict(batch, np.ones(len(batch), bool)))
+    outputs = (np.concatenate(verdict) for verdict in zip(*predictions, strict=True))
+    return tuple((round(float(v.mean()), 4), round(float(v.std()), 4)) for v in outputs)
 
 
 def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> None:
