@@ -49,7 +49,8 @@ def document_score(
     Pooled sentences: see `Pooling`. A text that is badly translated throughout is garbled even if few sentences reach
     the threshold. If the network has read sentences, only those are pooled.
 
-    Worst and pooled scores are scaled by `Scorecard.documents`. Only sentences accepted by `layout.counts` are used: no
+    In documents of `SEVERAL` sentences and more, worst and pooled scores are scaled by `Scorecard.documents`; so a
+    document of one sentence has the score of the sentence. Only sentences accepted by `layout.counts` are used: no
     headings, verse or tables. A document without prose scores 0. raised: (sentences,) log-odds that the document added
     to each sentence, which are subtracted here; NaN if not read by the network.
     """
@@ -74,7 +75,9 @@ def document_score(
     rank = max(int(np.searchsorted(reached, share * total)), int(has_several))
     # Clauses without evidence are clean.
     worst_score = float(scores[worse_first[rank]]) if rank < len(scores) else 0.0
-    if pooling is None or not has_several:
+    if not has_several:
+        return max(by_loops, worst_score)
+    if pooling is None:
         return max(by_loops, _scaled(worst_score, scale))
     pooled_score = max(pooling.score(pooled_scores), worst_score if worst_score >= loose else 0.0)
     return max(by_loops, _scaled(pooled_score, scale))

@@ -43,6 +43,8 @@ CLEAN = "The committee met on Tuesday and approved the budget for the coming yea
 GERMAN = "Der Stadtrat hat am Dienstag beschlossen, die alte Brücke noch vor dem Winter zu sanieren."
 LOOPED = "I want to to to to to to to go home."
 MIXED = f"{CLEAN} {LOOPED} He left early to see his mother in the village."
+# Half of its prose is garbled, so the document is.
+HALF = f"{LOOPED} He left early to see her."
 GARBLE = [sys.executable, "-c", "from garble.cli import main; main()", "filter", "in.jsonl", "-o", "kept.jsonl"]
 OPENERS: dict[str, Callable[..., Any]] = {"": open, ".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
@@ -270,7 +272,7 @@ def test_plain_text_is_a_document_a_line() -> None:
 @pytest.mark.parametrize("suffix", ["csv", "tsv"])
 def test_tables_keep_their_rows(suffix: str) -> None:
     delimiter = "," if suffix == "csv" else "\t"
-    rows = [["n", "text", "id"], ["1", f'{CLEAN}\n"Yes", he said.', "a"], ["2", LOOPED, "b"], ["3", MIXED, "c"]]
+    rows = [["n", "text", "id"], ["1", f'{CLEAN}\n"Yes", he said.', "a"], ["2", LOOPED, "b"], ["3", HALF, "c"]]
     table = StringIO(newline="")
     csv.writer(table, delimiter=delimiter).writerows(rows)
     Path(f"in.{suffix}").write_bytes(table.getvalue().encode())
@@ -286,7 +288,7 @@ def test_tables_keep_their_rows(suffix: str) -> None:
     assert [row[:3] for row in rejected] == rows[2:]
     assert json.loads(rejected[0][-1])[0]["reason"] == rejected[0][-2] == "repetition.loop"
     garble_filter(f"in.{suffix}", "-o", f"cut.{suffix}", "--rejected", f"passages.{suffix}", "--unit", "passage")
-    assert read(f"cut.{suffix}")[2][1] == MIXED.replace(f"{LOOPED} ", "")
+    assert read(f"cut.{suffix}")[2][1] == HALF.replace(f"{LOOPED} ", "")
     assert [row[0] for row in read(f"passages.{suffix}")] == ["id", "b", "c"]
 
 
@@ -573,7 +575,7 @@ def test_a_mistake_is_one_line_before_anything_is_written(arguments: tuple[str, 
 
 
 def test_the_report_and_the_summary_say_what_it_came_to() -> None:
-    Path("in.jsonl").write_bytes(json_lines([CLEAN, LOOPED, MIXED]))
+    Path("in.jsonl").write_bytes(json_lines([CLEAN, LOOPED, HALF]))
     result = garble_filter("in.jsonl", "-o", "kept.jsonl", "--report", "report.json", "--exit-code", code=1)
     report = json.loads(Path("report.json").read_text())
     dropped = sum(count for name, count in report.items() if name.startswith("dropped_"))
@@ -610,12 +612,12 @@ from garble.filtering.formats.base import Layout
 from garble.filtering.plan import Plan, find_sources
 from garble.filtering.run import run
 if __name__ == "__main__":
-    outputs._PAUSE = 0
+    outputs._SECONDS_BETWEEN_ENTRIES = 0
     out = sys.argv[1]
     plan = Plan(find_sources(sys.argv[4:]), f"{out}/kept{sys.argv[3]}", f"{out}/rejected{sys.argv[3]}",
                 f"{out}/errors.jsonl", layout=Layout(block=20_000), reader="off")
     for step in run(plan, int(sys.argv[2]), resume=True):
-        print(step.progress.read, flush=True)
+        print(step.progress.bytes_read, flush=True)
 """
 
 

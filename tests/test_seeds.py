@@ -31,6 +31,15 @@ def test_the_garbled_sentences_are_flagged_and_no_others(seed: dict[str, Any], s
     assert flagged == garbled
 
 
+@pytest.mark.parametrize("above", ["", "Home\nNews\nSport\nContact\nLog in\nSearch\n\n"])
+def test_an_article_with_two_garbled_sentences_is_garbled(above: str, scorer: Scorer) -> None:
+    article = next(seed["text"] for seed in SEEDS if seed["id"] == "name-echo-09")
+    report = scorer.score(above + article)
+    assert report.garbled
+    assert sum(sentence.garbled for sentence in report.sentences) == 2
+    assert not scorer.score(article.replace("Haldane said last spring that he", "he")).garbled
+
+
 def test_known_failures_are_seeds() -> None:
     assert {seed["id"] for seed in SEEDS} >= KNOWN_FAILURES
 

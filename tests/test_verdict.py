@@ -209,17 +209,19 @@ def test_pooling_multiplies_and_adds() -> None:
 )
 def test_the_scale_of_documents_applies_to_their_sentences_and_not_to_loops(odds: float, expected: float) -> None:
     scaled = replace(card(), documents=((1.0, 0.0), (3.0, 3.0)))
-    said = sentences([(10, float(sigmoid(np.array(odds))))] * 2)
-    got = document_score(said, scaled, [UNREAD] * 2)
+    said = sentences([(10, float(sigmoid(np.array(odds))))] * 4)
+    got = document_score(said, scaled, [UNREAD] * 4)
     assert logit(np.array(got)) == pytest.approx(expected, abs=1e-6)
-    assert document_score(said, scaled, [UNREAD] * 2, 0.2) == pytest.approx(max(0.999, got))
+    assert document_score(said, scaled, [UNREAD] * 4, 0.2) == pytest.approx(max(0.999, got))
+    # Documents of few sentences are not scaled.
+    assert document_score(said[:3], scaled, [UNREAD] * 3) == pytest.approx(said[0].score)
 
 
 def test_documents_that_a_network_has_read_have_a_scale_of_their_own() -> None:
     scaled = replace(card(network=replace(NETWORK, pooling=None, documents=((1.0, 3.0),))), documents=((1.0, 0.0),))
-    said = sentences([(10, float(sigmoid(np.array(1.0))))] * 2)
-    assert logit(np.array(document_score(said, scaled, [0.0] * 2))) == pytest.approx(3.0)
-    assert logit(np.array(document_score(said, scaled, [UNREAD] * 2))) == pytest.approx(0.0)
+    said = sentences([(10, float(sigmoid(np.array(1.0))))] * 4)
+    assert logit(np.array(document_score(said, scaled, [0.0] * 4))) == pytest.approx(3.0)
+    assert logit(np.array(document_score(said, scaled, [UNREAD] * 4))) == pytest.approx(0.0)
 
 
 def test_the_scale_of_documents_keeps_what_each_threshold_may_cost() -> None:

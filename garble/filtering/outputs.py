@@ -41,7 +41,7 @@ _SECONDS_BETWEEN_ENTRIES = 1.0
 class Progress:
     """The progress of a run.
 
-    input, place, line: where to continue reading; place is -1 if the input cannot be read further. sizes: bytes
+    input, position, line: where to continue reading; position is -1 if the input cannot be read further. sizes: bytes
     written to each output. is_whole: whether the outputs of this input are complete. bytes_read: bytes of
     the input files that are read, before decompression. unread: inputs that could not be read completely. problems: bad
     records by kind of problem.

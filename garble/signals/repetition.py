@@ -301,12 +301,14 @@ def _parallel(batch: Batch, starts: Ints, lag: Ints) -> Mask:
 
 @marks("tokens", "“{span}” repeats the start of its clause", needs=("function_words", "conjunctions"))
 def clause_echo(batch: Batch) -> Mask:
-    """Tokens of two clauses near each other that begin with the same four words, two of them content words.
+    """Tokens of two clauses that begin with the same four words: near each other, or the start of the sentence again.
 
     Why it is garble: a decoder that loses its position starts the clause again after the comma.
     Known false alarms: anaphora in speeches, prices and results.
     Reference: Lee et al. 2018, Hallucinations in Neural Machine Translation.
     Garbled: Mr Moyo said last week that in the north, Mr Moyo said last week that he would go.
+    Garbled: Ms Byrne said last week that the towns on the border with Mali, Ms Byrne said last week that she won.
+    Garbled: The old lighthouse stands at the end of the pier of the town the old lighthouse stands and ships pass.
     Clean: Mr Moyo said last week that in the north, where he grew up, he would not go.
     Clean: He held five per cent of the shares, and his son six per cent of the shares.
     """
@@ -314,10 +316,25 @@ def clause_echo(batch: Batch) -> Mask:
     content = offsets(batch.is_content)
     opens = _breaks(batch) | batch.is_first_word
     opens[1:] |= opens[:-1]
-    keep = opens[starts] & opens[starts - lag] & (content[starts + size] - content[starts] >= 2) & (lag - size <= 8)
-    keep &= ~_parallel(batch, starts, lag)
+    near = opens[starts] & opens[starts - lag] & (content[starts + size] - content[starts] >= 2) & (lag - size <= _NEAR)
+    keep = (near | _begins_again(batch, starts, size, lag)) & ~_parallel(batch, starts, lag)
     firsts = np.concatenate([starts[keep], (starts - lag)[keep]])
     return batch.token_mask(firsts, firsts + np.tile(size[keep], 2))
+
+
+def _begins_again(batch: Batch, starts: Ints, size: Ints, lag: Ints) -> Mask:
+    """Which repeats are the start of the sentence once more, after a comma or in the middle of a clause.
+
+    Two content words, one of them without a capital, tell it from a name. After a conjunction it is a parallel clause;
+    after a filler such as "um" or the rest of a word, a speaker corrects themselves.
+    """
+    masks = (batch.is_word & ~batch.is_code, batch.is_content, batch.is_content & ~batch.is_capital)
+    words, content, lower = (count[starts + size] - count[starts] for count in map(offsets, masks))
+    before = starts - 1
+    after_word = batch.is_content[before] & (batch.length[before] > 2)
+    after = after_word | (batch.codes[batch.starts[before]] == ord(","))
+    enough = (4 * words >= 3 * size) & (content >= 2) & (lower >= 1)
+    return np.asarray(batch.is_first_word[starts - lag] & after & enough)
 
 
 @marks(
@@ -354,6 +371,8 @@ def joined_to_itself(batch: Batch) -> Mask:
     # "China Construction Bank and Bank of China", "Adventure and Adventure 02".
     longer = batch.is_capital[before - 1] & (before > batch.token_offsets[batch.sentence[before]])
     longer |= (batch.word_hash[after] == lists.hash_words(["of"])[0]) | ((batch.char_kinds[after] & DIGIT) != 0)
+    # "Licence A or Licence A".
+    longer |= batch.is_capital[after] & (batch.length[after] == 1)
     other |= _hyphened(batch, begins) | (batch.is_capital[before] & batch.is_capital[begins] & longer)
     keep = joined & content[begins] & ~(idiom & (begins - before <= 3)) & ~other
     return batch.token_mask(before[keep], begins[keep] + 1)
@@ -451,6 +470,8 @@ def _echoed_names(batch: Batch, least: int, most: int) -> Mask:
         spans = [(int(names.starts[k]), int(names.ends[k])) for k in (one, other)]
         short, long = sorted((batch.word_hash[a:b].tolist() for a, b in spans), key=len)
         close = one != other and spans[1][0] - spans[0][1] <= _NEAR
+        # "Baden-Baden" is one name.
+        close = close and batch.text[batch.ends[spans[0][1] - 1] : batch.starts[spans[1][0]]] != "-"
         close = close and not _are_two(batch, nouns, spans)
         if close and least <= len(short) <= most and (len(short) > 1 or len(long) == 1) and _within(short, long):
             firsts += [a for a, _ in spans]

@@ -24,6 +24,10 @@ _SIGNS_OF_MARKDOWN = tuple(
     )
 )
 
+# Elements of HTML whose ends show that a text is HTML, and those that it can begin with.
+_BLOCKS = "div|p|body|article|section|main|nav|header|footer|aside|ul|ol|dl|table|blockquote|h[1-6]"
+_OPENING = f"{_BLOCKS}|head|title|meta|link|script|style"
+
 
 def markup_of(name: str) -> str:
     """The markup for a file name, by its extension; "auto" for others."""
@@ -54,8 +58,7 @@ def guess(text: str) -> str:
     if re.match(rf"\d+[ \t]*\r?\n{CLOCK}[ \t]*-->", head):
         return "srt"
     if low.startswith(("<!doctype html", "<html")) or (
-        re.match(r"<(?:div|p|body|head|article|section|main|nav|ul|table|h[1-6])[\s>]", low)
-        and re.search(r"</(?:div|p|body|article|section|main|nav|ul|table|h[1-6])>", text[:100_000].lower())
+        re.match(rf"<(?:{_OPENING})[\s>]", low) and re.search(rf"</(?:{_BLOCKS})>", text[:100_000].lower())
     ):
         return "html"
     return "markdown" if _is_markdown(text[:100_000]) else "text"

@@ -11,7 +11,9 @@ import numpy as np
 from garble.columns.arrays import Floats
 from garble.models.scorecard import Pairs, Scorecard, logit
 from garble.scorer import Scorer
+from garble.text.layout import is_prose
 from garble.training.data import Record, read_records
+from garble.verdict import SEVERAL
 
 # Share of the sentences of each kind of human text that a network may flag beyond the scorecard, at the least.
 _COST_OF_READING = 0.002
@@ -28,6 +30,8 @@ _FEWEST_FLAGGED = 3
 BY_RULE = ("repetition.looped",)
 # A document with a larger share in loops is garbled by rule.
 _LOOPED = 0.1
+# Words in a row that tell texts apart: a text of which more than half of these came before is a near copy.
+_SHINGLE = 5
 # Least distance of two points on the scale of documents, in log-odds.
 _APART = 0.01
 
@@ -104,24 +108,34 @@ def cross_fitted(panels: list[dict[str, Floats]], kind: str) -> dict[str, float]
 
 
 def panel_of(data: Path, characters: float = np.inf) -> list[Record]:
-    """Human English that thresholds are read off, of each kind as many characters at most."""
+    """Human English that thresholds are read off, of each kind as many characters at most, and nothing twice.
+
+    Near copies of one poem would count as many false alarms.
+    """
     records: list[Record] = []
     size: dict[str, int] = {}
+    seen: dict[str, set[tuple[str, ...]]] = {}
     for name in ("human", "panel2"):
         for record in read_records(data / "dev" / f"{name}.jsonl.xz"):
             kind = record["kind"]
-            if record.get("lang", "en") == "en" and size.get(kind, 0) < characters:
+            if record.get("lang", "en") != "en" or size.get(kind, 0) >= characters:
+                continue
+            words, known = record["text"].split(), seen.setdefault(kind, set())
+            shingles = {tuple(words[i : i + _SHINGLE]) for i in range(max(1, len(words) - _SHINGLE + 1))}
+            if 2 * len(shingles & known) <= len(shingles):
                 size[kind] = size.get(kind, 0) + len(record["text"])
                 records.append(record)
+            known |= shingles
     return records
 
 
 def document_scores(scorer: Scorer, records: list[Record]) -> dict[str, Floats]:
-    """For each kind of text the scores of all its documents but those that are garbled by their loops."""
+    """For each kind of text the scores of the documents that `document_score` scales, but for those full of loops."""
     scores: dict[str, list[float]] = {}
     reports = scorer.score_many(record["text"] for record in records)
     for record, report in zip(records, reports, strict=True):
-        if report.looped < _LOOPED:
+        prose = [sentence for sentence in report.sentences if is_prose(sentence.kind, sentence.text)]
+        if report.looped < _LOOPED and len(prose) >= SEVERAL:
             scores.setdefault(record["kind"], []).append(report.score)
     return {kind: np.array(values) for kind, values in sorted(scores.items())}
 
