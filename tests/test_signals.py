@@ -156,6 +156,7 @@ def test_an_empty_batch_measures_nothing(signal: Signal, english: LanguageModel)
 @given(texts=st.lists(ANY_TEXT, min_size=1, max_size=4))
 @example(texts=["It was 5,", ", he said"])
 @example(texts=["He paid the bill , then left.", "She stayed."])
+@example(texts=["0", "?00"])
 def test_any_texts_measure_alone_what_they_measure_in_company(texts: list[str], english: LanguageModel) -> None:
     documents = [segment(text) for text in texts]
     together = extract(Batch.of(documents, english)).features

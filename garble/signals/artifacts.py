@@ -603,6 +603,7 @@ def malformed_number(batch: Batch) -> Mask:
     Garbled: The price rose to 103,63.18 dollars.
     Garbled: The line was shut from 0:00:24:00,5 on.
     Clean: The price rose to 1,103.18 dollars, or 1.103,18 in Berlin, in version 2.0.1 on 24.12.2020.
+    Clean: By IEC 559:1989, the limit is 1024:4095.
     """
     digits = batch.signs[KIND[batch.codes[batch.signs]] == DIGIT]
     numbers = batch.matches(_NUMBER, digits[KIND[batch.beside(digits, -1)] != DIGIT])
@@ -612,5 +613,5 @@ def malformed_number(batch: Batch) -> Mask:
 _NUMBER = re.compile(r"(?<![\w.,:/-])\d+(?:[.,:]\d+)+(?![\w:/-])")
 _WELL_FORMED = re.compile(
     r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+(?:\.\d+)*|\d+(?:,\d+)+"
-    r"|\d{1,4}(?::\d{1,3}){1,2}(?:[.,]\d+)?|\d{1,4}(?::\d{1,3})+|\d+[.,]\d+:\d+(?:[.,]\d+)?"
+    r"|\d{1,5}:\d{1,5}|\d{1,4}(?::\d{1,3}){1,2}(?:[.,]\d+)?|\d{1,4}(?::\d{1,3})+|\d+[.,]\d+:\d+(?:[.,]\d+)?"
 )

@@ -99,9 +99,9 @@ def replacement(batch: Batch) -> Mask:
 
 
 _LOST = re.compile(
-    r"(?<=[A-Za-z]{2})\?(?=(?:s|t|re|ve|ll|d|m)\b(?![=?]))|(?<=\bI)\?(?=(?:m|ve|ll|d)\b)|(?<=[\s(])\?(?=\d+[.,]?\d)"
-    r"|(?<=\d)\?(?=[CF]\b)|(?<=[a-z] )\?(?=[A-Z][a-z]+\b)|(?<![^\u2029])\?(?=[A-Z][a-z]*[ ,])"
-    r"|(?<=\s)\?(?=[a-z]{2,}\b[^?=\u2029]{2,80}\w\?(?!\w))"
+    r"(?<=[A-Za-z]{2})\?(?=(?:s|t|re|ve|ll|d|m)\b(?![=?]))|(?<=\bI)\?(?=(?:m|ve|ll|d)\b)|(?<=[^\S\u2029])\?(?=\d+[.,]?\d)"
+    r"|(?<=\()\?(?=\d+[.,]?\d)|(?<=\d)\?(?=[CF]\b)|(?<=[a-z] )\?(?=[A-Z][a-z]+\b)|(?<![^\u2029])\?(?=[A-Z][a-z]*[ ,])"
+    r"|(?<=[^\S\u2029])\?(?=[a-z]{2,}\b[^?=\u2029]{2,80}\w\?(?!\w))"
 )
 
 
@@ -185,6 +185,7 @@ def mixed_script(batch: Batch) -> Mask:
     Garbled: Water rose in the affected area贏.
     Clean: The α-helix is 5 μm long, said Dvořák.
     Clean: The character 水 (shuǐ) stands for water, and Moscow (Москва) for itself.
+    Clean: Source code 源代码
     """
     mask = np.zeros(len(batch.starts), bool)
     codes = batch.codes[batch.non_ascii]
@@ -199,11 +200,16 @@ def mixed_script(batch: Batch) -> Mask:
     mask[tokens] = (latin > 0) & (other > 0) & ~unit
     # A word of another script is out of place only where the sentence is otherwise Latin.
     share = row_sums(latin, rows) / np.maximum(row_sums(latin + other, rows), 1)
+    # In two languages, labels say the same twice: "source code 源代码".
+    stops = np.isin(batch.codes[batch.starts[edges[1] - 1]], [ord(c) for c in ".?!"])
+    prose = (share > 0.7) & (stops | (row_sums(latin > 0, rows) >= _LONG_LABEL))
     foreign = np.zeros(len(batch.starts), bool)
-    foreign[tokens] = (
-        batch.language.latin & (latin == 0) & ((other > 1) | ideograph) & np.repeat(share > 0.7, np.diff(rows))
-    )
+    foreign[tokens] = batch.language.latin & (latin == 0) & ((other > 1) | ideograph) & np.repeat(prose, np.diff(rows))
     return np.asarray(mask | (foreign & ~_marked_off(batch, foreign)))
+
+
+# Latin words from which a line without a full stop is no label.
+_LONG_LABEL = 6
 
 
 def _marked_off(batch: Batch, foreign: Mask) -> Mask:

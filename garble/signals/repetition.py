@@ -184,6 +184,8 @@ def doubled_word(batch: Batch) -> Mask:
     fine = lists.isin(batch.word_hash[firsts], batch.hashes("doubles")) | _is_exclamation(batch)[firsts]
     # Two capitals inside a sentence are mostly a name.
     fine |= batch.is_capital[firsts] & batch.is_capital[lasts - 1]
+    # An option and its value: "-auth_level level".
+    fine |= batch.is_code[firsts] | batch.is_code[lasts - 1]
     # A letter and its capital are two names ("gw Gw", "And and Or"), and columns lie far apart.
     fine |= (batch.is_capital[firsts] != batch.is_capital[lasts - 1]) & ~batch.is_first_word[firsts]
     fine |= batch.starts[lasts - 1] - batch.ends[firsts] > 2
@@ -313,28 +315,27 @@ def clause_echo(batch: Batch) -> Mask:
     Clean: He held five per cent of the shares, and his son six per cent of the shares.
     """
     starts, size, lag = _periodic(batch, 4)
-    content = offsets(batch.is_content)
+    masks = (batch.is_word & ~batch.is_code, batch.is_content, batch.is_content & ~batch.is_capital)
+    words, content, lower = (count[starts + size] - count[starts] for count in map(offsets, masks))
     opens = _breaks(batch) | batch.is_first_word
     opens[1:] |= opens[:-1]
-    near = opens[starts] & opens[starts - lag] & (content[starts + size] - content[starts] >= 2) & (lag - size <= _NEAR)
-    keep = (near | _begins_again(batch, starts, size, lag)) & ~_parallel(batch, starts, lag)
+    near = opens[starts] & opens[starts - lag] & (lag - size <= _NEAR)
+    keep = (near | (_begins_again(batch, starts, lag) & (lower >= 1))) & (content >= 2) & (4 * words >= 3 * size)
+    keep &= ~_parallel(batch, starts, lag)
     firsts = np.concatenate([starts[keep], (starts - lag)[keep]])
     return batch.token_mask(firsts, firsts + np.tile(size[keep], 2))
 
 
-def _begins_again(batch: Batch, starts: Ints, size: Ints, lag: Ints) -> Mask:
+def _begins_again(batch: Batch, starts: Ints, lag: Ints) -> Mask:
     """Which repeats are the start of the sentence once more, after a comma or in the middle of a clause.
 
-    Two content words, one of them without a capital, tell it from a name. After a conjunction it is a parallel clause;
-    after a filler such as "um" or the rest of a word, a speaker corrects themselves.
+    After a conjunction it is a parallel clause; after a filler such as "um" or the rest of a word, a speaker corrects
+    themselves.
     """
-    masks = (batch.is_word & ~batch.is_code, batch.is_content, batch.is_content & ~batch.is_capital)
-    words, content, lower = (count[starts + size] - count[starts] for count in map(offsets, masks))
     before = starts - 1
     after_word = batch.is_content[before] & (batch.length[before] > 2)
-    after = after_word | (batch.codes[batch.starts[before]] == ord(","))
-    enough = (4 * words >= 3 * size) & (content >= 2) & (lower >= 1)
-    return np.asarray(batch.is_first_word[starts - lag] & after & enough)
+    after_comma = batch.codes[batch.starts[before]] == ord(",")
+    return np.asarray(batch.is_first_word[starts - lag] & (after_word | after_comma))
 
 
 @marks(
@@ -617,8 +618,10 @@ def _is_repeated(keys: Hashes, sizes: Floats, documents: Ints, paragraphs: Ints)
     before = recurs(key, document)
     # What comes again far off is a quotation or a form, and so is what a heading or an item parts.
     apart = filled - filled[before]
-    together = paragraphs[filled] - paragraphs[filled[before]] <= 2
-    long = (before >= 0) & (apart <= 4) & together & (size >= _LONG_SENTENCE)
+    paragraphs_apart = paragraphs[filled] - paragraphs[filled[before]]
+    # In manuals, what is said of one function is said of the next.
+    least = np.select([paragraphs_apart <= 1, paragraphs_apart == 2], [_LONG_SENTENCE, 2 * _LONG_SENTENCE], np.inf)
+    long = (before >= 0) & (apart <= 4) & (size >= least)
     same = np.zeros(len(filled) + 1, bool)
     same[1:-1] = (key[1:] == key[:-1]) & (document[1:] == document[:-1])
     thrice = runs(same[1:], np.array([0, len(filled)]))
