@@ -79,6 +79,7 @@ EXCUSES = {
     "repetition.phrase_twice": {"exclamations", "function_words", "subjects"},
     "repetition.doubled_word": {"exclamations", "verbs_after_what", "doubled_last", "what"},
     "repetition.repeated_fourgram": {"exclamations"},
+    "repetition.repeated_word": {"exclamations"},
     "repetition.loop_in_word": {"exclamations"},
 }
 

@@ -221,6 +221,7 @@ def varied_loop(batch: Batch) -> Mask:
     Reference: Guerreiro et al. 2023.
     Garbled: The term is one month after the adoption of the term, which is one month after adoption of the term.
     Clean: The term ends one month after the court has heard both sides.
+    Clean: "Day" has the meaning given in the annex, and "Week" has the meaning given in the annex.
     """
     begins, before = batch.repeated_ngrams[1]
     near = np.zeros(len(batch.starts))
@@ -228,6 +229,9 @@ def varied_loop(batch: Batch) -> Mask:
     worded = batch.is_word[begins] & close
     worded[worded] = ~_is_code(batch, begins[worded])
     near[begins[worded]] = 1
+    starts, repeats, lag = _periodic(batch, 4)
+    parallel = _parallel(batch, starts, lag)
+    near[cover(starts[parallel], (starts + repeats)[parallel], len(near))] = 0
     reach = offsets(near)
     size = offsets(batch.is_word)
     place = np.arange(len(near))
@@ -320,8 +324,9 @@ def clause_echo(batch: Batch) -> Mask:
     opens = _breaks(batch) | batch.is_first_word
     opens[1:] |= opens[:-1]
     near = opens[starts] & opens[starts - lag] & (lag - size <= _NEAR)
-    keep = (near | (_begins_again(batch, starts, lag) & (lower >= 1))) & (content >= 2) & (4 * words >= 3 * size)
-    keep &= ~_parallel(batch, starts, lag)
+    # A name alone is no clause.
+    clause = (content >= 2) & (lower >= 1) & (4 * words >= 3 * size)
+    keep = (near | _begins_again(batch, starts, lag)) & clause & ~_parallel(batch, starts, lag)
     firsts = np.concatenate([starts[keep], (starts - lag)[keep]])
     return batch.token_mask(firsts, firsts + np.tile(size[keep], 2))
 
@@ -414,12 +419,13 @@ def repeated_word(batch: Batch) -> Mask:
     Reference: rep-n with n = 1, Welleck et al. 2020.
     Garbled: The function is then applied to the function of the function.
     Clean: The function is then applied to each of its own parts.
+    Clean: Bravo, bravo, bravo!
     """
     begins, before = batch.repeated_ngrams[1]
     begins = begins[begins - before < _STRETCH]
-    found = np.zeros(len(batch.starts), bool)
-    found[begins] = batch.is_content[begins]
-    return found
+    mask = np.zeros(len(batch.starts), bool)
+    mask[begins] = (batch.is_content & ~_is_exclamation(batch))[begins]
+    return mask
 
 
 # What is needed to tell names from other words.
