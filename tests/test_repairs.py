@@ -211,6 +211,20 @@ FIXER_CASES = {
         ("Wash your hands.\n⟦Wash your hands.⟧\nDry them.", "Wash your hands.\nDry them."),
         ("Wash your hands.\n\n⟦Wash your hands.⟧\n\nDry them.", ""),
     ],
+    "repetition.looped": [
+        ("Go on. Right. Right. Right. ⟦Right.⟧ Right. Right. Right. Right. Left.", "Go on." + " Right." * 7 + " Left."),
+        ("It is fixed. ⟦Right.⟧ Right. Right. Right. Right. Right. We go.", ""),
+        ("Thank you.\nThank you.\nThank you.\n⟦Thank you.⟧\nThank you.\nThank you.\n", "Thank you.\n" * 5),
+        (
+            "Boil it. Peel it now. Boil it. ⟦Peel it now.⟧ Boil it. Peel it now. Boil it. Peel it now.",
+            "Boil it. Peel it now. Boil it. Boil it. Peel it now. Boil it. Peel it now.",
+        ),
+        ("I go. Mind the gap. I go. Mind the gap. I go. ⟦Mind the gap.⟧", ""),
+        ("1. Shut it.\n2. Shut it.\n3. Shut it.\n4. ⟦Shut it.⟧\n5. Shut it.\n6. Shut it.\n", ""),
+        ("[00:01] So we go.\n[00:02] So we go.\n[00:03] ⟦So we go.⟧\n[00:04] So we go.\n[00:05] So we go.\n", ""),
+        ("Ann: So we go.\nBen: So we go.\nAnn: ⟦So we go.⟧\nBen: So we go.\nAnn: So we go.\n", ""),
+        ("He wants ⟦to to to to to to to to to go home to his⟧ dog.", "He wants to go home to his dog."),
+    ],
     "characters.mojibake": [
         ("The caf⟦Ã©⟧ is closed.", "The café is closed."),
         ("Read “caf⟦Ã©⟧” as a word.", ""),
@@ -278,7 +292,7 @@ def first_change(signal: str, marked: str) -> str:
     """What the fixer of a signal first makes of a text that shows its finding, "" for nothing."""
     start, end = marked.index("⟦"), marked.index("⟧") - 1
     text = marked.replace("⟦", "").replace("⟧", "")
-    is_sentence = signal == "repetition.sentence_again"
+    is_sentence = signal in ("repetition.sentence_again", "repetition.looped") and re.search(r"\.\s", text)
     site = Site(text, start, end, {}) if is_sentence else Site(text, 0, len(text), {})
     found = FIXERS[signal](site, Finding(signal, start, end, 1.0, 1.0, ""))
     change = next((change for change in found if text[change.start : change.end] != change.after), None)
@@ -377,7 +391,20 @@ REPAIRED = {
     "<p id='a'>Pharmacies were were told to go &amp; look.</p>": "<p id='a'>Pharmacies were told to go &amp; look.</p>",
 }
 
+LOOPS_OF_SENTENCES = {
+    "The pump is fixed now. " + "Right. " * 12 + "We can go.": "The pump is fixed now. Right. We can go.",
+    "We boil the eggs. Then we peel them. " * 5: "We boil the eggs. Then we peel them. ",
+    "Thank you.\n" * 30: "Thank you.\n",
+    "Ann: Check that the door is shut.\n" * 12: "Ann: Check that the door is shut.\n",
+    "The river rose. It reached the bridge by dawn.\n\n" * 6: "The river rose. It reached the bridge by dawn.\n\n",
+    # Longer than the distance within which removed words must occur.
+    "He says a thing that says a lot about him. " * 300: "He says a thing that says a lot about him. ",
+}
+REPAIRED |= LOOPS_OF_SENTENCES
+
 LEFT_ALONE = [
+    "".join(f"[00:{n:02}.000 --> 00:{n + 1:02}.000] So we went there.\n" for n in range(12)),
+    "".join(f"{n}. Check that the door is shut.\n" for n in range(1, 12)),
     "Rules:\n" + "".join(f"{number}. Wash your hands well first.\n" for number in range(1, 7)),
     "Rules:\n" + "- Wash your hands well first.\n" * 6,
     "The probe reads ATATATATATAT in both strands.",

@@ -20,6 +20,7 @@ from garble.signals import FEATURES
 from garble.text.segmentation import segment
 from garble.training import examples, language_model, panels, pooling, train
 from garble.training.corrupt import corrupt
+from garble.verdict import SEVERAL
 
 
 def write(path: Path, records: list[dict[str, Any]]) -> None:
@@ -113,6 +114,23 @@ def test_thresholds_flag_the_shares_of_the_panel_that_they_may(data: Path, train
     # News are too few to tell a thousandth.
     for name in ("balanced", "loose"):
         assert (scores["news"] >= thresholds[name]).mean() <= panels.COSTS[name]
+
+
+def test_a_near_copy_of_a_text_is_not_in_the_panel_again(tmp_path: Path) -> None:
+    one, other = documents(2)
+    half = " ".join([*one.split()[: len(one.split()) // 3], *other.split()])
+    texts = [one, f"{one} The end.", other, one.upper(), half]
+    for name, kind in (("human", "news"), ("panel2", "poetry")):
+        write(tmp_path / "dev" / f"{name}.jsonl.xz", [{"text": text, "kind": kind, "lang": "en"} for text in texts])
+    kept = [(record["kind"], record["text"]) for record in panels.panel_of(tmp_path)]
+    # A copy in another kind counts there.
+    assert kept == [(kind, text) for kind in ("news", "poetry") for text in (one, other, one.upper())]
+
+
+def test_only_documents_that_are_scaled_set_the_scale(trained: tuple[Path, list[str]]) -> None:
+    sentences = segment(documents(1)[0]).slices()[:SEVERAL]
+    records = [{"text": " ".join(sentences[:n]), "kind": "news"} for n in (1, SEVERAL - 1, SEVERAL)]
+    assert len(panels.document_scores(Scorer(trained[0]), records)["news"]) == 1
 
 
 def test_pooling_is_fitted_on_documents_of_people_and_on_bad_translations(

@@ -27,6 +27,7 @@ from garble.repairs.protected import Protected
 from garble.repairs.repetition import (
     keep_first_copy,
     keep_first_piece,
+    remove_copies,
     remove_repeated_name,
     remove_repeated_sentence,
     remove_second_opening,
@@ -56,6 +57,7 @@ Candidate = tuple[Edit, ...]
 
 # The fixer of each signal. Findings of other signals cannot be repaired without guessing.
 FIXERS: dict[str, Fixer] = {
+    "repetition.looped": remove_copies,
     "repetition.loop": keep_first_copy,
     "repetition.phrase_twice": keep_first_copy,
     "repetition.doubled_word": keep_first_copy,

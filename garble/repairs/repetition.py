@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
@@ -14,6 +14,7 @@ from garble.repairs.base import Change, Site
 from garble.repairs.protected import is_prose, is_word
 from garble.repairs.rules import REACH
 from garble.report.findings import Finding
+from garble.text.periodic import Loop, loops
 
 # One token each: "in-fighting" does not repeat "in", nor "AT&T" "at".
 _TOKEN = re.compile(r"\w+(?:['’&/-]\w+)*|[^\w\s]")
@@ -35,6 +36,9 @@ _SHORT_SENTENCE, _FEW_COPIES = 6, 4
 _EMPHATIC = frozenset("!?")
 _STOPS = frozenset(".!?")
 _INTERRUPTIONS = frozenset(".-–—…")
+# Fewer copies of sentences can be a refrain.
+_MIN_COPIES_OF_SENTENCES = 4
+_LABEL_ENDS = frozenset(":])>|-–—*•")
 # Words that may be doubled in a correct sentence: "I told you you may", "we do do that".
 _LEGAL_DOUBLES = frozenset(["do", "what", "that", "you", "it", "there"])
 # "The room he came in in May", but not "the rise in in May".
@@ -118,6 +122,31 @@ def remove_repeated_sentence(site: Site, finding: Finding) -> Iterator[Change]:
     is_separate = _BLANK_LINE.search(block) or _BULLET.fullmatch(text, text.rfind("\n", 0, start) + 1, start)
     if text.startswith(body, start) and not is_separate:
         yield Change(before + len(body), start + len(body), "")
+
+
+def remove_copies(site: Site, finding: Finding) -> Iterator[Change]:
+    """Remove a sentence of a loop that goes over sentences, unless it is in the first copy or has a label.
+
+    A label, such as a time, a speaker or a number, would be left alone on its line. Loops inside a sentence keep their
+    first copy as those of `keep_first_copy` do.
+    """
+    found = site.cached_for_text(_loops)
+    index = bisect_right(found, site.start, key=lambda loop: loop.start) - 1
+    loop = found[index] if index >= 0 else None
+    if loop is None or loop.first_end > site.start:
+        yield from keep_first_copy(site, finding)
+        return
+    text, start = site.text, site.start
+    before = len(text[max(0, start - REACH) : start].rstrip()) + max(0, start - REACH)
+    line = text.rfind("\n", 0, start) + 1
+    has_label = before > line and (text[before - 1] in _LABEL_ENDS or _BULLET.fullmatch(text, line, start))
+    is_inside = not any(map(str.isalnum, text[loop.end : site.end]))
+    if is_inside and loop.copies >= _MIN_COPIES_OF_SENTENCES and not has_label:
+        yield Change(before, site.end, "")
+
+
+def _loops(text: str) -> tuple[Loop, ...]:
+    return loops(text)
 
 
 def keep_first_piece(site: Site, finding: Finding) -> Iterator[Change]:
