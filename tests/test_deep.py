@@ -293,7 +293,7 @@ def made(tmp_path: Path, scripted: reading.Reader, monkeypatch: pytest.MonkeyPat
         name="scripted",
         features=card.features + NETWORK_FEATURES,
         knots=np.concatenate([card.knots, np.tile(np.linspace(-1, 9, knots), (size, 1))]),
-        weights=np.concatenate([card.weights, np.tile(np.linspace(-0.2, 1.8, knots), (size, 1))]),
+        weights=np.concatenate([card.weights, np.tile(np.linspace(-0.2, 2.2, knots), (size, 1))]),
         files={},
     )
     monkeypatch.setattr(scorer, "_network", lambda loaded: scripted)

@@ -51,7 +51,10 @@ def test_a_scorer_and_settings_exclude_each_other(make: object, scorer: Scorer) 
 
 def test_reprs_are_short(scorer: Scorer) -> None:
     report = scorer.score(LOOP)
-    assert repr(report) == f"<Report 'garbled' score={report.score:.2f} threshold=0.72, 1 of 3 sentences flagged>"
+    assert (
+        repr(report)
+        == f"<Report 'garbled' score={report.score:.2f} threshold={report.threshold:.2f}, 1 of 3 sentences flagged>"
+    )
     assert repr(scorer) == f"<Scorer {scorer.signature}>"
     assert repr(Prefilter(scorer=scorer)) == f"<Prefilter unit='document' {scorer.signature}>"
     assert repr(garble.repair("He came home.", scorer=scorer)) == "<Repair 0 edits, 0 sentences unresolved>"
