@@ -168,7 +168,7 @@ class Scorer:
         self.card = card if self.reader != "off" else card.without(NETWORK_FEATURES)
         self.network = _network(loaded) if self.reader != "off" else None
         self.markup = _checked_markup(markup)
-        self.language = _checked_language(language)
+        self.language = checked_language(language)
         self.without = tuple(sorted(set(without)))
         self.conditions = Conditions(
             garble.__version__, self.card.name, loaded.digest, self.reader, self.markup, self.without
@@ -704,7 +704,8 @@ def _network(loaded: store.Loaded) -> Reader:
     return reader.cached(loaded.folder, loaded.state)
 
 
-def _checked_language(code: str) -> str:
+def checked_language(code: str) -> str:
+    """The code, if it has the form of one. Raises UsageError otherwise."""
     if code != AUTO and not (isinstance(code, str) and _CODE.fullmatch(code)):
         raise UsageError(f"no language {quoted(code)}: auto, or an ISO 639 code such as en")
     return code

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from garble.cli.options import ENCODING, LANGUAGE, MARKUP, OVERWRITE, markup_for, reading, scoring
+from garble.cli.configuration import Configuration, with_scorers
+from garble.cli.options import ENCODING, LANGUAGE, MARKUP, OVERWRITE, configuring, markup_for, reading, scoring
 from garble.cli.terminal import Scored, Tally, formatted, print_message, with_bar
 from garble.cli.writing import writing
 from garble.errors import InputError
-from garble.io import check_encoding, find_texts, read_texts, skipped_files
+from garble.io import check_encoding, read_texts, skipped_files
 
 if TYPE_CHECKING:
     from garble.scorer import Scorer
@@ -41,26 +43,23 @@ if TYPE_CHECKING:
 @reading("all")
 @MARKUP
 @LANGUAGE
+@configuring
 @click.option("--stats", is_flag=True, help="Add readability statistics (text, json and jsonl).")
 @click.option("--all", "show_all", is_flag=True, help="Text format: show all sentences, not only flagged ones.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything is flagged.")
 @click.pass_context
 def score(
     context: click.Context,
+    /,
     files: tuple[str, ...],
     form: str,
     output: Path | None,
-    threshold: str,
-    model: str,
-    reader: str,
     overwrite: bool,
     encoding: str | None,
-    without: tuple[str, ...],
-    markup: str,
-    language: str,
     stats: bool,
     show_all: bool,
     exit_code: bool,
+    **options: Any,
 ) -> None:
     """Score texts, sentence by sentence.
 
@@ -69,24 +68,26 @@ def score(
     FILE is a text file, a folder of text, Markdown, HTML, SRT and VTT files, or - for standard input. Files are UTF-8,
     UTF-16 or UTF-32 with a byte order mark, or in the encoding of --encoding.
 
+    Settings are read from garble.toml or pyproject.toml in the folder of each file or above; see garble config.
+
     Exit code: 0 success; 1 something was flagged (only with --exit-code); 2 wrong usage, or an input that could not be
     read (the other inputs are scored).
     """
     if stats and form in ("csv", "html"):
         raise click.UsageError(f"--stats is not supported with --format {form}", context)
-    from garble.scorer import Scorer
-
     try:
         check_encoding(encoding)
-        scorer = Scorer(model, threshold=threshold, without=without, reader=reader, markup=markup, language=language)
+        configuration = Configuration(context, **options)
+        inputs = configuration.selected(files)
+        runs = with_scorers(inputs, configuration)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    inputs = list(find_texts(files))
     for line in skipped_files(files):
         print_message(line)
     tally = Tally()
     with writing(output, overwrite) as stream:
-        scored = with_bar(_score(scorer, inputs, tally, encoding), tally, len(inputs), stream)
+        reports = chain.from_iterable(_score(scorer, run, tally, encoding) for scorer, run in runs)
+        scored = with_bar(reports, tally, len(inputs), stream)
         for chunk in formatted(scored, form, stream, tally, stats, show_all):
             stream.write(chunk)
             stream.flush()
