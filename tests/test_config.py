@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from click.testing import CliRunner, Result
 import garble
 from garble.cli import main
 from garble.report import Report
+from garble.scorer import Scorer
 from garble.text.layout import KINDS
 from garble.text.segmentation import segment
 
@@ -392,3 +395,121 @@ def test_the_example_of_the_documentation_holds(write: Write) -> None:
 def test_config_wants_a_path_that_exists(write: Write) -> None:
     result = run("config", "gone")
     assert (result.exit_code, result.stderr) == (2, "garble: gone: no such file or folder\n")
+
+
+OTHER = "We we we we we went went went went to the the the the the market market market."
+
+
+def new_sentences(*arguments: str) -> dict[str, list[str]]:
+    """The flagged sentences that `garble score` reports with the baseline, by file."""
+    result = run("score", "--baseline", "known/base.json", "--format", "jsonl", *arguments)
+    assert result.exit_code == 0, result.stderr
+    reports = list(map(json.loads, result.stdout.splitlines()))
+    return {report["file"]: [s["text"] for s in report["sentences"] if s["garbled"]] for report in reports}
+
+
+@pytest.fixture
+def baseline(write: Write) -> Write:
+    """As `write`, with a baseline of a.txt and in/b.txt, which have one garbled sentence each."""
+    write("garble.toml", FAST)
+    write("a.txt", f"{CLEAN}\n\n{LOOPED}\n")
+    write("in/b.txt", f"{LOOPED} {CLEAN}\n")
+    Path("known").mkdir()
+    result = run("score", "--write-baseline", "known/base.json", "a.txt", "in")
+    assert (result.exit_code, result.stderr) == (0, "garble: known/base.json: 2 flagged sentences recorded\n")
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"{CLEAN}\n\n{LOOPED}\n", []),
+        (f"{LOOPED}\n\nAnother line was added.\n\n{CLEAN}\n", []),
+        (f"{CLEAN} {LOOPED.replace(' go ', chr(10) + 'go ')}", []),
+        (LOOPED, []),
+        (CLEAN, []),
+        (f"{CLEAN}\n\n{LOOPED}\n\n{OTHER}", [OTHER]),
+        (f"{CLEAN}\n\n{LOOPED}\n\n{CLEAN}\n\n{LOOPED}\n", [LOOPED]),
+        (f"{CLEAN}\n\n{LOOPED.replace('go', 'come')}\n", [LOOPED.replace("go", "come")]),
+    ],
+)
+def test_a_baseline_leaves_only_new_sentences(baseline: Write, text: str, found: list[str]) -> None:
+    baseline("a.txt", text)
+    assert new_sentences("a.txt", "in") == {"a.txt": found, os.path.join("in", "b.txt"): []}
+    result = run("score", "--exit-code", "--baseline", "known/base.json", "a.txt")
+    assert result.exit_code == bool(found)
+    assert ("a.txt: clean" in result.stdout) is not bool(found)
+    assert f"{len(found)} of" in result.stdout
+
+
+def test_a_baseline_is_of_files_relative_to_it(baseline: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    baseline("c.txt", LOOPED)
+    assert new_sentences("c.txt", os.path.abspath("a.txt")) == {"c.txt": [LOOPED], os.path.abspath("a.txt"): []}
+    files = json.loads(Path("known/base.json").read_text("utf-8"))["files"]
+    assert list(files) == ["../a.txt", "../in/b.txt"]
+    monkeypatch.chdir("in")
+    assert run("score", "--exit-code", "--baseline", "../known/base.json", "b.txt", "../a.txt").exit_code == 0
+
+
+def test_known_and_ignored_sentences_are_counted(baseline: Write) -> None:
+    baseline("c.md", f"{CLEAN}\n\n<!-- garble: ignore -->\n{LOOPED}\n")
+    shown = run("score", "--baseline", "known/base.json", "a.txt", "in", "c.md").stdout
+    assert "note: flagged sentences in the baseline: 1\n" in shown
+    assert "note: sentences ignored by comments: 1\n" in shown
+    assert "0 of 6 sentences flagged\n2 flagged sentences in the baseline\n1 sentence ignored by comments\n" in shown
+
+
+def test_a_document_without_flagged_sentences_can_be_known(baseline: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    def score_many(scorer: Scorer, texts: Iterator[str], markups: object = None) -> Iterator[Report]:
+        yield from (Report(0.9, True, "en", 0.5, (), (), (), "", text=text) for text in texts)
+
+    monkeypatch.setattr(Scorer, "score_many", score_many)
+    baseline("c.txt", CLEAN)
+    assert run("score", "--exit-code", "c.txt", "--baseline", "known/base.json").exit_code == 1
+    run("score", "c.txt", "--write-baseline", "known/base.json", "--overwrite")
+    result = run("score", "--exit-code", "c.txt", "--baseline", "known/base.json")
+    assert (result.exit_code, "note: document in the baseline" in result.stdout) == (0, True)
+
+
+def test_a_baseline_is_complete_if_the_output_is_not_read(write: Write) -> None:
+    write("garble.toml", FAST)
+    for number in range(100):
+        write(f"in/{number}.txt", f"{CLEAN}\n\n{LOOPED}\n\n" * 5)
+    arguments = ["score", "--format", "jsonl", "--write-baseline", "base.json", "in"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with Popen([sys.executable, "-m", "garble", *arguments], env=environment, stdout=PIPE, stderr=PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b"{")
+        process.stdout.close()
+        message = process.stderr.read().decode()
+    assert process.returncode == 0
+    files = json.loads(Path("base.json").read_text("utf-8"))["files"].values()
+    assert len(files) == 100
+    recorded = sum(sum(file["sentences"].values()) for file in files)
+    assert message == f"garble: base.json: {recorded} flagged sentences recorded\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--baseline", "gone.json"], "gone.json: no such file"),
+        (["--baseline", "a.txt"], "a.txt: not a baseline ("),
+        (
+            ["--baseline", "old.json"],
+            'old.json: not a baseline (unsupported format "other"; expected garble-baseline/1)',
+        ),
+        (["--baseline", "wrong.json"], "wrong.json: not a baseline (a.txt: sentences: -1 is not between "),
+        (["--write-baseline", "known/base.json"], "known/base.json: exists; use --overwrite to replace it"),
+        (["--write-baseline", "-"], "--write-baseline must be a file; "),
+        (["--baseline", "a", "--write-baseline", "b"], "--baseline and --write-baseline are mutually exclusive "),
+    ],
+)
+def test_a_wrong_baseline_is_one_line(baseline: Write, arguments: list[str], message: str) -> None:
+    baseline("old.json", '{"format": "other"}')
+    files = {"a.txt": {"garbled": True, "sentences": {"0123456789abcdef": -1}}}
+    baseline("wrong.json", json.dumps({"format": "garble-baseline/1", "files": files}))
+    result = run("score", "a.txt", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"garble: {message}")
+    assert result.stderr.count("\n") == 1

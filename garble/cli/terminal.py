@@ -73,6 +73,7 @@ class Tally:
     sentences: int = 0
     flagged: int = 0
     ignored: int = 0
+    known: int = 0
     unread: int = 0
 
     @property
@@ -278,6 +279,8 @@ def _summary_lines(tally: Tally) -> Iterator[str]:
         f"{verdicts['passages garbled']} with garbled passages, {verdicts['clean']} clean"
     )
     yield f"{tally.flagged} of {plural(tally.sentences, 'sentence')} flagged"
+    if tally.known:
+        yield f"{plural(tally.known, 'flagged sentence')} in the baseline"
     if tally.ignored:
         yield f"{plural(tally.ignored, 'sentence')} ignored by comments"
     if tally.unread:
