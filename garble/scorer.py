@@ -46,7 +46,7 @@ from garble.signals import (
 from garble.signals.base import Signal, Values
 from garble.text.alphabet import hash_runs
 from garble.text.detection import Identified, Words, identify
-from garble.text.layout import KINDS, PROSE, UNSCORED
+from garble.text.layout import IGNORED, KINDS, PROSE, UNSCORED
 from garble.text.markups import MARKUPS
 from garble.text.periodic import looped_share, loops_of
 from garble.text.segmentation import Document, segment
@@ -84,6 +84,7 @@ _CODE = re.compile(r"[a-z]{2,3}")
 # Number of missing language resources that a note lists.
 _LISTED_NEEDS = 3
 _OTHER_VERSION = "threshold calibrated with garble {}; its guarantee may not hold, calibrate again"
+_IGNORED_NOTE = "sentences ignored by comments: {}"
 _WITHOUT = "signals disabled: {}; threshold guarantees do not apply"
 
 # The network lowers the log-odds of the scorecard by at most `_VETO`. In sentences that it has read, log-odds below the
@@ -167,7 +168,7 @@ class Scorer:
         self.card = card if self.reader != "off" else card.without(NETWORK_FEATURES)
         self.network = _network(loaded) if self.reader != "off" else None
         self.markup = _checked_markup(markup)
-        self.language = _checked_language(language)
+        self.language = checked_language(language)
         self.without = tuple(sorted(set(without)))
         self.conditions = Conditions(
             garble.__version__, self.card.name, loaded.digest, self.reader, self.markup, self.without
@@ -320,7 +321,9 @@ class Scorer:
             score = document_score(sentences, self.card, raised, looped_prose(document))
             looped = looped_share(document.loops or (), len(document.text))
             reported = (s if s.garbled or not s.findings else replace(s, findings=()) for s in sentences)
-            yield self._report(document.text, identification, tuple(reported), score, looped, notes)
+            ignored = int((document.kind == IGNORED).sum())
+            of_document = (*notes, _IGNORED_NOTE.format(ignored)) if ignored else notes
+            yield self._report(document.text, identification, tuple(reported), score, looped, of_document)
 
     def _disabled_note(self, language: Language) -> tuple[str, ...]:
         """A note on signals disabled in a language; empty in the language of the model."""
@@ -356,8 +359,8 @@ class Scorer:
         """Blocks without signals, such as code. They score 0."""
         for i in np.flatnonzero(np.isin(document.kind, list(UNSCORED))).tolist():
             start, end = document.sentences[i].tolist()
-            text, kind = document.text[start:end], KINDS[document.kind[i]]
-            yield ScoredSentence(start, end, text, 0.0, self.threshold == 0, kind)
+            text, kind = document.text[start:end], int(document.kind[i])
+            yield ScoredSentence(start, end, text, 0.0, self.threshold == 0 and kind != IGNORED, KINDS[kind])
 
     def _report(
         self,
@@ -701,7 +704,8 @@ def _network(loaded: store.Loaded) -> Reader:
     return reader.cached(loaded.folder, loaded.state)
 
 
-def _checked_language(code: str) -> str:
+def checked_language(code: str) -> str:
+    """The code, if it has the form of one. Raises UsageError otherwise."""
     if code != AUTO and not (isinstance(code, str) and _CODE.fullmatch(code)):
         raise UsageError(f"no language {quoted(code)}: auto, or an ISO 639 code such as en")
     return code

@@ -5,7 +5,7 @@ Slow imports are inside the commands, so that `garble --help` starts quickly.
 
 from __future__ import annotations
 
-from garble.cli import calibrate, filter, loops, repair, score, signals, train
+from garble.cli import calibrate, config, filter, loops, repair, score, signals, train
 from garble.cli.group import main
 
 __all__ = ["main"]
@@ -19,5 +19,6 @@ for command in (
     loops.find_loops,
     calibrate.calibrate,
     train.train,
+    config.config,
 ):
     main.add_command(command)

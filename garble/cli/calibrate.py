@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from garble.cli.configuration import Configuration, scorer_for
 from garble.cli.filter import lines_note
-from garble.cli.options import FIELD, MARKUP, OVERWRITE, markup_for, reading, scoring
+from garble.cli.options import FIELD, LANGUAGE, MARKUP, OVERWRITE, configuring, markup_for, reading, scoring
 from garble.cli.terminal import Tally, calibration_lines, plural, print_message, rates_table
 from garble.cli.writing import writing
 from garble.errors import InputError
@@ -64,9 +65,12 @@ if TYPE_CHECKING:
 @scoring("en", with_threshold=False)
 @reading("unsure")
 @MARKUP
+@LANGUAGE
+@configuring
 @click.pass_context
 def calibrate(
     context: click.Context,
+    /,
     sample: tuple[str, ...],
     keep_rate: float,
     unit: Unit,
@@ -76,10 +80,7 @@ def calibrate(
     overwrite: bool,
     field: str,
     whole: bool,
-    model: str,
-    without: tuple[str, ...],
-    reader: str,
-    markup: str,
+    **options: Any,
 ) -> None:
     """Find the threshold that keeps a given share of your own good text.
 
@@ -89,7 +90,8 @@ def calibrate(
 
     The output shows how often the named thresholds flag documents and sentences of the sample, by kind of text and by
     signal, with 95 % intervals. -o writes a file for --threshold, for use with the same --model, --reader, --markup and
-    --without: garble filter --threshold calibrated.json.
+    --without: garble filter --threshold calibrated.json. Settings are read from configuration files as for garble
+    filter.
 
     The guarantee holds for documents that are exchangeable with those of the sample, such as a random sample of the
     corpus to filter. It does not hold for each kind of text in it, nor for text of another origin.
@@ -101,7 +103,6 @@ def calibrate(
     from garble.filtering.formats.base import Layout
     from garble.filtering.plan import find_sources, marked_up
     from garble.filtering.run import documents
-    from garble.scorer import Scorer
 
     if str(output) == STDIN:
         raise click.UsageError("-o must be a file; the table is written to standard output", context)
@@ -109,7 +110,7 @@ def calibrate(
         print_message(line)
     tally = Tally()
     try:
-        scorer = Scorer(model, without=without, reader=reader, markup=markup)
+        scorer = scorer_for(Configuration(context, **options).at(), threshold="balanced")
         corpus = documents(find_sources(sample, (), whole), Layout(field), whole)
         thresholds = dict(sorted(scorer.card.thresholds.items(), key=lambda item: -item[1]))
         with writing(output, overwrite) if output else nullcontext() as file, writing(None) as stream:

@@ -7,11 +7,12 @@ import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from garble.cli.options import FIELD, LANGUAGE, MARKUP, OVERWRITE, reading, scoring
+from garble.cli.configuration import Configuration, scorer_arguments, scorer_for
+from garble.cli.options import FIELD, LANGUAGE, MARKUP, OVERWRITE, configuring, reading, scoring
 from garble.cli.terminal import print_message
 from garble.cli.writing import writing
 from garble.io import STDIN, skipped_files
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 @reading("unsure")
 @MARKUP
 @LANGUAGE
+@configuring
 @click.option(
     "--other-languages",
     type=click.Choice(["score", "keep", "drop"]),
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def filter_corpus(
     context: click.Context,
+    /,
     inputs: tuple[str, ...],
     kept: str,
     rejected: str | None,
@@ -77,12 +80,6 @@ def filter_corpus(
     field: str,
     id_field: str,
     unit: str,
-    threshold: str,
-    model: str,
-    without: tuple[str, ...],
-    reader: str,
-    markup: str,
-    language: str,
     other_languages: str,
     whole: bool,
     workers: int | None,
@@ -90,6 +87,7 @@ def filter_corpus(
     resume: bool,
     overwrite: bool,
     exit_code: bool,
+    **options: Any,
 ) -> None:
     """Filter a corpus: keep clean documents and drop garbled ones.
 
@@ -104,6 +102,8 @@ def filter_corpus(
     Outputs are written to KEPT.part and renamed when they are complete. --resume continues a stopped run. Existing
     outputs are replaced only with --overwrite.
 
+    Settings are read from garble.toml or pyproject.toml in the working directory or above; see garble config.
+
     Exit code: 0 success; 1 something was dropped (only with --exit-code); 2 wrong usage, an input that could not be
     read, or bad records without --errors (all other records are filtered).
     """
@@ -117,6 +117,9 @@ def filter_corpus(
         print_message(line)
     finished = None
     try:
+        settings = Configuration(context, **options).at()
+        # Refuses wrong settings with their source.
+        scorer_for(settings)
         plan = Plan(
             sources=find_sources(inputs, [kept, rejected or kept], whole),
             kept=kept,
@@ -126,12 +129,7 @@ def filter_corpus(
             form="annotated" if annotate else form,
             layout=Layout(field, id_field),
             unit=cast("Unit", unit),
-            threshold=threshold,
-            model=model,
-            without=without,
-            reader=reader,
-            markup=markup,
-            language=language,
+            **scorer_arguments(settings),
             other_languages=cast("OtherLanguages", other_languages),
             whole=whole,
             fail_fast=fail_fast,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -12,14 +13,21 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+# The options that are also keys of a configuration file, each with its environment variable.
+SETTINGS = {
+    name: f"GARBLE_{name.upper()}" for name in ("model", "threshold", "without", "reader", "language", "markup")
+}
+CHOICES = {
+    "reader": ("all", "unsure", "off"),
+    "markup": ("auto", "none", "text", "markdown", "html", "srt", "vtt"),
+}
+
 
 def scoring(model: str, with_threshold: bool = True) -> Callable[[Command], Command]:
     """The options of commands that score. model: the default."""
 
     def add(command: Command) -> Command:
-        model_option = click.option(
-            "--model", default=model, show_default=True, metavar="NAME|PATH", help="Model name or folder."
-        )
+        model_option = _setting("model", default=model, metavar="NAME|PATH", help="Model name or folder.")
         for option in (_WITHOUT, *([_THRESHOLD] if with_threshold else []), model_option):
             command = option(command)
         return command
@@ -29,42 +37,43 @@ def scoring(model: str, with_threshold: bool = True) -> Callable[[Command], Comm
 
 def reading(default: str) -> Callable[[Command], Command]:
     """The option --reader. default: the default value."""
-    return click.option(
-        "--reader",
-        type=click.Choice(["all", "unsure", "off"]),
+    return _setting(
+        "reader",
+        type=click.Choice(CHOICES["reader"]),
         default=default,
-        show_default=True,
         help="Sentences that the reader reads: all, those of documents that the scorecard is unsure of, or none.",
     )
 
 
-_THRESHOLD = click.option(
-    "--threshold",
+def _setting(name: str, **options: Any) -> Callable[[Command], Command]:
+    """An option that is also read from the environment."""
+    return click.option(f"--{name}", envvar=SETTINGS[name], show_envvar=True, show_default=True, **options)
+
+
+_THRESHOLD = _setting(
+    "threshold",
     default="balanced",
-    show_default=True,
     metavar="strict|balanced|loose|NUMBER|FILE",
     help="Score at which a sentence is flagged. strict flags at most 0.1 % of human sentences, balanced 1 %, "
     "loose 5 %. FILE is written by garble calibrate.",
 )
-_WITHOUT = click.option(
-    "--without",
+_WITHOUT = _setting(
+    "without",
     multiple=True,
     metavar="NAME",
     help="Disable a signal or a family of signals; can be repeated.",
 )
 FIELD = click.option("--field", default="text", show_default=True, help="Field or column that holds the text.")
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
-MARKUP = click.option(
-    "--markup",
-    type=click.Choice(["auto", "none", "text", "markdown", "html", "srt", "vtt"]),
+MARKUP = _setting(
+    "markup",
+    type=click.Choice(CHOICES["markup"]),
     default="auto",
-    show_default=True,
     help="Markup of the texts. auto: by file extension for files that are one text, otherwise by content.",
 )
-LANGUAGE = click.option(
-    "--language",
+LANGUAGE = _setting(
+    "language",
     default="auto",
-    show_default=True,
     metavar="auto|CODE",
     help="The language of all texts, such as en; auto finds that of each. A signal is off in a language that lacks "
     "what it needs.",
@@ -74,6 +83,20 @@ ENCODING = click.option(
     metavar="NAME",
     help="Encoding of files without a byte order mark, such as cp1252, or auto to guess.",
 )
+
+
+_CONFIG = click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Configuration file to use instead of the nearest garble.toml or pyproject.toml.",
+)
+_ISOLATED = click.option("--isolated", is_flag=True, help="Ignore all configuration files.")
+
+
+def configuring(command: Command) -> Command:
+    """The options --config and --isolated."""
+    return _CONFIG(_ISOLATED(command))
 
 
 def markup_for(scorer: Scorer, name: str) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 import click
 
-from garble.cli.options import ENCODING, MARKUP, OVERWRITE, markup_for, scoring
+from garble.cli.configuration import Configuration, with_scorers
+from garble.cli.options import ENCODING, LANGUAGE, MARKUP, OVERWRITE, configuring, markup_for, scoring
 from garble.cli.terminal import plural, print_message
 from garble.cli.writing import replace_content, writing
 from garble.errors import InputError
-from garble.io import STDIN, FileInFolder, check_encoding, decode, encode, find_texts, is_empty, name_of, read_bytes
+from garble.io import STDIN, FileInFolder, check_encoding, decode, encode, is_empty, name_of, read_bytes
 
 
 @click.command()
@@ -33,10 +35,13 @@ from garble.io import STDIN, FileInFolder, check_encoding, decode, encode, find_
 @ENCODING
 @scoring("en")
 @MARKUP
+@LANGUAGE
+@configuring
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything is changed or unresolved.")
 @click.pass_context
 def repair(
     context: click.Context,
+    /,
     files: tuple[str, ...],
     output: Path | None,
     in_place: bool,
@@ -45,23 +50,26 @@ def repair(
     form: str,
     overwrite: bool,
     encoding: str | None,
-    threshold: str,
-    model: str,
-    without: tuple[str, ...],
-    markup: str,
     exit_code: bool,
+    **options: Any,
 ) -> None:
     """Repair garbled sentences, and list those that cannot be repaired.
 
     Only flagged sentences are edited, and only if that lowers the score: loops, doubled words, repeated sentences,
     stray characters, spacing, markup, misspelt names; mojibake needs the extra "mojibake". All other bytes stay
     unchanged, and so does everything that is not prose: list items, headings, verse, subtitles, tables, code and
-    markup. FILE is a text file or a folder, as for garble score, or - for standard input.
+    markup. FILE is a text file or a folder, as for garble score, or - for standard input. Settings are read from
+    configuration files as for garble score.
 
     Exit code: 0 success; 1 something was changed or is unresolved (only with --exit-code); 2 wrong usage, or an input
     that could not be read.
     """
-    inputs = list(find_texts(files))
+    try:
+        check_encoding(encoding)
+        configuration = Configuration(context, **options)
+        inputs = configuration.selected(files)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
     if in_place and (output or diff or form == "json" or STDIN in files):
         raise click.UsageError("--in-place excludes -o, --diff, --format json and standard input", context)
     if diff and form == "json":
@@ -70,17 +78,15 @@ def repair(
         raise click.UsageError("several files require --in-place, --diff or --format json", context)
     from garble.repairs import difference
     from garble.repairs import repair as repair_text
-    from garble.scorer import Scorer
 
     try:
-        check_encoding(encoding)
         # Repairs are based on the scorecard and score each candidate, so the reader would be slow and of no use.
-        scorer = Scorer(model, threshold=threshold, without=without, reader="off", markup=markup)
+        runs = with_scorers(inputs, configuration, reader="off")
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     unread = changed = 0
     with writing(output, overwrite) as stream:
-        for path in inputs:
+        for scorer, path in ((scorer, path) for scorer, run in runs for path in run):
             try:
                 if isinstance(path, InputError):
                     raise path

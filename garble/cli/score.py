@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from garble.cli.options import ENCODING, LANGUAGE, MARKUP, OVERWRITE, markup_for, reading, scoring
-from garble.cli.terminal import Scored, Tally, formatted, print_message, with_bar
+from garble.cli import baseline
+from garble.cli.configuration import Configuration, with_scorers
+from garble.cli.options import ENCODING, LANGUAGE, MARKUP, OVERWRITE, configuring, markup_for, reading, scoring
+from garble.cli.terminal import Scored, Tally, formatted, plural, print_message, with_bar
 from garble.cli.writing import writing
 from garble.errors import InputError
-from garble.io import check_encoding, find_texts, read_texts, skipped_files
+from garble.io import STDIN, check_encoding, read_texts, skipped_files
 
 if TYPE_CHECKING:
     from garble.scorer import Scorer
@@ -41,26 +45,37 @@ if TYPE_CHECKING:
 @reading("all")
 @MARKUP
 @LANGUAGE
+@configuring
+@click.option(
+    "--baseline",
+    "baseline_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Report and count only flagged sentences that are not in this file.",
+)
+@click.option(
+    "--write-baseline",
+    "new_baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Output file for the flagged sentences, for use with --baseline.",
+)
 @click.option("--stats", is_flag=True, help="Add readability statistics (text, json and jsonl).")
 @click.option("--all", "show_all", is_flag=True, help="Text format: show all sentences, not only flagged ones.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything is flagged.")
 @click.pass_context
 def score(
     context: click.Context,
+    /,
     files: tuple[str, ...],
     form: str,
     output: Path | None,
-    threshold: str,
-    model: str,
-    reader: str,
     overwrite: bool,
     encoding: str | None,
-    without: tuple[str, ...],
-    markup: str,
-    language: str,
+    baseline_file: Path | None,
+    new_baseline: Path | None,
     stats: bool,
     show_all: bool,
     exit_code: bool,
+    **options: Any,
 ) -> None:
     """Score texts, sentence by sentence.
 
@@ -69,32 +84,50 @@ def score(
     FILE is a text file, a folder of text, Markdown, HTML, SRT and VTT files, or - for standard input. Files are UTF-8,
     UTF-16 or UTF-32 with a byte order mark, or in the encoding of --encoding.
 
+    Settings are read from garble.toml or pyproject.toml in the folder of each file or above; see garble config.
+
     Exit code: 0 success; 1 something was flagged (only with --exit-code); 2 wrong usage, or an input that could not be
     read (the other inputs are scored).
     """
     if stats and form in ("csv", "html"):
         raise click.UsageError(f"--stats is not supported with --format {form}", context)
-    from garble.scorer import Scorer
-
+    if baseline_file and new_baseline:
+        raise click.UsageError("--baseline and --write-baseline are mutually exclusive", context)
+    if str(new_baseline) == STDIN:
+        raise click.UsageError("--write-baseline must be a file; the results are written to standard output", context)
     try:
         check_encoding(encoding)
-        scorer = Scorer(model, threshold=threshold, without=without, reader=reader, markup=markup, language=language)
+        known = baseline.load(baseline_file) if baseline_file else None
+        configuration = Configuration(context, **options)
+        inputs = configuration.selected(files)
+        runs = with_scorers(inputs, configuration)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    inputs = list(find_texts(files))
     for line in skipped_files(files):
         print_message(line)
     tally = Tally()
-    with writing(output, overwrite) as stream:
-        scored = with_bar(_score(scorer, inputs, tally, encoding), tally, len(inputs), stream)
-        for chunk in formatted(scored, form, stream, tally, stats, show_all):
-            stream.write(chunk)
-            stream.flush()
+    recorded: dict[str, baseline.Known] = {}
+    with writing(new_baseline, overwrite) if new_baseline else nullcontext() as baseline_stream:
+        with writing(output, overwrite) as stream:
+            reports = chain.from_iterable(_score(scorer, run, tally, encoding, known) for scorer, run in runs)
+            scored = with_bar(_recorded(reports, recorded), tally, len(inputs), stream)
+            for chunk in formatted(scored, form, stream, tally, stats, show_all):
+                stream.write(chunk)
+                stream.flush()
+        if new_baseline and baseline_stream:
+            # The reader of standard output may have closed it before all inputs were scored.
+            deque(scored, maxlen=0)
+            baseline_stream.write(baseline.to_json(recorded, new_baseline.absolute().parent))
+            print_message(f"{new_baseline}: {plural(tally.flagged, 'flagged sentence')} recorded")
     context.exit(2 if tally.unread else 1 if exit_code and not tally.is_clean else 0)
 
 
 def _score(
-    scorer: Scorer, inputs: Iterable[str | InputError], tally: Tally, encoding: str | None = None
+    scorer: Scorer,
+    inputs: Iterable[str | InputError],
+    tally: Tally,
+    encoding: str | None,
+    known: baseline.Baseline | None,
 ) -> Iterator[Scored]:
     """Score the readable inputs, in order; prints an error for each unreadable one. The scorer can read ahead."""
     pending: deque[tuple[str, str]] = deque()
@@ -116,5 +149,16 @@ def _score(
             yield markup_for(scorer, pending[-1][0])
 
     for report in scorer.score_many(texts(), markups()):
-        tally.add(report)
-        yield Scored(*pending.popleft(), report)
+        name, text = pending.popleft()
+        reported = known.without_known(name, report) if known else report
+        tally.add(reported)
+        before, after = (sum(sentence.garbled for sentence in r.sentences) for r in (report, reported))
+        tally.known += before - after
+        yield Scored(name, text, reported)
+
+
+def _recorded(scored: Iterable[Scored], recorded: dict[str, baseline.Known]) -> Iterator[Scored]:
+    """Pass on the items, and record the flagged sentences of each by the name of the input."""
+    for item in scored:
+        recorded[item.name] = baseline.known_of(item.report)
+        yield item

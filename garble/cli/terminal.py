@@ -72,6 +72,8 @@ class Tally:
     signals: Counter[str] = field(default_factory=Counter)
     sentences: int = 0
     flagged: int = 0
+    ignored: int = 0
+    known: int = 0
     unread: int = 0
 
     @property
@@ -90,6 +92,7 @@ class Tally:
         self.verdicts[report.verdict] += 1
         self.sentences += len(report.sentences)
         self.flagged += len(flagged)
+        self.ignored += sum(sentence.kind == "ignored" for sentence in report.sentences)
         for sentence in flagged:
             self.signals.update(signals_of(sentence))
 
@@ -276,6 +279,10 @@ def _summary_lines(tally: Tally) -> Iterator[str]:
         f"{verdicts['passages garbled']} with garbled passages, {verdicts['clean']} clean"
     )
     yield f"{tally.flagged} of {plural(tally.sentences, 'sentence')} flagged"
+    if tally.known:
+        yield f"{plural(tally.known, 'flagged sentence')} in the baseline"
+    if tally.ignored:
+        yield f"{plural(tally.ignored, 'sentence')} ignored by comments"
     if tally.unread:
         yield f"{plural(tally.unread, 'file')} could not be read"
     if tally.signals:

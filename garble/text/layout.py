@@ -22,10 +22,10 @@ Span = tuple[int, int]
 # A stretch of characters, and what it says where that is not the characters themselves (an entity).
 Run = tuple[int, int, str | None]
 
-KINDS = ("prose", "heading", "list", "table", "code", "verse", "cue", "record", "boilerplate")
-PROSE, HEADING, LIST, TABLE, CODE, VERSE, CUE, RECORD, BOILERPLATE = range(len(KINDS))
+KINDS = ("prose", "heading", "list", "table", "code", "verse", "cue", "record", "boilerplate", "ignored")
+PROSE, HEADING, LIST, TABLE, CODE, VERSE, CUE, RECORD, BOILERPLATE, IGNORED = range(len(KINDS))
 # Kinds that no signal runs on.
-UNSCORED = frozenset({TABLE, CODE, RECORD, BOILERPLATE})
+UNSCORED = frozenset({TABLE, CODE, RECORD, BOILERPLATE, IGNORED})
 # Kinds that count as prose if they are sentences.
 PROSE_LIKE = frozenset({LIST, CUE})
 

@@ -21,6 +21,7 @@ from garble.text import layout, markups
 from garble.text.layout import (
     CUE,
     HEADING,
+    IGNORED,
     LIST,
     PROSE,
     SOFT_HYPHENS,
@@ -162,6 +163,7 @@ def segment(text: str, markup: str = "auto", language: Language = ENGLISH) -> Do
 
     markup: one of `garble.text.markups.MARKUPS`. language: selects the rules for sentence ends.
     """
+    markup = markups.guess(text) if markup == "auto" else markup
     blocks = markups.blocks(text, markup)
     sentences: list[Span] = []
     owner: list[int] = []
@@ -182,12 +184,16 @@ def segment(text: str, markup: str = "auto", language: Language = ENGLISH) -> Do
         sentences += spans
         owner += [number] * len(spans)
     paragraph = np.array(owner, np.int32)
+    kinds = _kinds(text, sentences, paragraph, blocks)
+    edges = np.array(sentences, np.int64).reshape(-1, 2)
+    for start, end in markups.ignored_spans(text, markup, blocks):
+        kinds[np.searchsorted(edges[:, 1], start, "right") : np.searchsorted(edges[:, 0], end, "left")] = IGNORED
     return Document(
         text,
-        np.array(sentences, np.int64).reshape(-1, 2),
+        edges,
         np.array([block[:2] for block in blocks], np.int64).reshape(-1, 2),
         paragraph,
-        _kinds(text, sentences, paragraph, blocks),
+        kinds,
         np.bincount(paragraph).astype(np.int32)[paragraph],
         len(sentences),
         aligned_texts,
