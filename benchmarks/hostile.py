@@ -77,6 +77,8 @@ SMALL = ["the", "of", "and", "to", "in", "a", "is", "that", "for", "it", "was", 
 SHAPES: dict[str, Shape] = {
     "a letter a line": repeated("a\n"),
     "a word": repeated("no "),
+    "emphasis and links of Markdown": repeated("**a** and [b](c)\n"),
+    "images of Markdown": repeated("![a](b) **c**\n"),
     "one long word": repeated("a"),
     "two letters": repeated("ab"),
     "a code": repeated("ATAT "),

@@ -17,6 +17,7 @@ from garble.report import Report
 from garble.report.findings import Finding, Passage, ScoredSentence
 from garble.scorer import Scorer
 from garble.signals import characters, coherence
+from garble.text.layout import Run, runs_between
 
 LOOPED, CLEAN = "I want to to to to to to go home.", "The committee met on Tuesday."
 
@@ -115,3 +116,18 @@ def test_an_annotation_of_many_passages_has_them_all(corpus: list[str], scorer: 
     # A sound sentence between two loops may be taken for a part of them.
     assert 190 <= len(found["passages"]) <= 200
     assert found["passages"][0]["reason"] == "repetition.loop"
+
+
+def test_a_line_is_cut_by_its_own_marks_alone() -> None:
+    looked_at = 0
+
+    class Counted(list[Run]):
+        def __getitem__(self, index: Any) -> Any:
+            nonlocal looked_at
+            looked_at += 1
+            return super().__getitem__(index)
+
+    marks = Counted((at, at + 2, "") for at in range(0, 40_000, 4))
+    runs = [list(runs_between(start, start + 8, marks)) for start in range(0, 40_000, 8)]
+    assert runs[1] == [(10, 12, None), (14, 16, None)]
+    assert looked_at < len(runs) * 25

@@ -9,10 +9,11 @@ they share.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import unescape
 from itertools import pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 from garble.languages import ENGLISH
@@ -729,10 +730,11 @@ def placeholder(text: str, start: int, end: int) -> list[Run]:
 
 
 def runs_between(start: int, end: int, marks: list[Run]) -> Iterator[Run]:
-    """The runs of [start, end) between marks, and the replacements of marks."""
-    for first, last, replacement in marks:
-        if last <= start or first >= end:
-            continue
+    """The runs of [start, end) between marks, and the replacements of marks. marks: in order, without overlaps."""
+    for index in range(bisect_right(marks, start, key=itemgetter(1)), len(marks)):
+        first, last, replacement = marks[index]
+        if first >= end:
+            break
         if start < first:
             yield start, first, None
         if replacement:

@@ -167,7 +167,9 @@ def _marks(text: str, first: int, last: int) -> list[Run]:
             if opened:
                 before = opened.pop()
                 if text[before[0]] == "!" and end - start > 1:
-                    marks = [mark for mark in marks if mark[0] < before[0]] + [(before[0], end, "")]
+                    while marks and marks[-1][0] >= before[0]:
+                        marks.pop()
+                    marks.append((before[0], end, ""))
                 elif end - start > 1:
                     marks += [(*before, ""), (start, end, "")]
         else:
