@@ -28,7 +28,8 @@ def test_marked_utf8_reads_back_without_its_mark(text: str) -> None:
 
 
 @pytest.mark.parametrize(("mark", "encoding"), [(codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")])
-@given(text=texts)
+# The mark and a leading null character are the mark of UTF-32.
+@given(text=texts.filter(lambda text: not text.startswith("\0")))
 def test_marked_utf16_reads_back_without_its_mark(mark: bytes, encoding: str, text: str) -> None:
     assert decode(mark + text.encode(encoding), "a.txt") == text
 
