@@ -229,8 +229,8 @@ def growth(few: float, many: float, least: float) -> float:
 def rows(size: int, names: list[str], works: list[str], limit: int) -> Iterator[tuple[str, str, list[Taken | str]]]:
     """For each shape and work what it takes at the size, and at four times the size."""
     scorer = Scorer(reader="off")
-    for work in WORKS.values():
-        work(CLEAN + LOOPED, scorer)
+    for warm_up in WORKS.values():
+        warm_up(CLEAN + LOOPED, scorer)
     for name in names:
         texts = [SHAPES[name](size), SHAPES[name](FOLD * size)]
         for work in works:

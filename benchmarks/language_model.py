@@ -105,8 +105,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     data = parser.parse_args().data
-    results = {"unseen": unseen(data), "beside nltk": beside_nltk(data)}
-    for kind, figures in results["unseen"].items():
+    of_unseen = unseen(data)
+    results = {"unseen": of_unseen, "beside nltk": beside_nltk(data)}
+    for kind, figures in of_unseen.items():
         print(f"{kind:22}", "  ".join(f"{name} {value:.3g}" for name, value in figures.items()))
     print(results["beside nltk"])
     RESULTS.parent.mkdir(exist_ok=True)

@@ -336,7 +336,7 @@ def flagged_share(found: Mapping[str, int] | None) -> str:
 
 def systems_table(systems: Mapping[str, Any]) -> str:
     """All systems on all rows together."""
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             "",
             "made: characters",

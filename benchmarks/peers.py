@@ -83,7 +83,7 @@ def gopher_repetition(text: str) -> float:
         if grams := gopher.get_n_grams(words, n):
             ratios.append(gopher.find_top_duplicate(grams) / len(text) / most)
     ratios += [gopher.find_all_duplicate(words, n) / len(text) / most for n, most in rules.dup_n_grams]
-    return max(ratios)
+    return float(max(ratios))
 
 
 def gopher_repetition_drops(text: str) -> bool:

@@ -146,7 +146,7 @@ def mended_translation(record: Record) -> Real | None:
     signals = {finding.signal for sentence in report.sentences for finding in sentence.findings}
     if not any(signal.startswith("repetition.") for signal in signals):
         return None
-    mended = repair(record["text"], scorer()).text
+    mended = repair(record["text"], scorer=scorer()).text
     correction = joined(record["post_edit"].split())[0]
     return Real(
         record["doc"],

@@ -224,7 +224,7 @@ def signals_table(systems: Systems, key: str) -> str:
     rows = [["signal", "false alarms", "share of all", "at `strict`", "kinds of text"]]
     rows.append(["all", str(int(alarms[0])), "100 %", str(int(alarms[1])), ""])
     for signal, parts in sorted(total.items(), key=lambda item: -sum(part[0] for part in item[1])):
-        balanced, strict = (sum(part[i] for part in parts) for i in (0, 1))
+        balanced, strict = (sum(int(part[i]) for part in parts) for i in (0, 1))
         where = ", ".join(f"{kind} {count}" for count, _, kind in sorted(parts, key=lambda part: (-part[0], part[2])))
         rows.append([f"`{signal}`", str(balanced), f"{100 * balanced / max(alarms[0], 1):.0f} %", str(strict), where])
     return table(rows)
