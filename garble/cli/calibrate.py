@@ -143,4 +143,5 @@ def _reports(
         tally.unread += len(rows.problems)
         for problem in rows.problems:
             print_message(f"{name}:{problem.line}: {problem.detail}")
-        yield from scorer.score_many(rows.texts, repeat(markup_for(scorer, name) if whole else None))
+        texts = (part.text for parts in rows.texts for part in parts)
+        yield from scorer.score_many(texts, repeat(markup_for(scorer, name) if whole else None))

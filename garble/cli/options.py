@@ -63,7 +63,12 @@ _WITHOUT = _setting(
     metavar="NAME",
     help="Disable a signal or a family of signals; can be repeated.",
 )
-FIELD = click.option("--field", default="text", show_default=True, help="Field or column that holds the text.")
+FIELD = click.option(
+    "--field",
+    default="text",
+    show_default=True,
+    help="Field or column that holds the text. A path leads into nested fields: content.body, messages[].content.",
+)
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace existing outputs.")
 MARKUP = _setting(
     "markup",

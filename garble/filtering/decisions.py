@@ -80,15 +80,23 @@ class Statistics:
 
     def add(self, decision: Decision, characters: int) -> None:
         """Count one document."""
+        report, reasons = decision.report, [cut.reason for cut in decision.cuts]
+        self.count(decision.keep, decision.score, reasons, report.language, len(report.sentences), characters)
+
+    def count(
+        self, keep: bool, score: float, reasons: Sequence[str], language: str, sentences: int, characters: int
+    ) -> None:
+        """Count one document. reasons: one per cut."""
         self.counts["documents"] += 1
-        self.counts["sentences"] += len(decision.report.sentences)
+        self.counts["sentences"] += sentences
         self.counts["characters"] += characters
-        self.counts["kept" if decision.keep else "dropped"] += 1
-        self.counts["cut"] += decision.keep and bool(decision.cuts)
-        self.counts.update(f"dropped_{cut.reason}" for cut in decision.cuts)
-        language = f"language_{decision.report.language}"
-        self.counts.update([language] if decision.keep else [language, f"{language}_dropped"])
-        self.histogram[min(int(decision.score * BINS), BINS - 1)] += 1
+        self.counts["kept" if keep else "dropped"] += 1
+        self.counts["cut"] += keep and bool(reasons)
+        self.counts.update(f"dropped_{reason}" for reason in reasons)
+        self.counts.update(
+            [f"language_{language}"] if keep else [f"language_{language}", f"language_{language}_dropped"]
+        )
+        self.histogram[min(int(score * BINS), BINS - 1)] += 1
 
     def merge(self, other: Statistics) -> None:
         """Add the counts of another part of the run."""

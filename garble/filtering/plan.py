@@ -17,6 +17,7 @@ from garble.filtering import streams
 from garble.filtering.decisions import OtherLanguages, Unit
 from garble.filtering.formats import SUFFIXES, format_of
 from garble.filtering.formats.base import Format, Layout
+from garble.filtering.formats.fields import is_list
 from garble.filtering.formats.lines import JsonLines
 from garble.filtering.formats.whole import Whole
 from garble.filtering.streams import is_stream
@@ -137,6 +138,8 @@ def check(plan: Plan) -> None:
         raise InputError(plan.report, "no such folder")
     if plan.form != "records" and plan.rejected:
         raise InputError(plan.rejected, "--rejected has no effect with --annotate or --format dolma")
+    if plan.form == "dolma" and is_list(plan.layout.text):
+        raise InputError(f"--field {plan.layout.text}", "--format dolma requires a field with one text per record")
     numbers = range(len(plan.sources))
     for number in numbers:
         _check_input(plan, number)

@@ -17,9 +17,10 @@ from threading import Thread, current_thread, main_thread
 from typing import Any, NamedTuple
 
 from garble.errors import GarbleError, InputError, ModelError
-from garble.filtering.decisions import Decision, Prefilter, Statistics, annotation
+from garble.filtering.decisions import Prefilter, Statistics
 from garble.filtering.formats.base import Block, CutRecord, Format, Problem, Rows, dumped
 from garble.filtering.plan import Plan
+from garble.filtering.records import RecordDecision, by_record
 from garble.filtering.streams import compressed, name_parts
 from garble.io import name_of
 from garble.text.markups import markup_of
@@ -113,10 +114,13 @@ _FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
 def _outcome(plan: Plan, number: int, form: Format, name: str, rows: Rows, prefilter: Prefilter) -> Outcome:
     markup = markup_of(name) if plan.whole and plan.markup == "auto" else None
-    decisions = prefilter.decide(rows.texts, [markup] * len(rows.texts))
+    texts = [part.text for parts in rows.texts for part in parts]
+    decisions = by_record(rows.texts, iter(prefilter.decide(texts, [markup] * len(texts))))
     statistics = Statistics()
-    for text, decision in zip(rows.texts, decisions, strict=True):
-        statistics.add(decision, len(text))
+    for decision in decisions:
+        sentences = sum(len(found.report.sentences) for found in decision.decisions)
+        characters = sum(len(part.text) for part in decision.parts)
+        statistics.count(decision.keep, decision.score, decision.reasons, decision.language, sentences, characters)
     contents = {
         "kept": _kept(plan, form, name, rows, decisions, prefilter),
         "rejected": _rejected(plan, form, name, rows, decisions) if plan.rejected else b"",
@@ -166,17 +170,19 @@ def _message(error: BaseException) -> str:
     return message if isinstance(error, GarbleError) else f"{type(error).__name__}: {shorten(message, 200)}"
 
 
-def _kept(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision], prefilter: Prefilter) -> bytes:
+def _kept(
+    plan: Plan, form: Format, name: str, rows: Rows, decisions: list[RecordDecision], prefilter: Prefilter
+) -> bytes:
     if plan.form == "dolma":
         model = prefilter.scorer.card.name
         return b"".join(dumped(_attributes(rows, i, name, model, decisions[i])) + b"\n" for i in range(len(decisions)))
     if plan.form == "annotated":
-        return form.write(rows, range(len(decisions)), {}, {i: annotation(d.report) for i, d in enumerate(decisions)})
+        return form.write(rows, range(len(decisions)), {}, {i: d.annotation() for i, d in enumerate(decisions)})
     kept = [i for i, decision in enumerate(decisions) if decision.keep]
-    return form.write(rows, kept, {i: decisions[i].kept(rows.texts[i]) for i in kept if decisions[i].cuts}, None)
+    return form.write(rows, kept, {i: decisions[i].kept() for i in kept if decisions[i].cuts}, None)
 
 
-def _rejected(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[Decision]) -> bytes:
+def _rejected(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[RecordDecision]) -> bytes:
     if plan.lists_rejected:
         annotations = [_annotation(decision) for decision in decisions if not decision.keep]
         return b"".join(dumped({"file": name, **fields}) + b"\n" for fields in annotations)
@@ -185,16 +191,16 @@ def _rejected(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[D
         return form.write(rows, dropped, {}, {i: _annotation(decisions[i]) for i in dropped})
     return form.write_cuts(
         [
-            CutRecord(rows.ids[i], name, rows.lines[i], *cut, rows.texts[i][cut.start : cut.end])
+            CutRecord(rows.ids[i], name, rows.lines[i], *cut, part.text[cut.start : cut.end], part.field)
             for i, decision in enumerate(decisions)
-            for cut in decision.cuts
+            for part, cut in decision.cuts
         ]
     )
 
 
-def _annotation(decision: Decision) -> dict[str, Any]:
+def _annotation(decision: RecordDecision) -> dict[str, Any]:
     """The annotation of a dropped document; the reason can be its language."""
-    return annotation(decision.report) | {"reason": decision.reason}
+    return decision.annotation() | {"reason": decision.worst.reason}
 
 
 def _errors(name: str, problems: list[Problem]) -> bytes:
@@ -205,13 +211,13 @@ def _errors(name: str, problems: list[Problem]) -> bytes:
     )
 
 
-def _attributes(rows: Rows, i: int, name: str, model: str, decision: Decision) -> dict[str, Any]:
+def _attributes(rows: Rows, i: int, name: str, model: str, decision: RecordDecision) -> dict[str, Any]:
     """A row of a dolma attribute file: spans with scores, by tagger and type."""
-    report, tagger = decision.report, f"garble__{model.replace('-', '_')}"
+    (text,), report, tagger = decision.parts, decision.worst.report, f"garble__{model.replace('-', '_')}"
     return {
         "id": rows.ids[i] or f"{name}:{rows.lines[i]}",
         "attributes": {
-            f"{tagger}__document": [[0, len(rows.texts[i]), report.score]],
+            f"{tagger}__document": [[0, len(text.text), report.score]],
             f"{tagger}__sentence": [[s.start, s.end, s.score] for s in report.sentences],
             f"{tagger}__passage": [[p.start, p.end, p.score] for p in report.passages],
         },

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from garble.columns.packets import packets
 from garble.errors import InputError
+from garble.filtering.formats.fields import FieldError, Part
 from garble.filtering.streams import Stream
 from garble.io import name_of
 
@@ -36,12 +37,14 @@ _OTHER_ENCODINGS = (
 )
 
 Annotation = dict[str, Any]
-Texts = Mapping[int, str]
+# Texts, id and row of a record.
+Record = tuple[tuple[Part, ...], str, Any]
+Texts = Mapping[int, Sequence[str]]
 Annotations = Mapping[int, Annotation]
 
 
 class Layout(NamedTuple):
-    """The fields of text and id, and the size of a block in bytes."""
+    """The fields of text and id, and the size of a block in bytes. The text can be a path, as in `formats.fields`."""
 
     text: str = "text"
     id: str = "id"
@@ -88,20 +91,23 @@ class Problem(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The valid records of a block, with line, text and id ("" for none) of each; and the problems of the others.
+    """The valid records of a block, with line, texts and id ("" for none) of each; and the problems of the others.
 
     rows: the data that the format needs to write the records.
     """
 
     lines: list[int]
-    texts: list[str]
+    texts: list[tuple[Part, ...]]
     ids: list[str]
     rows: Any
     problems: list[Problem]
 
 
 class CutRecord(NamedTuple):
-    """A cut: the document, its file and line, start and end in characters, score, reason and text."""
+    """A cut: the document, its file and line, start and end in characters, score, reason and text.
+
+    field: the path of the text in a record with several texts; otherwise "".
+    """
 
     id: str
     file: str
@@ -111,6 +117,7 @@ class CutRecord(NamedTuple):
     score: float
     reason: str
     text: str
+    field: str = ""
 
 
 class Format(Protocol):
@@ -226,7 +233,7 @@ def rows_between(rows: Rows, first: int, last: int) -> Rows:
 
 def is_annotation(value: object) -> bool:
     """Whether the value is an earlier annotation, which may be replaced."""
-    return isinstance(value, dict) and set(value) == set(ANNOTATION_FIELDS)
+    return isinstance(value, dict) and set(value) - {"texts"} == set(ANNOTATION_FIELDS)
 
 
 def field_conflict(*names: str) -> str:
@@ -234,13 +241,15 @@ def field_conflict(*names: str) -> str:
     return f"the records already have {listed}, which the decision would replace; rename it first"
 
 
-def rows_of_block(block: Block, parse: Callable[[bytes, bool], tuple[str, str, Any] | tuple[str, str] | None]) -> Rows:
-    """parse: returns text, id and row of a record; or the kind and detail of its problem; or None for no record."""
+def rows_of_block(block: Block, parse: Callable[[bytes, bool], Record | tuple[str, str] | None]) -> Rows:
+    """parse: returns a record; or the kind and detail of its problem; or None for no record."""
     rows = Rows([], [], [], [], [])
     line = block.line
     for raw in block.raw:
         try:
             result = raw.problem if isinstance(raw, BadRecord) else parse(raw, line == 1)
+        except FieldError as error:
+            result = error.args[0], error.args[1]
         except UnicodeDecodeError as error:
             result = undecodable(error)
         except (ValueError, RecursionError) as error:

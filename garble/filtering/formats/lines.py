@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -22,6 +22,7 @@ from garble.filtering.formats.base import (
     Block,
     CutRecord,
     Layout,
+    Record,
     Rows,
     Texts,
     blocks_of,
@@ -33,6 +34,16 @@ from garble.filtering.formats.base import (
     rows_between,
     rows_of_block,
 )
+from garble.filtering.formats.fields import (
+    SPACE,
+    FieldError,
+    Part,
+    kind_of,
+    member_start,
+    text_spans,
+    texts_in,
+    value_end,
+)
 from garble.filtering.streams import opened, skip
 
 # Records, and bytes of each, that are checked before anything is written.
@@ -40,8 +51,6 @@ _CHECKED_RECORDS, _CHECKED_BYTES = 100, 1 << 20
 # Deeper JSON cannot be read by every parser, nor changed within Python's recursion limit.
 _MAX_DEPTH = 500
 _BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]')
-# Whitespace of JSON.
-_SPACE = " \t\r\n"
 
 
 class Lines:
@@ -93,7 +102,7 @@ class Lines:
     def _records(self, lines: Iterator[bytes]) -> Iterator[bytes]:
         return lines
 
-    def _record(self, raw: bytes, first: bool) -> tuple[str, str, Any] | tuple[str, str] | None:
+    def _record(self, raw: bytes, first: bool) -> Record | tuple[str, str] | None:
         raise NotImplementedError
 
 
@@ -107,7 +116,7 @@ class Text(Lines):
 
         def written(i: int) -> bytes:
             raw: bytes = rows.rows[i]
-            return raw.replace(rows.texts[i].encode(), texts[i].encode()) if i in texts else raw
+            return raw.replace(rows.texts[i][0].text.encode(), texts[i][0].encode()) if i in texts else raw
 
         return b"".join(map(written, chosen))
 
@@ -131,9 +140,9 @@ class Text(Lines):
         if record:
             yield b"".join(record)
 
-    def _record(self, raw: bytes, first: bool) -> tuple[str, str, Any] | None:
+    def _record(self, raw: bytes, first: bool) -> Record | None:
         text = _decoded(raw.strip(), first)
-        return (text, "", raw) if text else None
+        return ((Part(text),), "", raw) if text else None
 
 
 class JsonLines(Lines):
@@ -146,7 +155,7 @@ class JsonLines(Lines):
 
         def written(i: int) -> bytes:
             raw: bytes = rows.rows[i]
-            raw = _with_value(raw, self.layout.text, texts[i]) if i in texts else raw
+            raw = _with_texts(raw, self.layout.text, texts[i]) if i in texts else raw
             return _with_annotation(raw, annotations[i]) if annotations is not None else raw
 
         return b"".join(map(written, chosen))
@@ -158,9 +167,10 @@ class JsonLines(Lines):
     def first_problem(self, path: str, annotated: bool) -> str:
         """The text field is missing in all first objects; or one has a field with the name of the annotation."""
         records = list(self._first_objects(path))
-        if records and not any(self.layout.text in record for record in records):
+        field = self.layout.text
+        if records and all(_lacks(record, field) for record in records):
             names = dict.fromkeys(name for record in records for name in record)
-            return f"no field {self.layout.text!r} in the first {len(records)} records; found: {_shortened(names)}"
+            return f"no field {field!r} in the first {len(records)} records; found: {_shortened(names)}"
         if annotated and any(ANNOTATION in record and not is_annotation(record[ANNOTATION]) for record in records):
             return field_conflict(ANNOTATION)
         return ""
@@ -176,9 +186,9 @@ class JsonLines(Lines):
             # Reported when the records are read.
             return
 
-    def _record(self, raw: bytes, first: bool) -> tuple[str, str, Any] | tuple[str, str] | None:
+    def _record(self, raw: bytes, first: bool) -> Record | tuple[str, str] | None:
         line = _decoded(raw, first)
-        if not line.strip(_SPACE):
+        if not line.strip(SPACE):
             return None
         if _depth_exceeds(line, _MAX_DEPTH):
             return "invalid JSON", f"nested deeper than {_MAX_DEPTH} levels"
@@ -189,13 +199,18 @@ class JsonLines(Lines):
         except (ValueError, RecursionError) as error:
             return "invalid JSON", f"invalid JSON: {error}"
         if not isinstance(record, dict):
-            return "not an object", f"{_kind_of(record)}, not an object"
-        if self.layout.text not in record:
-            return "missing field", f"no field {self.layout.text!r}"
-        if not isinstance(text := record[self.layout.text], str):
-            return "not a string", f"field {self.layout.text!r} is {_kind_of(text)}, not a string"
+            return "not an object", f"{kind_of(record)}, not an object"
         name = record.get(self.layout.id)
-        return text, str(name) if isinstance(name, str | int) else "", raw
+        return texts_in(record, self.layout.text), str(name) if isinstance(name, str | int) else "", raw
+
+
+def _lacks(record: dict[str, Any], field: str) -> bool:
+    """Whether a record lacks the field, or the path to it."""
+    try:
+        texts_in(record, field)
+    except FieldError as error:
+        return bool(error.args[0] != "not a string")
+    return False
 
 
 def _shortened(names: Iterable[str]) -> str:
@@ -219,35 +234,21 @@ def _decoded(raw: bytes, first: bool) -> str:
     return (raw.removeprefix(BYTE_ORDER_MARK) if first else raw).decode()
 
 
-def _with_value(raw: bytes, field: str, value: Any) -> bytes:
-    """A line of JSON with a new value in one field, and all other bytes unchanged."""
+def _with_texts(raw: bytes, field: str, texts: Sequence[str]) -> bytes:
+    """A line of JSON with new texts in a field; unchanged ones, and all other bytes, stay as they are."""
     line = raw.decode()
-    start, end = _value_span(line, field)
-    new = json.dumps(value) if line[start:end].isascii() else dumped(value).decode()
-    return (line[:start] + new + line[end:]).encode()
+    spans = text_spans(line, field)
+    bounds = [0, *(bound for span in spans for bound in span), len(line)]
+    parts = [line[start:end] for start, end in pairwise(bounds)]
+    parts[1::2] = [
+        old if json.loads(old) == new else _json_like(old, new) for old, new in zip(parts[1::2], texts, strict=True)
+    ]
+    return "".join(parts).encode()
 
 
-def _value_span(line: str, field: str) -> tuple[int, int]:
-    """The span of the value of a field; of the last one if there are several, as in `json.loads`."""
-    decoder = json.JSONDecoder()
-    position = line.index("{") + 1
-    span = position, position
-    while True:
-        key, position = decoder.raw_decode(line, _skip(line, position, _SPACE))
-        start = _skip(line, _skip(line, position, _SPACE) + 1, _SPACE)
-        _, position = decoder.raw_decode(line, start)
-        if key == field:
-            span = start, position
-        position = _skip(line, position, _SPACE)
-        if line[position] == "}":
-            return span
-        position += 1
-
-
-def _skip(line: str, position: int, characters: str) -> int:
-    while line[position] in characters:
-        position += 1
-    return position
+def _json_like(old: str, value: Any) -> str:
+    """JSON of a value, in ASCII if that of the old value is."""
+    return json.dumps(value) if old.isascii() else dumped(value).decode()
 
 
 def _with_annotation(raw: bytes, annotation: Annotation) -> bytes:
@@ -255,10 +256,8 @@ def _with_annotation(raw: bytes, annotation: Annotation) -> bytes:
     if f'"{ANNOTATION}"'.encode() in body and ANNOTATION in (record := json.loads(body.removeprefix(BYTE_ORDER_MARK))):
         if not is_annotation(record[ANNOTATION]):
             raise InputError(f"field {ANNOTATION!r}", "already in the record, and the decision would replace it")
-        return _with_value(raw, ANNOTATION, annotation)
+        line = raw.decode()
+        start = member_start(line, line.index("{"), ANNOTATION) or 0
+        end = value_end(line, start)
+        return (line[:start] + _json_like(line[start:end], annotation) + line[end:]).encode()
     return body[:-1] + f', "{ANNOTATION}": '.encode() + dumped(annotation) + b"}" + raw[len(body) :]
-
-
-def _kind_of(value: object) -> str:
-    names = {"NoneType": "null", "bool": "a boolean", "list": "a list", "dict": "an object", "str": "a string"}
-    return names.get(type(value).__name__, "a number")

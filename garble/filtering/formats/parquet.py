@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from garble.columns.packets import packets
@@ -32,6 +33,7 @@ from garble.filtering.formats.base import (
     Texts,
     undecodable,
 )
+from garble.filtering.formats.fields import Part, is_list, steps_of
 from garble.io import name_of, problem_of
 
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}
@@ -81,14 +83,14 @@ class Parquet:
         has_id = table.schema.names.count(self.layout.id) == 1
         ids = _values(table.column(self.layout.id)) if has_id else [None] * len(table)
         rows = Rows([], [], [], None, [])
-        for line, (raw, name) in enumerate(zip(_values(table.column(self.layout.text)), ids, strict=True), block.line):
+        for line, (raw, name) in enumerate(zip(_values(self._texts(table)), ids, strict=True), block.line):
             if raw is None:
                 problem = "not a string", f"field {self.layout.text!r} is null, not a string"
             elif len(raw) > MAX_RECORD_BYTES:
                 problem = "too long", f"too long: {len(raw):,} bytes; limit {MAX_RECORD_BYTES:,}"
             else:
                 try:
-                    rows.texts.append(raw.decode())
+                    rows.texts.append((Part(raw.decode()),))
                     rows.lines.append(line)
                     rows.ids.append(_name(name))
                     continue
@@ -115,7 +117,11 @@ class Parquet:
 
     def raw(self, rows: Rows, i: int) -> bytes:
         """The text."""
-        return rows.texts[i].encode()
+        return rows.texts[i][0].text.encode()
+
+    def _texts(self, table: pa.Table) -> pa.ChunkedArray:
+        first, *names = _path(table.schema, self.layout.text)
+        return pc.struct_field(table.column(first), names) if names else table.column(first)
 
     @contextmanager
     def _opened(self, path: str) -> Iterator[pq.ParquetFile]:
@@ -123,7 +129,7 @@ class Parquet:
         try:
             # Without pre-buffering, because a row group can be larger than memory.
             with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
-                texts_of(file.schema_arrow.empty_table(), self.layout.text)
+                _check_texts(file.schema_arrow, self.layout.text)
                 yield file
         except pa.ArrowException as error:
             raise InputError(name_of(path), f"damaged or not Parquet: {str(error).splitlines()[0]}") from error
@@ -142,13 +148,11 @@ class Parquet:
         """The rows; the annotations are an additional column of structs."""
         table = _take(rows.rows, chosen)
         if texts:
-            at = table.schema.get_field_index(self.layout.text)
-            field = table.schema.field(at)
-            values = [texts.get(i, rows.texts[i]) for i in chosen]
-            # Arrow cannot cast strings to string views, nor create dictionaries without a cast.
-            is_view = pa.types.is_string_view(field.type)
-            column = pa.array(values, field.type) if is_view else pa.array(values).cast(field.type)
-            table = table.set_column(at, field, column)
+            values = [texts[i][0] if i in texts else rows.texts[i][0].text for i in chosen]
+            path = _path(table.schema, self.layout.text)
+            column = _replaced(table.column(path[0]).combine_chunks(), path[1:], values)
+            at = table.schema.get_field_index(path[0])
+            table = table.set_column(at, table.schema.field(at), column)
         if annotations is not None:
             kept = table.drop_columns(ANNOTATION) if ANNOTATION in table.schema.names else table
             table = kept.append_column(ANNOTATION, pa.array([annotations[i] for i in chosen], pa.struct(list(SCHEMA))))
@@ -180,6 +184,35 @@ class Parquet:
                         writer.write_table(pa.Table.from_batches(group, schema))
                 os.fsync(whole.fileno())
         return target
+
+
+def _path(schema: pa.Schema, field: str) -> list[str]:
+    """The names of the column of texts and of the fields in its structs."""
+    return [field] if field in schema.names else list(steps_of(field))
+
+
+def _check_texts(schema: pa.Schema, field: str) -> None:
+    """Raises ValueError if the path leads to no column of texts."""
+    first, *names = _path(schema, field)
+    if is_list(field) and field not in schema.names:
+        raise ValueError(f"--field {field}: lists in Parquet are not supported; convert the file to JSON Lines")
+    for name in names:
+        kind = schema.field(first).type if schema.names.count(first) == 1 else None
+        if kind is None or not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
+            raise ValueError(f"no column {field!r}; found: {', '.join(schema.names) or 'none'}")
+        schema, first = pa.schema(list(kind)), name
+    texts_of(schema.empty_table(), first)
+
+
+def _replaced(column: pa.Array, names: Sequence[str], values: Sequence[str]) -> pa.Array:
+    """The column with new texts, at a path in its structs."""
+    if not names:
+        # Arrow cannot cast strings to string views, nor create dictionaries without a cast.
+        is_view = pa.types.is_string_view(column.type)
+        return pa.array(values, column.type) if is_view else pa.array(values).cast(column.type)
+    at = column.type.get_field_index(names[0])
+    parts = [_replaced(part, names[1:], values) if i == at else part for i, part in enumerate(column.flatten())]
+    return pa.StructArray.from_arrays(parts, fields=list(column.type), mask=column.is_null())
 
 
 def _take(table: pa.Table, chosen: Sequence[int]) -> pa.Table:

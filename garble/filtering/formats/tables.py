@@ -19,6 +19,7 @@ from garble.filtering.formats.base import (
     Block,
     CutRecord,
     Layout,
+    Record,
     Rows,
     Texts,
     blocks_of,
@@ -31,6 +32,7 @@ from garble.filtering.formats.base import (
     rows_of_block,
     size_of,
 )
+from garble.filtering.formats.fields import Part
 from garble.filtering.streams import Stream, opened, skip
 from garble.io import name_of
 
@@ -81,13 +83,13 @@ class Csv:
         text_at = columns.index(self.layout.text)
         id_at = columns.index(self.layout.id) if self.layout.id in columns else None
 
-        def record(raw: bytes, first: bool) -> tuple[str, str, Any] | tuple[str, str] | None:
+        def record(raw: bytes, first: bool) -> Record | tuple[str, str] | None:
             values = next(self._reader([raw.decode()]), [])
             if not values:
                 return None
             if len(values) != len(columns):
                 return "invalid CSV", f"invalid CSV: {len(values)} fields, but the header has {len(columns)}"
-            return values[text_at], "" if id_at is None else values[id_at], (raw, values, text_at)
+            return (Part(values[text_at]),), "" if id_at is None else values[id_at], (raw, values, text_at)
 
         return rows_of_block(block, record)
 
@@ -106,7 +108,7 @@ class Csv:
             raw: bytes = rows.rows[i][0]
             _, values, text_at = rows.rows[i]
             if i in texts:
-                raw = with_end(self._line([*values[:text_at], texts[i], *values[text_at + 1 :]]), raw)
+                raw = with_end(self._line([*values[:text_at], *texts[i], *values[text_at + 1 :]]), raw)
             if annotations is None:
                 return raw
             return self._extended(

@@ -13,9 +13,11 @@ from garble.filtering.formats.base import (
     BadRecord,
     Block,
     CutRecord,
+    Record,
     Rows,
     Texts,
 )
+from garble.filtering.formats.fields import Part
 from garble.filtering.formats.lines import Lines
 from garble.filtering.streams import opened
 from garble.io import decode, is_empty
@@ -52,10 +54,10 @@ class Whole(Lines):
         """Nothing, because whole files are not cut."""
         return b""
 
-    def _record(self, raw: bytes, first: bool) -> tuple[str, str, bytes] | tuple[str, str]:
+    def _record(self, raw: bytes, first: bool) -> Record | tuple[str, str]:
         if is_empty(raw):
-            return "", "", raw
+            return (Part(""),), "", raw
         try:
-            return decode(raw, "file"), "", raw
+            return (Part(decode(raw, "file")),), "", raw
         except InputError as error:
             return "unreadable", str(error.args[-1])
