@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from garble.cli import main
+from garble.errors import InputError
+from garble.filtering.formats.base import Layout
+from garble.filtering.plan import Plan, find_sources
+from garble.filtering.run import run
 
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."
 LOOPED = "I want to to to to to to to go home."
@@ -41,6 +46,32 @@ def json_lines(*values: object) -> bytes:
 
 def chat(*contents: object) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": content} for content in contents]}
+
+
+def write(name: str, rows: list[dict[str, Any]]) -> None:
+    """Write rows with id and text in the format of the name."""
+    if name.endswith(".parquet"):
+        pytest.importorskip("pyarrow.parquet").write_table(pytest.importorskip("pyarrow").Table.from_pylist(rows), name)
+    elif name.endswith(".csv"):
+        with open(name, "w", newline="") as file:
+            csv.writer(file).writerows([["id", "text"], *([row["id"], row["text"]] for row in rows)])
+    elif name.endswith(".txt"):
+        Path(name).write_text("".join(f"{row['text']}\n" for row in rows))
+    else:
+        Path(name).write_bytes(json_lines(*rows))
+
+
+def read(name: str) -> list[str]:
+    """The texts in a file."""
+    if name.endswith(".parquet"):
+        texts: list[str] = pytest.importorskip("pyarrow.parquet").read_table(name)["text"].to_pylist()
+        return texts
+    if name.endswith(".csv"):
+        with open(name, newline="") as file:
+            return [row["text"] for row in csv.DictReader(file)]
+    if name.endswith(".txt"):
+        return Path(name).read_text().splitlines()
+    return [row["text"] for row in records(name)]
 
 
 # Nested fields
@@ -143,6 +174,10 @@ MISTAKES = {
         "--format",
         "dolma",
     ): "--field m[].x: --format dolma requires a field with one text per record",
+    ("in.jsonl",): "Missing option '-o' / '--output' (see garble filter --help)",
+    ("in.jsonl", "--sample", "0"): "sample 0.0: expected a share above 0 and at most 1",
+    ("in.jsonl", "--sample", "nan"): "sample nan: expected a share above 0 and at most 1",
+    ("in.jsonl", "--dry-run", "--sample", "1.5"): "sample 1.5: expected a share above 0 and at most 1",
     ("in.csv", "--field", "text.body"): "in.csv: no column 'text.body'; found: text",
 }
 
@@ -152,9 +187,120 @@ def test_a_mistake_is_one_line_before_anything_is_written(arguments: tuple[str, 
     Path("in.jsonl").write_bytes(json_lines({"text": CLEAN}))
     Path("in.csv").write_text(f"text\n{CLEAN}\n")
     before = sorted(Path().iterdir())
-    output = () if "-o" in arguments else ("-o", f"kept{Path(arguments[0]).suffix}")
+    output = (
+        () if {"-o", "--dry-run"} & {*arguments} or len(arguments) == 1 else ("-o", f"kept{Path(arguments[0]).suffix}")
+    )
     assert garble_filter(*arguments, *output, code=2).stderr == f"garble: {complaint}\n"
     assert sorted(Path().iterdir()) == before
+
+
+# Limits, samples, dry runs
+
+
+def corpus(count: int) -> list[dict[str, Any]]:
+    return [{"id": i, "text": f"{LOOPED if i % 3 == 0 else CLEAN} It was item {i}."} for i in range(count)]
+
+
+@pytest.mark.parametrize(("limit", "block"), [(1, 100), (5, 100), (5, 1 << 20), (29, 300), (30, 300), (99, 300)])
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".txt", ".parquet"])
+def test_a_run_stops_after_the_limit(suffix: str, limit: int, block: int) -> None:
+    rows = corpus(30)
+    write(f"a{suffix}", rows[:10])
+    write(f"b{suffix}", rows[10:])
+    plan = Plan(
+        find_sources([f"a{suffix}", f"b{suffix}"]),
+        f"kept{suffix}",
+        layout=Layout(block=block),
+        form="records",
+        threshold=1.0,
+        limit=limit,
+        reader="off",
+    )
+    *_, last = run(plan)
+    assert last.progress.records == min(limit, 30)
+    assert read(f"kept{suffix}") == [row["text"] for row in rows[:limit]]
+
+
+def test_blank_lines_and_bad_records_and_the_limit() -> None:
+    Path("in.jsonl").write_bytes(b"\n\n" + json_lines({"text": CLEAN}) + b"junk\n\n" + json_lines(*corpus(3)))
+    garble_filter("in.jsonl", "-o", "kept.jsonl", "--limit", "3", "--errors", "errors.jsonl", "--threshold", "1")
+    assert records("kept.jsonl") == [{"text": CLEAN}, corpus(1)[0]]
+    assert [error["record"] for error in records("errors.jsonl")] == ["junk\n"]
+
+
+def test_a_folder_of_outputs_ends_with_the_input_that_has_the_limit() -> None:
+    Path("crawl").mkdir()
+    for name in "abc":
+        Path(f"crawl/{name}.jsonl").write_bytes(json_lines(*corpus(4)))
+    garble_filter("crawl", "-o", "kept/", "--limit", "6", "--threshold", "1")
+    assert {path.name: len(records(str(path))) for path in Path("kept").iterdir()} == {"a.jsonl": 4, "b.jsonl": 2}
+
+
+def test_a_sample_depends_on_records_and_seed_and_not_on_their_order_or_format() -> None:
+    rows = corpus(400)
+    write("in.jsonl", rows)
+    write("turned.jsonl", rows[::-1])
+    write("in.csv", rows)
+    options = ("--sample", "0.25", "--threshold", "1")
+    for name in ("in.jsonl", "turned.jsonl", "in.csv"):
+        garble_filter(name, "-o", f"kept-{name}", *options)
+    kept = read("kept-in.jsonl")
+    assert 60 < len(kept) < 140
+    assert kept == read("kept-turned.jsonl")[::-1] == read("kept-in.csv")
+    garble_filter("in.jsonl", "-o", "other.jsonl", *options, "--seed", "1")
+    assert 60 < len(read("other.jsonl")) < 140
+    assert read("other.jsonl") != kept
+
+
+def test_bad_records_are_sampled_too() -> None:
+    Path("in.jsonl").write_bytes(json_lines({"text": CLEAN}) + b"".join(b"junk %d\n" % i for i in range(200)))
+    garble_filter("in.jsonl", "-o", "kept.jsonl", "--sample", "0.5", "--errors", "errors.jsonl")
+    assert 60 < len(records("errors.jsonl")) < 140
+
+
+def test_a_stopped_run_goes_on_up_to_its_limit_and_with_its_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 0)
+    write("in.jsonl", corpus(60))
+
+    def plan(kept: str, **options: Any) -> Plan:
+        settings = {"limit": 50, "sample": 0.5, "seed": 3, "reader": "off", **options}
+        return Plan(find_sources(["in.jsonl"]), kept, layout=Layout(block=500), **settings)
+
+    list(run(plan("whole.jsonl")))
+    steps = run(plan("kept.jsonl"))
+    for _ in range(4):
+        next(steps)
+    steps.close()
+    for changed in ({"limit": 51}, {"sample": 0.4}, {"seed": 4}):
+        with pytest.raises(InputError, match=rf"different settings \({next(iter(changed))}\)"):
+            list(run(plan("kept.jsonl", **changed), resume=True))
+    list(run(plan("kept.jsonl"), resume=True))
+    assert Path("kept.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("output", [(), ("-o", "kept.jsonl", "--rejected", "no.jsonl", "--report", "counts.json")])
+def test_a_dry_run_writes_nothing_and_shows_what_would_be_dropped(output: tuple[str, ...]) -> None:
+    write("in.jsonl", corpus(20))
+    if output:
+        Path("kept.jsonl").write_text("mine")
+    before = sorted(Path().iterdir())
+    result = garble_filter("in.jsonl", *output, "--dry-run")
+    assert sorted(Path().iterdir()) == before
+    assert "would be kept 13, would be dropped 7\n" in result.stdout
+    assert "7  repetition.loop" in result.stdout
+    examples = [line for line in result.stdout.splitlines() if line.startswith("in.jsonl:")]
+    assert [line.split(":")[1] for line in examples] == ["1", "4", "7", "10", "13"]
+    assert f"    {LOOPED}" in result.stdout
+    assert "    repetition.loop: “to to to" in result.stdout
+    assert not output or Path("kept.jsonl").read_text() == "mine"
+
+
+def test_a_dry_run_names_the_message_and_shows_no_control_characters() -> None:
+    Path("in.jsonl").write_bytes(json_lines(chat(CLEAN, f"I want \x1b[2J to to to to to to go home. {'x' * 900}")))
+    result = garble_filter("in.jsonl", "--dry-run", "--field", "messages[].content", "--unit", "passage")
+    assert "in.jsonl:1: messages[1].content: " in result.stdout
+    assert "\x1b" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) < 250
 
 
 @pytest.mark.engines

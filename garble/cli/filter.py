@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command("filter")
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...")
-@click.option("-o", "--output", "kept", required=True, metavar="KEPT", help="Output for kept records.")
+@click.option("-o", "--output", "kept", metavar="KEPT", help="Output for kept records; optional with --dry-run.")
 @click.option("--rejected", metavar="FILE", help="Output for dropped records, with score and reason.")
 @click.option("--errors", metavar="FILE", help="Output for bad records (JSON Lines), with line and reason.")
 @click.option("--report", metavar="FILE", type=click.Path(path_type=Path), help="Output for the counts (JSON).")
@@ -61,6 +61,16 @@ if TYPE_CHECKING:
     "knowledge of the language, keep drops none of them, and drop drops all.",
 )
 @click.option("--whole-files", "whole", is_flag=True, help="Read each file as one document and copy it unchanged.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after the first N records of the inputs.")
+@click.option(
+    "--sample",
+    type=float,
+    default=1.0,
+    metavar="RATE",
+    help="Score a random share of the records, such as 0.01, and leave out the others.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Another seed draws another sample.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; print counts and examples of dropped records.")
 @click.option("--workers", type=click.IntRange(1), help="Number of worker processes. Default: number of cores.")
 @click.option("--fail-fast", is_flag=True, help="Stop at the first bad record.")
 @click.option("--resume", is_flag=True, help="Continue a stopped run of the same command, if there is one.")
@@ -71,7 +81,7 @@ def filter_corpus(
     context: click.Context,
     /,
     inputs: tuple[str, ...],
-    kept: str,
+    kept: str | None,
     rejected: str | None,
     errors: str | None,
     report: Path | None,
@@ -82,6 +92,10 @@ def filter_corpus(
     unit: str,
     other_languages: str,
     whole: bool,
+    limit: int | None,
+    sample: float,
+    seed: int,
+    dry_run: bool,
     workers: int | None,
     fail_fast: bool,
     resume: bool,
@@ -111,11 +125,14 @@ def filter_corpus(
     from garble.filtering.formats.base import Layout
     from garble.filtering.plan import Plan, find_sources, marked_up
 
+    if kept is None and not dry_run:
+        raise click.UsageError("Missing option '-o' / '--output'.", context)
+    kept = kept or os.devnull
     if annotate and form == "dolma":
         raise click.UsageError("--annotate and --format dolma are mutually exclusive", context)
     for line in skipped_files(inputs) if whole else lines_note(marked_up(inputs)):
         print_message(line)
-    finished = None
+    result = None
     try:
         settings = Configuration(context, **options).at()
         # Refuses wrong settings with their source.
@@ -133,20 +150,29 @@ def filter_corpus(
             other_languages=cast("OtherLanguages", other_languages),
             whole=whole,
             fail_fast=fail_fast,
+            limit=limit,
+            sample=sample,
+            seed=seed,
+            dry_run=dry_run,
         )
         with writing(None) if STDIN in (kept, rejected, errors) else nullcontext():
-            finished = progress.run_with_progress(plan, workers or _cores(), resume, overwrite)
+            result = progress.run_with_progress(plan, workers or _cores(), resume, overwrite)
     except KeyboardInterrupt:
         context.exit(130)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    if finished is None:
+    if result is None:
         # A closed pipe is not an error: the reader needs no more kept records.
         if kept != STDIN:
             raise click.ClickException("standard output: closed before the output was complete")
         context.exit(0)
-    print(progress.summary(plan, finished), end="", file=sys.stderr)
-    if report:
+    finished, examples = result
+    if dry_run:
+        with writing(None) as stream:
+            stream.write(progress.summary(plan, finished) + progress.example_lines(examples))
+    else:
+        print(progress.summary(plan, finished), end="", file=sys.stderr)
+    if report and not dry_run:
         with writing(report, overwrite=True) as stream:
             stream.write(json.dumps(progress.record(plan, finished), indent=2) + "\n")
     lost = finished.unread or (finished.problems and not errors)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import chain
 from time import monotonic
 from typing import Any
 
-from garble.cli.terminal import console_of, is_unicode, plural, print_message
+from garble.cli.terminal import console_of, is_unicode, plural, print_message, visible
 from garble.filtering.outputs import Progress
 from garble.filtering.plan import Plan
 from garble.filtering.run import Step, run, size_of
+from garble.filtering.work import Example
 from garble.report.reasons import BINS
 from garble.scorer import Scorer
 
+# Characters of a sentence in an example.
+_EXCERPT = 160
 # Seconds between two progress lines, if standard error is not a terminal.
 _SECONDS_BETWEEN_LINES = 10.0
 # Bad records that are reported one by one.
@@ -25,8 +28,12 @@ _MAX_REPORTED = 10
 _BAR_WIDTH = 40
 
 
-def run_with_progress(plan: Plan, workers: int, resume: bool, overwrite: bool = False) -> Progress:
+def run_with_progress(
+    plan: Plan, workers: int, resume: bool, overwrite: bool = False
+) -> tuple[Progress, list[Example]]:
     """Run the plan and show its progress: a bar on a terminal, otherwise a line every few seconds.
+
+    Returns the progress at the end, and for a dry run examples of dropped records.
 
     Raises the errors of `garble.filtering.run.run`, and KeyboardInterrupt also on SIGTERM.
     """
@@ -36,18 +43,19 @@ def run_with_progress(plan: Plan, workers: int, resume: bool, overwrite: bool = 
     # Do not mix a progress bar with results on the same terminal.
     shows_result = plan.kept == "-" and sys.stdout is not None and sys.stdout.isatty()
     has_bar = console is not None and console.is_interactive and not shows_result
-    progress = Progress()
+    progress, examples = Progress(), list[Example]()
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for step in _reporting(_with_bar(steps, total) if has_bar else _with_lines(steps, total)):
             progress = step.progress
+            examples += step.examples
     except KeyboardInterrupt:
         hint = "; run the same command with --resume to continue" if plan.journal else ""
         print_message(f"stopped after {plural(progress.records, 'record')}{hint}")
         raise
     finally:
         signal.signal(signal.SIGTERM, before)
-    return progress
+    return progress, examples
 
 
 def record(plan: Plan, progress: Progress) -> dict[str, Any]:
@@ -71,7 +79,7 @@ def _scorer(plan: Plan) -> Scorer:
 def summary(plan: Plan, progress: Progress) -> str:
     """The summary of a run for people: counts, reasons, and documents by score."""
     counts = progress.statistics.counts
-    would = "" if plan.form == "records" else "would be "
+    would = "" if plan.form == "records" and not plan.dry_run else "would be "
     cut = f", {counts['cut']:,} of them cut" if plan.unit != "document" else ""
     lines = [
         f"{plural(counts['documents'], 'document')}, {plural(counts['sentences'], 'sentence')}",
@@ -97,6 +105,24 @@ def summary(plan: Plan, progress: Progress) -> str:
     if counts["documents"]:
         lines += ["documents by score, 1 = garbled:", *_histogram(progress.statistics.histogram)]
     return "".join(f"{line}\n" for line in lines)
+
+
+def example_lines(examples: Sequence[Example]) -> str:
+    """Dropped records for people, with their most garbled sentence and the evidence."""
+    lines = ["examples:"] if examples else []
+    for found in examples:
+        place = f"{found.file}:{found.line}:" + (f" {found.field}:" if found.field else "")
+        lines += [
+            f"{place} {found.score:.2f} {found.reason}",
+            f"    {_excerpt(found.sentence)}",
+        ]
+        lines += [f"    {reason}" for reason in found.evidence]
+    return "".join(f"{visible(line)}\n" for line in lines)
+
+
+def _excerpt(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _EXCERPT else f"{line[:_EXCERPT]} …"
 
 
 def _reporting(steps: Iterable[Step]) -> Iterator[Step]:

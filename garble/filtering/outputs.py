@@ -43,8 +43,8 @@ class Progress:
 
     input, position, line: where to continue reading; position is -1 if the input cannot be read further. sizes: bytes
     written to each output. is_whole: whether the outputs of this input are complete. bytes_read: bytes of
-    the input files that are read, before decompression. unread: inputs that could not be read completely. problems: bad
-    records by kind of problem.
+    the input files that are read, before decompression. taken: records read, only with a limit. unread: inputs that
+    could not be read completely. problems: bad records by kind of problem.
     """
 
     input: int = 0
@@ -53,6 +53,7 @@ class Progress:
     sizes: dict[str, int] = field(default_factory=dict)
     is_whole: bool = False
     bytes_read: int = 0
+    taken: int = 0
     unread: int = 0
     statistics: Statistics = field(default_factory=Statistics)
     problems: Counter[str] = field(default_factory=Counter)
@@ -132,6 +133,7 @@ def _progress(entry: dict[str, Any]) -> Progress:
         progress.position,
         progress.line,
         progress.bytes_read,
+        progress.taken,
         progress.unread,
         *progress.sizes.values(),
     ]
@@ -287,6 +289,7 @@ class Writer:
         while self._progress.input < task.input:
             self._finish_input()
         progress = self._progress
+        progress.taken = task.taken
         if isinstance(task.block, Block):
             if self._plan.whole:
                 self._mark_whole_files(outcome.statistics)

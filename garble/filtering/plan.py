@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from garble.calibration import Threshold
-from garble.errors import InputError
+from garble.errors import InputError, UsageError
 from garble.filtering import streams
 from garble.filtering.decisions import OtherLanguages, Unit
 from garble.filtering.formats import SUFFIXES, format_of
@@ -43,6 +43,8 @@ class Plan:
     form: "records" filters; "annotated" keeps all records and adds the decision; "dolma" writes an attribute file.
     layout: the fields of text and id. unit, threshold, model, without, reader, markup, language,
     other_languages: as in `garble.filtering.decisions.Prefilter`.
+    limit: read only the first records of the inputs; None for all. sample: the share of these that is scored, chosen by
+    a hash of their texts and `seed`; the others are left out. dry_run: write nothing.
     fail_fast: stop at the first bad record. whole: each input is one document. It is copied to the folder `kept` or
     the folder `rejected`, or listed in the file `rejected` as JSON Lines.
     """
@@ -64,6 +66,10 @@ class Plan:
     other_languages: OtherLanguages = "score"
     fail_fast: bool = False
     whole: bool = False
+    limit: int | None = None
+    sample: float = 1.0
+    seed: int = 0
+    dry_run: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -84,7 +90,9 @@ class Plan:
 
     @property
     def journal(self) -> Path | None:
-        """The path of the journal; None if the output is a stream, which cannot be resumed."""
+        """The path of the journal; None for a dry run, and if the output is a stream, which cannot be resumed."""
+        if self.dry_run:
+            return None
         if self.is_folder:
             return Path(self.kept) / ".resume"
         return None if is_stream(self.kept) else Path(f"{self.kept}.resume")
@@ -126,7 +134,14 @@ class Plan:
 
 
 def check(plan: Plan) -> None:
-    """Raises InputError for a plan that cannot be executed, before anything is written."""
+    """Raises InputError or UsageError for a plan that cannot be executed, before anything is written."""
+    if plan.limit is not None and plan.limit < 1:
+        raise UsageError(f"limit {plan.limit}: expected 1 or more")
+    if not 0 < plan.sample <= 1:
+        raise UsageError(f"sample {plan.sample}: expected a share above 0 and at most 1")
+    if plan.dry_run and plan.kept == os.devnull:
+        check_inputs(plan)
+        return
     if plan.whole:
         _check_whole(plan)
     elif plan.is_folder != _is_folder(plan.rejected or plan.kept):

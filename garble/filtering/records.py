@@ -43,12 +43,12 @@ class RecordDecision(NamedTuple):
     @property
     def cuts(self) -> list[tuple[Part, Cut]]:
         """The cuts, each with its text. All texts of a dropped record are cut."""
-        reason = self.worst.reason
+        reason, keep = self.worst.reason, self.keep
         return [
             (part, cut)
             for part, decision in zip(self.parts, self.decisions, strict=True)
             for cut in (
-                decision.cuts if self.keep or not decision.keep else [Cut(0, len(part.text), decision.score, reason)]
+                decision.cuts if keep or not decision.keep else [Cut(0, len(part.text), decision.score, reason)]
             )
         ]
 

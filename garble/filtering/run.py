@@ -22,15 +22,16 @@ from garble.filtering.formats.base import Block, Layout, Rows
 from garble.filtering.outputs import Journal, Progress, Writer
 from garble.filtering.plan import Plan, Source, check, check_free, check_inputs
 from garble.filtering.streams import is_stream
-from garble.filtering.work import Task, outcomes
+from garble.filtering.work import MAX_EXAMPLES, Example, Task, outcomes
 from garble.io import STDIN, name_of, problem_of
 
 
 class Step(NamedTuple):
-    """The progress of a run, and the errors since the last step."""
+    """The progress of a run, and the errors since the last step; for a dry run also examples of dropped records."""
 
     progress: Progress
     messages: list[str]
+    examples: Sequence[Example] = ()
 
 
 def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = False) -> Iterator[Step]:
@@ -45,6 +46,8 @@ def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = Fa
     prefilter = Prefilter(unit=plan.unit, other_languages=plan.other_languages, **plan.settings)
     settings = {"signature": prefilter.scorer.signature}
     check(plan)
+    if plan.dry_run:
+        return _dry_steps(plan, workers, settings["signature"])
     if not overwrite:
         check_free(plan, resume)
     return _steps(plan, workers, settings | _settings(plan), resume)
@@ -63,13 +66,40 @@ def documents(
 
 
 def _documents(plan: Plan) -> Iterator[tuple[str, Rows | InputError]]:
-    for task in _tasks(plan, 0, 0, 1):
+    for task in _tasks(plan, Progress()):
         name = name_of(plan.sources[task.input].path)
         yield name, task.block if isinstance(task.block, InputError) else plan.format(task.input).parse(task.block)
 
 
+def _dry_steps(plan: Plan, workers: int, signature: str) -> Iterator[Step]:
+    """The steps of a run that writes nothing."""
+    sizes_before = _sizes_before(plan)
+    progress, shown = Progress(), 0
+    yield Step(progress, [])
+    with closing(outcomes(plan, _tasks(plan, progress), workers, signature)) as results:
+        for task, outcome in results:
+            if plan.fail_fast and outcome.messages:
+                raise InputError(outcome.messages[0])
+            progress.statistics.merge(outcome.statistics)
+            progress.problems.update(outcome.problems)
+            progress.unread += isinstance(task.block, InputError)
+            progress.bytes_read = _bytes_read(sizes_before, task)
+            examples = outcome.examples[: MAX_EXAMPLES - shown]
+            shown += len(examples)
+            yield Step(progress, outcome.messages, examples)
+
+
+def _sizes_before(plan: Plan) -> list[int]:
+    """The total size of the inputs before each input, and of all of them."""
+    return [0, *accumulate(size_of(source) for source in plan.sources)]
+
+
+def _bytes_read(sizes_before: list[int], task: Task) -> int:
+    return sizes_before[task.input] + (task.block.bytes_read if isinstance(task.block, Block) else 0)
+
+
 def _steps(plan: Plan, workers: int, settings: dict[str, Any], resume: bool) -> Iterator[Step]:
-    sizes_before = [0, *accumulate(size_of(source) for source in plan.sources)]
+    sizes_before = _sizes_before(plan)
     try:
         with closing(Journal(plan.journal, settings)) as journal:
             progress = journal.read() if resume else None
@@ -79,15 +109,13 @@ def _steps(plan: Plan, workers: int, settings: dict[str, Any], resume: bool) -> 
             with closing(Writer(plan, journal, progress)) as writer:
                 writer.begin()
                 yield Step(progress, [])
-                tasks = _tasks(plan, progress.input, progress.position, progress.line)
+                tasks = _tasks(plan, progress)
                 with closing(outcomes(plan, tasks, workers, settings["signature"])) as results:
                     for task, outcome in results:
                         if plan.fail_fast and outcome.messages:
                             raise InputError(outcome.messages[0])
                         writer.write(task, outcome)
-                        progress.bytes_read = sizes_before[task.input] + (
-                            task.block.bytes_read if isinstance(task.block, Block) else 0
-                        )
+                        progress.bytes_read = _bytes_read(sizes_before, task)
                         yield Step(progress, outcome.messages)
                 writer.finish()
             progress.bytes_read = sizes_before[-1]
@@ -100,17 +128,29 @@ def _steps(plan: Plan, workers: int, settings: dict[str, Any], resume: bool) -> 
         raise InputError(str(error.filename or plan.kept), problem_of(error)) from error
 
 
-def _tasks(plan: Plan, first: int, position: int, line: int) -> Iterator[Task]:
-    """The blocks of all inputs from a position on. An input that cannot be read further ends with an InputError."""
-    for number in range(first, len(plan.sources)):
+def _tasks(plan: Plan, progress: Progress) -> Iterator[Task]:
+    """The blocks of all inputs from the progress on, up to the limit of records.
+
+    An input that cannot be read further ends with an InputError.
+    """
+    position, line, taken = progress.position, progress.line, progress.taken
+    for number in range(progress.input, len(plan.sources)):
+        if plan.limit is not None and taken >= plan.limit:
+            return
+        form = plan.format(number)
         try:
             if position >= 0:
-                blocks = plan.format(number).blocks(
-                    plan.sources[number].path, position, line, plan.shares_outputs(number)
-                )
-                yield from (Task(number, block) for block in blocks)
+                for block in form.blocks(plan.sources[number].path, position, line, plan.shares_outputs(number)):
+                    if plan.limit is None:
+                        yield Task(number, block)
+                        continue
+                    first_records, count = form.first_records(block, plan.limit - taken)
+                    taken += count
+                    yield Task(number, first_records, taken)
+                    if taken >= plan.limit:
+                        return
         except InputError as error:
-            yield Task(number, error)
+            yield Task(number, error, taken)
         position, line = 0, 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import multiprocessing
 import os
 import signal
@@ -27,22 +29,41 @@ from garble.text.markups import markup_of
 
 # Errors of one block that are reported, more than the terminal shows; --errors has all of them.
 _MAX_MESSAGES = 20
+# Examples of dropped records in a dry run.
+MAX_EXAMPLES = 5
 
 
 class Task(NamedTuple):
-    """A block of an input, by the number of the input in the plan; or the error that stopped reading."""
+    """A block of an input, by the number of the input in the plan; or the error that stopped reading.
+
+    taken: records read up to the end of the block, only with a limit.
+    """
 
     input: int
     block: Block | InputError
+    taken: int = 0
+
+
+class Example(NamedTuple):
+    """A record that is dropped or cut: its most garbled sentence, and the evidence."""
+
+    file: str
+    line: int
+    field: str
+    score: float
+    reason: str
+    sentence: str
+    evidence: list[str]
 
 
 class Outcome(NamedTuple):
-    """The result of a block: bytes for each output, statistics, and errors."""
+    """The result of a block: bytes for each output, statistics, errors, and for a dry run some examples."""
 
     outputs: dict[str, bytes]
     statistics: Statistics
     problems: Counter[str]
     messages: list[str]
+    examples: list[Example]
 
 
 def outcomes(
@@ -99,7 +120,7 @@ def outcome(plan: Plan, task: Task, prefilter: Prefilter) -> Outcome:
     if isinstance(task.block, InputError):
         rows = Rows([], [], [], None, [Problem(0, "unreadable", task.block.args[-1], b"")])
         return _finished(plan, task.input, name, {}, Statistics(), rows.problems)
-    rows = form.parse(task.block)
+    rows = _sampled(plan, form, form.parse(task.block))
     try:
         return _outcome(plan, task.input, form, name, rows, prefilter)
     except _FATAL:
@@ -110,6 +131,25 @@ def outcome(plan: Plan, task: Task, prefilter: Prefilter) -> Outcome:
 
 # Exceptions that end the run. Any other, including a panic of a library, makes the record a bad record.
 _FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
+
+def _sampled(plan: Plan, form: Format, rows: Rows) -> Rows:
+    """The records and problems that belong to the sample of the plan."""
+    if plan.sample == 1:
+        return rows
+    chosen = [
+        i
+        for i, (name, parts) in enumerate(zip(rows.ids, rows.texts, strict=True))
+        if _is_sampled(plan, [name, *(part.text for part in parts)])
+    ]
+    problems = [p for p in rows.problems if _is_sampled(plan, [p.raw.decode("utf-8", "surrogateescape")])]
+    return form.select(rows, chosen)._replace(problems=problems)
+
+
+def _is_sampled(plan: Plan, texts: list[str]) -> bool:
+    """Whether a record is in the sample, which depends only on its id and texts, and on the seed."""
+    key = json.dumps([plan.seed, *texts]).encode()
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest()) < plan.sample * 2**64
 
 
 def _outcome(plan: Plan, number: int, form: Format, name: str, rows: Rows, prefilter: Prefilter) -> Outcome:
@@ -125,17 +165,18 @@ def _outcome(plan: Plan, number: int, form: Format, name: str, rows: Rows, prefi
         "kept": _kept(plan, form, name, rows, decisions, prefilter),
         "rejected": _rejected(plan, form, name, rows, decisions) if plan.rejected else b"",
     }
-    return _finished(plan, number, name, contents, statistics, rows.problems)
+    finished = _finished(plan, number, name, contents, statistics, rows.problems)
+    return finished._replace(examples=_examples(name, rows, decisions) if plan.dry_run else [])
 
 
 def _outcome_by_record(plan: Plan, number: int, form: Format, name: str, rows: Rows, prefilter: Prefilter) -> Outcome:
     """As `_outcome`, record by record, for a block in which at least one fails."""
     # An output can have content without records, such as the names of its columns.
-    parts = [_outcome(plan, number, form, name, form.rows_in(rows, 0, 0), prefilter)]
+    parts = [_outcome(plan, number, form, name, form.select(rows, []), prefilter)]
     problems = list(rows.problems)
     for i, line in enumerate(rows.lines):
         try:
-            parts.append(_outcome(plan, number, form, name, form.rows_in(rows, i, i + 1), prefilter))
+            parts.append(_outcome(plan, number, form, name, form.select(rows, [i]), prefilter))
         except _FATAL:
             raise
         except BaseException as error:
@@ -149,7 +190,7 @@ def _outcome_by_record(plan: Plan, number: int, form: Format, name: str, rows: R
         role: b"".join([*(part.outputs[role] for part in parts if role != "errors"), raw])
         for role, raw in finished.outputs.items()
     }
-    return finished._replace(outputs=outputs)
+    return finished._replace(outputs=outputs, examples=[found for part in parts for found in part.examples])
 
 
 def _finished(
@@ -157,11 +198,29 @@ def _finished(
 ) -> Outcome:
     """The outcome with compressed outputs and the errors of bad records."""
     outputs = {}
-    for role, path in plan.outputs(number).items():
+    for role, path in {} if plan.dry_run else plan.outputs(number).items():
         raw = _errors(name, problems) if role == "errors" else contents.get(role, b"")
         outputs[role] = raw and compressed(raw, name_parts(path)[1])
     messages = [f"{name}:{p.line}: {p.detail}" if p.line else f"{name}: {p.detail}" for p in problems]
-    return Outcome(outputs, statistics, Counter(p.kind for p in problems if p.line), messages[:_MAX_MESSAGES])
+    return Outcome(outputs, statistics, Counter(p.kind for p in problems if p.line), messages[:_MAX_MESSAGES], [])
+
+
+def _examples(name: str, rows: Rows, decisions: list[RecordDecision]) -> list[Example]:
+    """The first records that are dropped or cut."""
+    numbers = (i for i, decision in enumerate(decisions) if decision.cuts)
+    return [_example(name, rows.lines[i], decisions[i]) for i in islice(numbers, MAX_EXAMPLES)]
+
+
+def _example(name: str, line: int, decision: RecordDecision) -> Example:
+    worst = decision.worst
+    field = decision.parts[decision.decisions.index(worst)].field
+    sentence = max(worst.report.sentences, key=lambda sentence: sentence.score, default=None)
+    evidence = (
+        [f"{found.signal}: {found.reason} ({found.contribution:+.2f})" for found in sentence.findings]
+        if sentence
+        else []
+    )
+    return Example(name, line, field, worst.score, worst.reason, sentence.text if sentence else "", evidence)
 
 
 def _message(error: BaseException) -> str:

@@ -143,8 +143,11 @@ class Format(Protocol):
     def parse(self, block: Block) -> Rows:
         """Parse the records of a block."""
 
-    def rows_in(self, rows: Rows, first: int, last: int) -> Rows:
-        """The rows [first, last), without the problems."""
+    def first_records(self, block: Block, limit: int) -> tuple[Block, int]:
+        """The block with at most `limit` of its records, and their number."""
+
+    def select(self, rows: Rows, chosen: Sequence[int]) -> Rows:
+        """The chosen rows, without the problems."""
 
     def raw(self, rows: Rows, i: int) -> bytes:
         """The bytes of a row, for --errors."""
@@ -226,9 +229,24 @@ def blocks_of(
         yield Block(line, [], head, position, line, stream.position())
 
 
-def rows_between(rows: Rows, first: int, last: int) -> Rows:
-    """The rows [first, last) of a list, without the problems."""
-    return Rows(rows.lines[first:last], rows.texts[first:last], rows.ids[first:last], rows.rows[first:last], [])
+def selected(rows: Rows, chosen: Sequence[int], data: Any = None) -> Rows:
+    """The chosen rows, without the problems. data: their `rows`; by default chosen from a list."""
+    data = [rows.rows[i] for i in chosen] if data is None else data
+    return Rows(
+        [rows.lines[i] for i in chosen], [rows.texts[i] for i in chosen], [rows.ids[i] for i in chosen], data, []
+    )
+
+
+def first_of(block: Block, limit: int, blank: bytes) -> tuple[Block, int]:
+    """As `Format.first_records`, for records that are bytes; those of only the bytes `blank` are not counted."""
+    count, raws = 0, []
+    for raw in block.raw:
+        is_record = bool(raw.strip(blank))
+        if is_record and count == limit:
+            break
+        raws.append(raw)
+        count += is_record
+    return block._replace(raw=raws), count
 
 
 def is_annotation(value: object) -> bool:

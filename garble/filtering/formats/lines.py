@@ -29,10 +29,11 @@ from garble.filtering.formats.base import (
     checked_utf8,
     dumped,
     field_conflict,
+    first_of,
     is_annotation,
     lines_of,
-    rows_between,
     rows_of_block,
+    selected,
 )
 from garble.filtering.formats.fields import (
     SPACE,
@@ -79,9 +80,13 @@ class Lines:
         """No problem: any line can be a record."""
         return ""
 
-    def rows_in(self, rows: Rows, first: int, last: int) -> Rows:
-        """The rows [first, last)."""
-        return rows_between(rows, first, last)
+    def first_records(self, block: Block, limit: int) -> tuple[Block, int]:
+        """The first records; blank lines are not counted."""
+        return first_of(block, limit, SPACE.encode())
+
+    def select(self, rows: Rows, chosen: Sequence[int]) -> Rows:
+        """The chosen rows."""
+        return selected(rows, chosen)
 
     def raw(self, rows: Rows, i: int) -> bytes:
         """The line."""

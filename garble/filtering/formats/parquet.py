@@ -31,6 +31,7 @@ from garble.filtering.formats.base import (
     Problem,
     Rows,
     Texts,
+    selected,
     undecodable,
 )
 from garble.filtering.formats.fields import Part, is_list, steps_of
@@ -79,7 +80,7 @@ class Parquet:
 
     def parse(self, block: Block) -> Rows:
         """Parse the rows; a null or too long text is a problem."""
-        table = pa.ipc.open_stream(block.raw[0]).read_all()
+        table = _table(block)
         has_id = table.schema.names.count(self.layout.id) == 1
         ids = _values(table.column(self.layout.id)) if has_id else [None] * len(table)
         rows = Rows([], [], [], None, [])
@@ -110,10 +111,16 @@ class Parquet:
             else ""
         )
 
-    def rows_in(self, rows: Rows, first: int, last: int) -> Rows:
-        """The rows [first, last)."""
-        table = rows.rows.slice(first, last - first)
-        return Rows(rows.lines[first:last], rows.texts[first:last], rows.ids[first:last], table, [])
+    def first_records(self, block: Block, limit: int) -> tuple[Block, int]:
+        """The first rows."""
+        table = _table(block)
+        if len(table) <= limit:
+            return block, len(table)
+        return block._replace(raw=[_stream(table.slice(0, limit))]), limit
+
+    def select(self, rows: Rows, chosen: Sequence[int]) -> Rows:
+        """The chosen rows."""
+        return selected(rows, chosen, _take(rows.rows, chosen))
 
     def raw(self, rows: Rows, i: int) -> bytes:
         """The text."""
@@ -247,6 +254,10 @@ def _stream(table: pa.Table) -> bytes:
         for batch in table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]:
             writer.write_batch(batch)
     return bytes(sink.getvalue())
+
+
+def _table(block: Block) -> pa.Table:
+    return pa.ipc.open_stream(block.raw[0]).read_all()
 
 
 def _batches(file: pa.NativeFile) -> Iterator[pa.RecordBatch]:

@@ -26,10 +26,11 @@ from garble.filtering.formats.base import (
     count_lines,
     dumped,
     field_conflict,
+    first_of,
     lines_of,
     other_encoding,
-    rows_between,
     rows_of_block,
+    selected,
     size_of,
 )
 from garble.filtering.formats.fields import Part
@@ -68,9 +69,13 @@ class Csv:
         conflicts = [name for name in ANNOTATION_COLUMNS if name in columns]
         return field_conflict(*conflicts) if annotated and conflicts else ""
 
-    def rows_in(self, rows: Rows, first: int, last: int) -> Rows:
-        """The rows [first, last)."""
-        return rows_between(rows, first, last)
+    def first_records(self, block: Block, limit: int) -> tuple[Block, int]:
+        """The first records; blank lines are not counted."""
+        return first_of(block, limit, b"\r\n")
+
+    def select(self, rows: Rows, chosen: Sequence[int]) -> Rows:
+        """The chosen rows."""
+        return selected(rows, chosen)
 
     def raw(self, rows: Rows, i: int) -> bytes:
         """The bytes of the row."""

@@ -41,6 +41,10 @@ class Whole(Lines):
             )
         yield Block(1, [raw], b"", 1, 1, len(raw))
 
+    def first_records(self, block: Block, limit: int) -> tuple[Block, int]:
+        """The file, which can be empty."""
+        return block, 1
+
     def parse(self, block: Block) -> Rows:
         """Parse the file. The error of an unreadable file has only the start of it, because the file still exists."""
         rows = super().parse(block)
