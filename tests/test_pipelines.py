@@ -178,6 +178,11 @@ MISTAKES = {
     ("in.jsonl", "--sample", "0"): "sample 0.0: expected a share above 0 and at most 1",
     ("in.jsonl", "--sample", "nan"): "sample nan: expected a share above 0 and at most 1",
     ("in.jsonl", "--dry-run", "--sample", "1.5"): "sample 1.5: expected a share above 0 and at most 1",
+    ("in.csv", "-o", "k.txt"): "k.txt: plain text has no fields; write csv or another record format",
+    ("two.csv", "-o", "k.jsonl"): "two.csv: more than one column 'a'; rename one",
+    ("own.jsonl", "-o", "k.csv", "--annotate"): (
+        "k.csv: the records already have 'garble_score', which the decision would replace; rename it first"
+    ),
     ("in.csv", "--field", "text.body"): "in.csv: no column 'text.body'; found: text",
 }
 
@@ -186,6 +191,8 @@ MISTAKES = {
 def test_a_mistake_is_one_line_before_anything_is_written(arguments: tuple[str, ...], complaint: str) -> None:
     Path("in.jsonl").write_bytes(json_lines({"text": CLEAN}))
     Path("in.csv").write_text(f"text\n{CLEAN}\n")
+    Path("two.csv").write_text(f"a,text,a\n1,{CLEAN},2\n")
+    Path("own.jsonl").write_bytes(json_lines({"text": CLEAN, "garble_score": 1}))
     before = sorted(Path().iterdir())
     output = (
         () if {"-o", "--dry-run"} & {*arguments} or len(arguments) == 1 else ("-o", f"kept{Path(arguments[0]).suffix}")
@@ -301,6 +308,184 @@ def test_a_dry_run_names_the_message_and_shows_no_control_characters() -> None:
     assert "in.jsonl:1: messages[1].content: " in result.stdout
     assert "\x1b" not in result.stdout
     assert max(map(len, result.stdout.splitlines())) < 250
+
+
+# Conversion
+
+
+def rows_in(name: str) -> list[dict[str, Any]]:
+    """All records of a file."""
+    if name.endswith(".parquet"):
+        rows: list[dict[str, Any]] = pytest.importorskip("pyarrow.parquet").read_table(name).to_pylist()
+        return rows
+    if name.endswith((".csv", ".tsv")):
+        with open(name, newline="") as file:
+            return list(csv.DictReader(file, delimiter="," if name.endswith(".csv") else "\t"))
+    return records(name)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("jsonl", "parquet"),
+        ("jsonl", "csv"),
+        ("parquet", "jsonl"),
+        ("parquet", "tsv"),
+        ("csv", "jsonl"),
+        ("csv", "parquet"),
+        ("csv", "tsv"),
+        ("txt", "jsonl"),
+        ("txt", "parquet"),
+    ],
+)
+def test_records_are_converted_to_the_format_of_each_output(source: str, target: str) -> None:
+    rows = corpus(40)
+    write(f"in.{source}", rows)
+    garble_filter(f"in.{source}", "-o", f"kept.{target}", "--rejected", "no.jsonl")
+    as_text = source == "csv" or target in ("csv", "tsv")
+    expected = [{**row, "id": str(row["id"]) if as_text else row["id"]} for row in rows]
+    expected = [{"text": row["text"]} for row in rows] if source == "txt" else expected
+    assert rows_in(f"kept.{target}") == [row for row in expected if LOOPED not in row["text"]]
+    if source != "txt":
+        dropped = [{name: str(value) for name, value in row.items() if name != "garble"} for row in rows_in("no.jsonl")]
+        assert dropped == [{"id": str(row["id"]), "text": row["text"]} for row in rows if LOOPED in row["text"]]
+
+
+@pytest.mark.parametrize("target", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("source", ["jsonl", "csv", "parquet"])
+def test_a_conversion_cuts_and_annotates_as_ever(source: str, target: str) -> None:
+    write(f"in.{source}", [{"id": "a", "text": MIXED}, {"id": "b", "text": LOOPED}])
+    garble_filter(f"in.{source}", "-o", f"cut.{target}", "--unit", "passage", "--rejected", f"cuts.{target}")
+    assert rows_in(f"cut.{target}") == [{"id": "a", "text": CUT}]
+    assert [(row["id"], row["text"]) for row in rows_in(f"cuts.{target}")] == [("a", LOOPED), ("b", LOOPED)]
+    garble_filter(f"in.{source}", "-o", f"all.{target}", "--annotate")
+    scores = [row["garble_score"] if target == "csv" else row["garble"]["score"] for row in rows_in(f"all.{target}")]
+    assert [float(score) > 0.9 for score in scores] == [False, True]
+
+
+VALUES = [
+    {"n": 1, "x": 1, "s": None, "tags": ["a"], "meta": {"a": 1}},
+    {"n": 2, "x": 2.5, "s": "é", "tags": [], "meta": {"b": [True]}},
+    {"n": None, "tags": None, "meta": None, "new": "only here"},
+]
+
+
+@pytest.mark.engines
+def test_columns_come_from_all_records_and_types_are_those_of_the_values() -> None:
+    pytest.importorskip("pyarrow")
+    Path("in.jsonl").write_bytes(json_lines(*({"text": CLEAN, **row} for row in VALUES)))
+    garble_filter("in.jsonl", "-o", "kept.parquet")
+    garble_filter("kept.parquet", "-o", "back.jsonl")
+
+    def without_nulls(value: Any) -> Any:
+        pairs = value.items() if isinstance(value, dict) else ()
+        return {k: without_nulls(v) for k, v in pairs if v is not None} if isinstance(value, dict) else value
+
+    found = [without_nulls(row) for row in records("back.jsonl")]
+    assert found == [without_nulls({"text": CLEAN, **row}) for row in VALUES]
+
+
+@pytest.mark.parametrize(
+    ("target", "first", "value", "column"),
+    [
+        ("parquet", 1, "x", "n"),
+        ("parquet", "x", 1, "n"),
+        ("parquet", 1, True, "n"),
+        ("parquet", 1, 2**80, "n"),
+        ("parquet", 1.5, 2**53 + 1, "n"),
+        ("parquet", "x", {}, "n"),
+        ("parquet", {"a": 1}, {"a": "x"}, "n"),
+        ("parquet", ["x"], [1], "n"),
+        ("parquet", "x", "\ud800", "n"),
+        ("csv", "x", ["y"], "n"),
+        ("csv", "x", {}, "n"),
+        ("csv", "x", "\ud800", "n"),
+    ],
+)
+def test_a_value_that_the_output_cannot_hold_is_a_bad_record(
+    target: str, first: object, value: object, column: str
+) -> None:
+    if target == "parquet":
+        pytest.importorskip("pyarrow")
+    lines = json_lines(
+        {"text": CLEAN, "n": first}, {"text": CLEAN, "n": value}, {"text": LOOPED, "n": value}, {"text": CLEAN}
+    ).splitlines(keepends=True)
+    Path("in.jsonl").write_bytes(b"".join(lines))
+    garble_filter("in.jsonl", "-o", f"kept.{target}", "--errors", "errors.jsonl", "--report", "counts.json")
+    assert [row["n"] or None for row in rows_in(f"kept.{target}")] == [first, None]
+    errors = records("errors.jsonl")
+    assert [(error["line"], error["record"].encode()) for error in errors] == [(2, lines[1]), (3, lines[2])]
+    assert all(error["reason"].startswith(f"column {column!r}: ") for error in errors)
+    assert json.loads(Path("counts.json").read_text())["bad_not_converted"] == 2
+
+
+def test_a_field_that_is_there_twice_is_not_lost() -> None:
+    Path("in.jsonl").write_text(f'{{"n": 1, "n": 2, "text": "{CLEAN}"}}\n')
+    result = garble_filter("in.jsonl", "-o", "kept.csv", code=2)
+    assert result.stderr.startswith("garble: in.jsonl:1: column 'n': is in the record more than once\n")
+
+
+def test_inputs_of_several_formats_become_json_lines() -> None:
+    write("a.jsonl", corpus(2))
+    write("b.csv", corpus(2))
+    Path("c.jsonl").write_text(f'{{"x": 1.50, "text": "{CLEAN}"}}')
+    garble_filter("a.jsonl", "b.csv", "c.jsonl", "-o", "kept.jsonl", "--threshold", "1")
+    assert (
+        Path("kept.jsonl").read_bytes()
+        == Path("a.jsonl").read_bytes()
+        + json_lines(*({**row, "id": str(row["id"])} for row in corpus(2)))
+        + Path("c.jsonl").read_bytes()
+    )
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    ("make", "target", "complaint"),
+    [
+        (lambda pa: pa.array([b"x"]), "jsonl", "column 'n' has type binary, which jsonl cannot hold"),
+        (lambda pa: pa.array([[1]]), "csv", "column 'n' has type list<item: int64>, which csv cannot hold"),
+    ],
+)
+def test_a_column_of_a_type_that_the_output_lacks_is_refused(make: Any, target: str, complaint: str) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pq.write_table(pa.table({"text": [CLEAN], "n": make(pa)}), "in.parquet")
+    result = garble_filter("in.parquet", "-o", f"k.{target}", code=2)
+    assert result.stderr.replace("element:", "item:") == f"garble: in.parquet: {complaint}\n"
+    assert not Path(f"k.{target}").exists()
+
+
+@pytest.mark.engines
+def test_dates_become_text_and_numbers_that_json_lacks_are_bad_records() -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    times = pa.array([1_700_000_000_000_000_001, None, 0], pa.timestamp("ns", "UTC"))
+    pq.write_table(pa.table({"text": [CLEAN] * 3, "t": times, "x": [1.5, float("nan"), None]}), "in.parquet")
+    garble_filter("in.parquet", "-o", "kept.jsonl", "--errors", "errors.jsonl")
+    assert [(row["t"], row["x"]) for row in records("kept.jsonl")] == [
+        ("2023-11-14 22:13:20.000000001Z", 1.5),
+        ("1970-01-01 00:00:00.000000000Z", None),
+    ]
+    assert [(e["line"], e["reason"]) for e in records("errors.jsonl")] == [
+        (2, "column 'x': JSON cannot hold NaN or infinite numbers")
+    ]
+
+
+@pytest.mark.parametrize("target", ["csv", "parquet"])
+def test_a_stopped_conversion_goes_on_to_the_same_bytes(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if target == "parquet":
+        pytest.importorskip("pyarrow")
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 0)
+    Path("in.jsonl").write_bytes(json_lines(*corpus(40), {"text": CLEAN, "new": 1}))
+
+    def plan(kept: str) -> Plan:
+        return Plan(find_sources(["in.jsonl"]), f"{kept}.{target}", layout=Layout(block=500), reader="off")
+
+    list(run(plan("whole")))
+    steps = run(plan("kept"))
+    for _ in range(4):
+        next(steps)
+    steps.close()
+    list(run(plan("kept"), workers=2, resume=True))
+    assert Path(f"kept.{target}").read_bytes() == Path(f"whole.{target}").read_bytes()
 
 
 @pytest.mark.engines

@@ -28,6 +28,15 @@ SCHEMA = pa.schema(
         ),
     ]
 )
+# As SCHEMA, for records with several texts.
+_NAMED = [pa.field("field", pa.string())]
+SCHEMA_OF_TEXTS = pa.schema(
+    [
+        *[SCHEMA.field(i) for i in range(3)],
+        pa.field("passages", pa.list_(pa.struct([*_NAMED, *SCHEMA.field("passages").type.value_type]))),
+        pa.field("texts", pa.list_(pa.struct([*_NAMED, *[SCHEMA.field(i) for i in range(3)]]))),
+    ]
+)
 # Types of a column of texts; a column without any text has the type null.
 _IS_TEXT = pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null
 

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 from garble.errors import InputError
 from garble.filtering.decisions import Statistics
-from garble.filtering.formats.base import Block, Format
+from garble.filtering.formats.base import Block, OutputFormat
 from garble.filtering.plan import Plan
 from garble.filtering.streams import compressed, is_stream, name_parts
 from garble.filtering.work import Outcome, Task
@@ -207,7 +207,7 @@ def open_locked(path: Path) -> BinaryIO:
     return file
 
 
-def move_into_place(path: str, form: Format) -> None:
+def move_into_place(path: str, form: OutputFormat) -> None:
     """Rename the .part file to its final name, unless that is done."""
     part = _part(path)
     if is_stream(path) or not part.exists():

@@ -16,9 +16,10 @@ from garble.errors import InputError, UsageError
 from garble.filtering import streams
 from garble.filtering.decisions import OtherLanguages, Unit
 from garble.filtering.formats import SUFFIXES, format_of
-from garble.filtering.formats.base import Format, Layout
+from garble.filtering.formats.base import Format, Layout, OutputFormat
+from garble.filtering.formats.convert import Converter
 from garble.filtering.formats.fields import is_list
-from garble.filtering.formats.lines import JsonLines
+from garble.filtering.formats.lines import JsonLines, Text
 from garble.filtering.formats.whole import Whole
 from garble.filtering.streams import is_stream
 from garble.io import STDIN, files_inside, is_text, name_of
@@ -44,7 +45,8 @@ class Plan:
     layout: the fields of text and id. unit, threshold, model, without, reader, markup, language,
     other_languages: as in `garble.filtering.decisions.Prefilter`.
     limit: read only the first records of the inputs; None for all. sample: the share of these that is scored, chosen by
-    a hash of their texts and `seed`; the others are left out. dry_run: write nothing.
+    a hash of their texts and `seed`; the others are left out. dry_run: write nothing. columns: by role, those of an
+    output in another format than the inputs; `run` finds them.
     fail_fast: stop at the first bad record. whole: each input is one document. It is copied to the folder `kept` or
     the folder `rejected`, or listed in the file `rejected` as JSON Lines.
     """
@@ -70,6 +72,7 @@ class Plan:
     sample: float = 1.0
     seed: int = 0
     dry_run: bool = False
+    columns: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
@@ -123,14 +126,24 @@ class Plan:
         """Whether the next input has the same outputs."""
         return not self.is_folder and number + 1 < len(self.sources)
 
-    def output_format(self, role: str, number: int) -> Format:
-        """The format of an output."""
+    def output_format(self, role: str, number: int) -> OutputFormat:
+        """The format of an output: that of its extension, of an output stream that of the input."""
         is_json = (
             role == "errors"
             or (role == "kept" and self.form == "dolma")
             or (role == "rejected" and self.lists_rejected)
         )
-        return JsonLines(self.layout) if is_json else self.format(number)
+        if is_json:
+            return JsonLines(self.layout)
+        return self.converter(role, number) or self.format(number)
+
+    def converter(self, role: str, number: int) -> Converter | None:
+        """The converter to the format of an output; None if it has the format of the input."""
+        path = {"kept": self.kept, "rejected": self.rejected}[role]
+        if self.whole or path is None or is_stream(path) or _is_folder(path):
+            return None
+        reader, writer = self.format(number), format_of(path, self.layout)
+        return None if reader.name == writer.name else Converter(reader, writer, self.columns.get(role, b""))
 
 
 def check(plan: Plan) -> None:
@@ -162,12 +175,34 @@ def check(plan: Plan) -> None:
             _check_output(plan, number, role, path)
     _check_apart(plan)
     _check_records(plan)
+    for role in ("kept", "rejected"):
+        _check_conversion(plan, role)
     if not plan.is_folder:
         # A stream can be read only once.
-        heads = {n: plan.format(n).head(plan.sources[n].path) for n in numbers if not is_stream(plan.sources[n].path)}
+        heads = {
+            n: plan.format(n).head(plan.sources[n].path)
+            for n in numbers
+            if not is_stream(plan.sources[n].path) and not plan.converter("kept", n)
+        }
         for number, head in heads.items():
             if head != next(iter(heads.values())):
                 raise InputError(plan.sources[number].path, f"columns differ from {plan.sources[min(heads)].path}")
+
+
+def _check_conversion(plan: Plan, role: str) -> None:
+    """Raises InputError if the inputs cannot be converted to the format of an output."""
+    converters = [plan.converter(role, number) for number in range(len(plan.sources))]
+    names = {converter.name for converter in converters if converter}
+    for number, converter in enumerate(converters):
+        path = plan.sources[number].path
+        if converter is None and names - {JsonLines.name}:
+            raise InputError(name_of(path), "inputs of several formats can only be written to JSON Lines")
+        if converter is None:
+            continue
+        if is_stream(path):
+            raise InputError(name_of(path), f"a stream cannot be converted to {converter.name}")
+        if problem := plan.format(number).conversion_problem(path, converter.name):
+            raise InputError(path, problem)
 
 
 def check_inputs(plan: Plan) -> None:
@@ -257,7 +292,7 @@ def _check_input(plan: Plan, number: int) -> None:
     if _is_endless(path):
         raise InputError(path, "is a device; expected a file")
     form = plan.format(number) if plan.whole or is_stream(path) else format_of(path, plan.layout)
-    if plan.form == "annotated" and form.name == "text":
+    if plan.form == "annotated" and form.name == "text" and not plan.converter("kept", number):
         raise InputError(name_of(path), "plain text cannot be annotated; use .jsonl or --format dolma")
     if is_stream(path) and form.name == "parquet":
         raise InputError(name_of(path), "Parquet cannot be read from a stream")
@@ -292,6 +327,8 @@ def _check_output(plan: Plan, number: int, role: str, path: str) -> None:
     if path == STDIN:
         if expected == "parquet":
             raise InputError("standard output", "Parquet is not supported; use a file")
+    elif expected == Text.name != plan.format(number).name:
+        raise InputError(path, f"plain text has no fields; write {plan.format(number).name} or another record format")
     elif not is_stream(path) and (actual := format_of(path, Layout()).name) != expected:
         raise InputError(path, f"the extension means {actual}, but the content would be {expected}")
 

@@ -12,13 +12,14 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 from garble.errors import InputError
 from garble.filtering.decisions import Prefilter
-from garble.filtering.formats.base import Block, Layout, Rows
+from garble.filtering.formats import format_of
+from garble.filtering.formats.base import Block, ConversionError, Format, Layout, Rows, Values
 from garble.filtering.outputs import Journal, Progress, Writer
 from garble.filtering.plan import Plan, Source, check, check_free, check_inputs
 from garble.filtering.streams import is_stream
@@ -46,10 +47,11 @@ def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = Fa
     prefilter = Prefilter(unit=plan.unit, other_languages=plan.other_languages, **plan.settings)
     settings = {"signature": prefilter.scorer.signature}
     check(plan)
+    if not overwrite and not plan.dry_run:
+        check_free(plan, resume)
+    plan = replace(plan, columns={role: _columns(plan, role) for role in ("kept", "rejected")})
     if plan.dry_run:
         return _dry_steps(plan, workers, settings["signature"])
-    if not overwrite:
-        check_free(plan, resume)
     return _steps(plan, workers, settings | _settings(plan), resume)
 
 
@@ -152,6 +154,41 @@ def _tasks(plan: Plan, progress: Progress) -> Iterator[Task]:
         except InputError as error:
             yield Task(number, error, taken)
         position, line = 0, 1
+
+
+def _columns(plan: Plan, role: str) -> bytes:
+    """The columns of an output that is converted; b"" for another. Records without fixed columns are all read."""
+    path = {"kept": plan.kept, "rejected": plan.rejected}[role]
+    numbers = [number for number in range(len(plan.sources)) if plan.converter(role, number)]
+    if not numbers or path is None:
+        return b""
+    columns = {n: plan.format(n).columns(plan.sources[n].path) for n in numbers}
+    names = dict.fromkeys(name for found in columns.values() for name in found or ())
+    is_open = None in columns.values()
+    annotated = plan.form == "annotated" or role == "rejected"
+    try:
+        return format_of(path, plan.layout).columns_of([*names], _values(plan) if is_open else iter(()), annotated)
+    except ValueError as error:
+        raise InputError(path, str(error)) from error
+
+
+def _values(plan: Plan) -> Iterator[list[Values]]:
+    """The records of the inputs, block by block; without those that cannot be read or converted."""
+    for task in _tasks(plan, Progress()):
+        if isinstance(task.block, Block):
+            form = plan.format(task.input)
+            yield _convertible(form, form.parse(task.block))
+
+
+def _convertible(form: Format, rows: Rows) -> list[Values]:
+    """The rows as JSON values."""
+    chosen = range(len(rows.lines))
+    try:
+        return form.values(rows, chosen, {})
+    except ConversionError:
+        if len(chosen) == 1:
+            return []
+        return [values for i in chosen for values in _convertible(form, form.select(rows, [i]))]
 
 
 def _settings(plan: Plan) -> dict[str, Any]:

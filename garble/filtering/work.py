@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 
 from garble.errors import GarbleError, InputError, ModelError
 from garble.filtering.decisions import Prefilter, Statistics
-from garble.filtering.formats.base import Block, CutRecord, Format, Problem, Rows, dumped
+from garble.filtering.formats.base import Block, CutRecord, Format, OutputFormat, Problem, Rows, dumped
+from garble.filtering.formats.convert import Converter
 from garble.filtering.plan import Plan
 from garble.filtering.records import RecordDecision, by_record
 from garble.filtering.streams import compressed, name_parts
@@ -121,6 +122,8 @@ def outcome(plan: Plan, task: Task, prefilter: Prefilter) -> Outcome:
         rows = Rows([], [], [], None, [Problem(0, "unreadable", task.block.args[-1], b"")])
         return _finished(plan, task.input, name, {}, Statistics(), rows.problems)
     rows = _sampled(plan, form, form.parse(task.block))
+    for role in ("kept", "rejected"):
+        rows = _representable(plan.converter(role, task.input), form, rows)
     try:
         return _outcome(plan, task.input, form, name, rows, prefilter)
     except _FATAL:
@@ -146,6 +149,15 @@ def _sampled(plan: Plan, form: Format, rows: Rows) -> Rows:
     return form.select(rows, chosen)._replace(problems=problems)
 
 
+def _representable(converter: Converter | None, form: Format, rows: Rows) -> Rows:
+    """The rows that the converter can write; the others become problems."""
+    if converter is None or not (found := converter.problems(rows)):
+        return rows
+    problems = [Problem(rows.lines[i], "not converted", problem, form.raw(rows, i)) for i, problem in found.items()]
+    problems = sorted([*rows.problems, *problems], key=lambda problem: problem.line)
+    return form.select(rows, [i for i in range(len(rows.lines)) if i not in found])._replace(problems=problems)
+
+
 def _is_sampled(plan: Plan, texts: list[str]) -> bool:
     """Whether a record is in the sample, which depends only on its id and texts, and on the seed."""
     key = json.dumps([plan.seed, *texts]).encode()
@@ -162,8 +174,10 @@ def _outcome(plan: Plan, number: int, form: Format, name: str, rows: Rows, prefi
         characters = sum(len(part.text) for part in decision.parts)
         statistics.count(decision.keep, decision.score, decision.reasons, decision.language, sentences, characters)
     contents = {
-        "kept": _kept(plan, form, name, rows, decisions, prefilter),
-        "rejected": _rejected(plan, form, name, rows, decisions) if plan.rejected else b"",
+        "kept": _kept(plan, plan.output_format("kept", number), name, rows, decisions, prefilter),
+        "rejected": _rejected(plan, plan.output_format("rejected", number), name, rows, decisions)
+        if plan.rejected
+        else b"",
     }
     finished = _finished(plan, number, name, contents, statistics, rows.problems)
     return finished._replace(examples=_examples(name, rows, decisions) if plan.dry_run else [])
@@ -230,7 +244,7 @@ def _message(error: BaseException) -> str:
 
 
 def _kept(
-    plan: Plan, form: Format, name: str, rows: Rows, decisions: list[RecordDecision], prefilter: Prefilter
+    plan: Plan, form: OutputFormat, name: str, rows: Rows, decisions: list[RecordDecision], prefilter: Prefilter
 ) -> bytes:
     if plan.form == "dolma":
         model = prefilter.scorer.card.name
@@ -241,7 +255,7 @@ def _kept(
     return form.write(rows, kept, {i: decisions[i].kept() for i in kept if decisions[i].cuts}, None)
 
 
-def _rejected(plan: Plan, form: Format, name: str, rows: Rows, decisions: list[RecordDecision]) -> bytes:
+def _rejected(plan: Plan, form: OutputFormat, name: str, rows: Rows, decisions: list[RecordDecision]) -> bytes:
     if plan.lists_rejected:
         annotations = [_annotation(decision) for decision in decisions if not decision.keep]
         return b"".join(dumped({"file": name, **fields}) + b"\n" for fields in annotations)

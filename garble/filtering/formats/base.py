@@ -39,6 +39,8 @@ _OTHER_ENCODINGS = (
 Annotation = dict[str, Any]
 # Texts, id and row of a record.
 Record = tuple[tuple[Part, ...], str, Any]
+# A record as JSON values.
+Values = dict[str, Any]
 Texts = Mapping[int, Sequence[str]]
 Annotations = Mapping[int, Annotation]
 
@@ -120,10 +122,33 @@ class CutRecord(NamedTuple):
     field: str = ""
 
 
-class Format(Protocol):
-    """A record format."""
+class ConversionError(InputError):
+    """A value that the format of an output cannot hold: `ConversionError("column 'n'", problem)`."""
+
+
+class OutputFormat(Protocol):
+    """A record format as that of an output."""
 
     name: str
+
+    def begin(self, head: bytes, annotated: bool) -> bytes:
+        """The header of an output. annotated: its records have annotations."""
+
+    def begin_cuts(self) -> bytes:
+        """The header of a file of cuts."""
+
+    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, annotations: Annotations | None) -> bytes:
+        """The chosen rows, with new texts and annotations where given, and otherwise unchanged."""
+
+    def write_cuts(self, records: Sequence[CutRecord]) -> bytes:
+        """The records of cuts."""
+
+    def finish(self, part: Path) -> Path:
+        """Complete a file that was written block by block; returns its path, which can differ from `part`."""
+
+
+class Format(OutputFormat, Protocol):
+    """A record format."""
 
     def head(self, path: str) -> bytes:
         """What inputs of one output must have in common. Raises InputError for a file without the text column."""
@@ -152,20 +177,33 @@ class Format(Protocol):
     def raw(self, rows: Rows, i: int) -> bytes:
         """The bytes of a row, for --errors."""
 
-    def begin(self, head: bytes, annotated: bool) -> bytes:
-        """The header of an output. annotated: its records have annotations."""
+    def conversion_problem(self, path: str, target: str) -> str:
+        """Why the records of a file cannot be written in the format named `target`; "" if they can."""
 
-    def begin_cuts(self) -> bytes:
-        """The header of a file of cuts."""
+    def columns(self, path: str) -> list[str] | None:
+        """The columns of a file; None if its records can have any fields."""
 
-    def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, annotations: Annotations | None) -> bytes:
-        """The chosen rows, with new texts and annotations where given, and otherwise unchanged."""
+    def values(self, rows: Rows, chosen: Sequence[int], texts: Texts) -> list[Values]:
+        """The chosen rows as JSON values, with new texts where given, for another format.
 
-    def write_cuts(self, records: Sequence[CutRecord]) -> bytes:
-        """The records of cuts."""
+        Raises ConversionError for a value that JSON lacks.
+        """
 
-    def finish(self, part: Path) -> Path:
-        """Complete a file that was written block by block; returns its path, which can differ from `part`."""
+    def columns_of(self, names: Sequence[str], records: Iterator[list[Values]], annotated: bool) -> bytes:
+        """The columns of an output in this format.
+
+        names: columns of strings. records: those that the columns have to hold. annotated: as in `begin`. Raises
+        ValueError if a column has the name of one of the annotation.
+        """
+
+    def head_of(self, columns: bytes) -> bytes:
+        """The header of a file with these columns."""
+
+    def encode(self, records: Sequence[Values], annotations: Sequence[Annotation] | None, columns: bytes) -> bytes:
+        """The records of another format, with annotations if given.
+
+        Raises ConversionError for a value that this format cannot hold.
+        """
 
 
 def undecodable(error: UnicodeDecodeError) -> tuple[str, str]:

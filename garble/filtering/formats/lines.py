@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice, pairwise
+from math import isfinite
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -20,11 +22,13 @@ from garble.filtering.formats.base import (
     Annotations,
     BadRecord,
     Block,
+    ConversionError,
     CutRecord,
     Layout,
     Record,
     Rows,
     Texts,
+    Values,
     blocks_of,
     checked_utf8,
     dumped,
@@ -100,6 +104,30 @@ class Lines:
             records = self._records(checked_utf8(lines_of(stream, more), path) if not start else lines_of(stream, more))
             yield from blocks_of(records, self.layout.block, stream, b"", start, line)
 
+    def conversion_problem(self, path: str, target: str) -> str:
+        """No problem: other problems are those of single records."""
+        return ""
+
+    def columns(self, path: str) -> list[str] | None:
+        """Any fields."""
+        return None
+
+    def values(self, rows: Rows, chosen: Sequence[int], texts: Texts) -> list[Values]:
+        """Not supported."""
+        raise NotImplementedError
+
+    def columns_of(self, names: Sequence[str], records: Iterator[list[Values]], annotated: bool) -> bytes:
+        """None: a line can hold any fields."""
+        return b""
+
+    def head_of(self, columns: bytes) -> bytes:
+        """No header."""
+        return b""
+
+    def encode(self, records: Sequence[Values], annotations: Sequence[Annotation] | None, columns: bytes) -> bytes:
+        """Not supported."""
+        raise NotImplementedError
+
     def parse(self, block: Block) -> Rows:
         """Parse the lines; blank ones are skipped."""
         return rows_of_block(block, self._record)
@@ -124,6 +152,14 @@ class Text(Lines):
             return raw.replace(rows.texts[i][0].text.encode(), texts[i][0].encode()) if i in texts else raw
 
         return b"".join(map(written, chosen))
+
+    def columns(self, path: str) -> list[str]:
+        """One column, with the text."""
+        return [self.layout.text]
+
+    def values(self, rows: Rows, chosen: Sequence[int], texts: Texts) -> list[Values]:
+        """The texts."""
+        return [{self.layout.text: texts[i][0] if i in texts else rows.texts[i][0].text} for i in chosen]
 
     def write_cuts(self, records: Sequence[CutRecord]) -> bytes:
         """The texts of the cuts, one per line."""
@@ -159,11 +195,35 @@ class JsonLines(Lines):
         """The lines; the annotation is an additional field."""
 
         def written(i: int) -> bytes:
-            raw: bytes = rows.rows[i]
-            raw = _with_texts(raw, self.layout.text, texts[i]) if i in texts else raw
+            raw = self._line(rows, i, texts)
             return _with_annotation(raw, annotations[i]) if annotations is not None else raw
 
         return b"".join(map(written, chosen))
+
+    def values(self, rows: Rows, chosen: Sequence[int], texts: Texts) -> list[Values]:
+        """The objects. A field that is there twice cannot be converted."""
+        return [
+            json.loads(self._line(rows, i, texts).removeprefix(BYTE_ORDER_MARK), object_pairs_hook=_unique)
+            for i in chosen
+        ]
+
+    def encode(self, records: Sequence[Values], annotations: Sequence[Annotation] | None, columns: bytes) -> bytes:
+        """One object per line. JSON has no NaN and no infinite numbers."""
+        for record in records:
+            for name, value in record.items():
+                if not is_finite(value):
+                    raise ConversionError(f"column {name!r}", "JSON cannot hold NaN or infinite numbers")
+        if annotations is None:
+            return b"".join(dumped(record) + b"\n" for record in records)
+        return b"".join(
+            _with_annotation(dumped(record) + b"\n", annotation)
+            for record, annotation in zip(records, annotations, strict=True)
+        )
+
+    def _line(self, rows: Rows, i: int, texts: Texts) -> bytes:
+        """The line of a row, with new texts where given."""
+        raw: bytes = rows.rows[i]
+        return _with_texts(raw, self.layout.text, texts[i]) if i in texts else raw
 
     def write_cuts(self, records: Sequence[CutRecord]) -> bytes:
         """One object per line."""
@@ -207,6 +267,24 @@ class JsonLines(Lines):
             return "not an object", f"{kind_of(record)}, not an object"
         name = record.get(self.layout.id)
         return texts_in(record, self.layout.text), str(name) if isinstance(name, str | int) else "", raw
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Raises ConversionError for a field that is there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        raise ConversionError(f"column {names.most_common(1)[0][0]!r}", "is in the record more than once")
+    return found
+
+
+def is_finite(value: Any) -> bool:
+    """Whether a JSON value has neither NaN nor infinite numbers."""
+    if isinstance(value, dict):
+        return all(map(is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(is_finite, value))
+    return not isinstance(value, float) or isfinite(value)
 
 
 def _lacks(record: dict[str, Any], field: str) -> bool:

@@ -19,18 +19,22 @@ import pyarrow.parquet as pq
 
 from garble.columns.packets import packets
 from garble.errors import InputError
-from garble.filtering.arrow import SCHEMA, texts_of
+from garble.filtering.arrow import SCHEMA, SCHEMA_OF_TEXTS, texts_of
 from garble.filtering.formats.base import (
     ANNOTATION,
     BYTES_SHOWN,
     MAX_RECORD_BYTES,
+    Annotation,
     Annotations,
     Block,
+    ConversionError,
     CutRecord,
     Layout,
     Problem,
     Rows,
     Texts,
+    Values,
+    is_annotation,
     selected,
     undecodable,
 )
@@ -153,6 +157,64 @@ class Parquet:
 
     def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, annotations: Annotations | None) -> bytes:
         """The rows; the annotations are an additional column of structs."""
+        table = self._taken(rows, chosen, texts)
+        if annotations is not None:
+            table = self._annotated(table, [annotations[i] for i in chosen])
+        return _stream(table)
+
+    def conversion_problem(self, path: str, target: str) -> str:
+        """A column has a type that the target lacks, or the name of another."""
+        with self._opened(path) as file:
+            schema = file.schema_arrow
+        for column in schema:
+            if schema.names.count(column.name) > 1:
+                return f"more than one column {column.name!r}; rename one"
+            if not _is_temporal(column.type) and not _is_json(column.type, nested=target == "jsonl"):
+                return f"column {column.name!r} has type {column.type}, which {target} cannot hold"
+        return ""
+
+    def columns(self, path: str) -> list[str]:
+        """The names in the schema."""
+        with self._opened(path) as file:
+            names: list[str] = file.schema_arrow.names
+            return names
+
+    def values(self, rows: Rows, chosen: Sequence[int], texts: Texts) -> list[Values]:
+        """The rows. Dates and times become strings."""
+        table = self._taken(rows, chosen, texts)
+        columns = [_json_values(name, table.column(name)) for name in table.column_names]
+        return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def columns_of(self, names: Sequence[str], records: Iterator[list[Values]], annotated: bool) -> bytes:
+        """The schema of columns of strings, or one that is inferred from all records."""
+        schema = pa.schema([(name, pa.string()) for name in names])
+        for block in records:
+            schema = with_fields(schema, block)
+        if annotated and ANNOTATION in schema.names:
+            schema = schema.remove(schema.get_field_index(ANNOTATION))
+        # A type without fields cannot be written.
+        return bytes(pa.schema([field.with_type(_writable(field.type)) for field in schema]).serialize())
+
+    def head_of(self, columns: bytes) -> bytes:
+        """No header."""
+        return b""
+
+    def encode(self, records: Sequence[Values], annotations: Sequence[Annotation] | None, columns: bytes) -> bytes:
+        """The records as rows. A field that a record lacks is null. An older annotation gives way to a new one."""
+        schema = pa.ipc.read_schema(pa.py_buffer(columns))
+        if annotations and any(ANNOTATION in r and not is_annotation(r[ANNOTATION]) for r in records):
+            raise InputError(f"field {ANNOTATION!r}", "already in the record, and the decision would replace it")
+        arrays = [_encoded(field, [record.get(field.name) for record in records]) for field in schema]
+        table = pa.table(arrays, schema=schema)
+        return _stream(table if annotations is None else self._annotated(table, annotations))
+
+    def _annotated(self, table: pa.Table, annotations: Sequence[Annotation]) -> pa.Table:
+        kept = table.drop_columns(ANNOTATION) if ANNOTATION in table.schema.names else table
+        schema = SCHEMA_OF_TEXTS if is_list(self.layout.text) else SCHEMA
+        return kept.append_column(ANNOTATION, pa.array(annotations, pa.struct(list(schema))))
+
+    def _taken(self, rows: Rows, chosen: Sequence[int], texts: Texts) -> pa.Table:
+        """The chosen rows, with new texts where given."""
         table = _take(rows.rows, chosen)
         if texts:
             values = [texts[i][0] if i in texts else rows.texts[i][0].text for i in chosen]
@@ -160,10 +222,7 @@ class Parquet:
             column = _replaced(table.column(path[0]).combine_chunks(), path[1:], values)
             at = table.schema.get_field_index(path[0])
             table = table.set_column(at, table.schema.field(at), column)
-        if annotations is not None:
-            kept = table.drop_columns(ANNOTATION) if ANNOTATION in table.schema.names else table
-            table = kept.append_column(ANNOTATION, pa.array([annotations[i] for i in chosen], pa.struct(list(SCHEMA))))
-        return _stream(table)
+        return table
 
     def begin_cuts(self) -> bytes:
         """No header."""
@@ -232,7 +291,90 @@ def _take(table: pa.Table, chosen: Sequence[int]) -> pa.Table:
 
 
 def _is_annotation_type(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_struct(kind)) and {kind.field(i).name for i in range(kind.num_fields)} == set(SCHEMA.names)
+    return bool(pa.types.is_struct(kind)) and {field.name for field in kind} - {"texts"} == set(SCHEMA.names)
+
+
+def _is_temporal(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_time(kind))
+
+
+def _is_json(kind: pa.DataType, nested: bool) -> bool:
+    """Whether JSON has the values of a type. nested: whether lists and structs are allowed."""
+    types = pa.types
+    if types.is_dictionary(kind) or types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        is_allowed = nested or types.is_dictionary(kind)
+        return is_allowed and _is_json(kind.value_type, nested)
+    if types.is_struct(kind):
+        return nested and all(_is_json(field.type, nested) for field in kind)
+    is_number = types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind) or types.is_null(kind)
+    return bool(is_number or types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def _json_values(name: str, column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column. Raises ConversionError for a string that is not UTF-8."""
+    try:
+        values: list[Any] = (column.cast(pa.string()) if _is_temporal(column.type) else column).to_pylist()
+    except UnicodeDecodeError as error:
+        raise ConversionError(f"column {name!r}", undecodable(error)[1]) from error
+    return values
+
+
+def with_fields(schema: pa.Schema, records: Sequence[Values]) -> pa.Schema:
+    """The schema, extended by the fields of records. A value of another type than those before it is left out."""
+    fields = {field.name: field.type for field in schema}
+    for name in dict.fromkeys(name for record in records for name in record):
+        values = [record.get(name) for record in records]
+        fields[name] = _common(fields.get(name, pa.null()), values)
+    return pa.schema(list(fields.items()))
+
+
+def _writable(kind: pa.DataType) -> pa.DataType:
+    """The type, with null for structs without fields, which Parquet lacks."""
+    if pa.types.is_list(kind):
+        return pa.list_(_writable(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_writable(field.type)) for field in kind]) if len(kind) else pa.null()
+    return kind
+
+
+def _common(kind: pa.DataType, values: Sequence[Any]) -> pa.DataType:
+    """The type of a column that also holds the values, as far as there is one."""
+    try:
+        schemas = [pa.schema([("", kind)]), pa.schema([("", pa.infer_type(values))])]
+        found = pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+        # Arrow infers a type also for some values of different types.
+        pa.array(values, found)
+        return found
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
+        if len(values) == 1:
+            return kind
+        for value in values:
+            kind = _common(kind, [value])
+        return kind
+
+
+def _encoded(field: pa.Field, values: Sequence[Any]) -> pa.Array:
+    """The values as a column. Raises ConversionError for one that the type cannot hold."""
+    problem = f"{field.type} cannot hold the value; its type differs from that of other records, or Parquet lacks it"
+    try:
+        array = pa.array(values, field.type)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+        raise ConversionError(f"column {field.name!r}", problem) from error
+    # Arrow leaves out fields that a struct lacks.
+    if not all(map(_is_same, values, array.to_pylist())):
+        raise ConversionError(f"column {field.name!r}", problem)
+    return array
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    """Whether two JSON values are equal; a field that is missing is null."""
+    if isinstance(value, dict) and isinstance(other, dict):
+        return all(_is_same(value.get(name), other.get(name)) for name in value.keys() | other.keys())
+    if isinstance(value, list) and isinstance(other, list):
+        return len(value) == len(other) and all(map(_is_same, value, other))
+    if isinstance(value, bool) != isinstance(other, bool):
+        return False
+    return bool(value == other or (value != value and other != other))
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections import deque
+import json
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from pathlib import Path
@@ -13,15 +14,19 @@ from garble.errors import InputError
 from garble.filtering.formats import base
 from garble.filtering.formats.base import (
     ANNOTATION_COLUMNS,
+    ANNOTATION_FIELDS,
     BYTE_ORDER_MARK,
+    Annotation,
     Annotations,
     BadRecord,
     Block,
+    ConversionError,
     CutRecord,
     Layout,
     Record,
     Rows,
     Texts,
+    Values,
     blocks_of,
     count_lines,
     dumped,
@@ -33,7 +38,7 @@ from garble.filtering.formats.base import (
     selected,
     size_of,
 )
-from garble.filtering.formats.fields import Part
+from garble.filtering.formats.fields import Part, kind_of
 from garble.filtering.streams import Stream, opened, skip
 from garble.io import name_of
 
@@ -94,7 +99,7 @@ class Csv:
                 return None
             if len(values) != len(columns):
                 return "invalid CSV", f"invalid CSV: {len(values)} fields, but the header has {len(columns)}"
-            return (Part(values[text_at]),), "" if id_at is None else values[id_at], (raw, values, text_at)
+            return (Part(values[text_at]),), "" if id_at is None else values[id_at], (raw, values, text_at, columns)
 
         return rows_of_block(block, record)
 
@@ -111,16 +116,66 @@ class Csv:
 
         def written(i: int) -> bytes:
             raw: bytes = rows.rows[i][0]
-            _, values, text_at = rows.rows[i]
+            _, values, text_at, _ = rows.rows[i]
             if i in texts:
                 raw = with_end(self._line([*values[:text_at], *texts[i], *values[text_at + 1 :]]), raw)
             if annotations is None:
                 return raw
-            return self._extended(
-                raw, [*list(annotations[i].values())[:-1], dumped(annotations[i]["passages"]).decode()]
-            )
+            return self._extended(raw, self._annotation(annotations[i]))
 
         return b"".join(map(written, chosen))
+
+    def conversion_problem(self, path: str, target: str) -> str:
+        """Two columns with one name would become one."""
+        names = Counter(self.columns(path))
+        return next((f"more than one column {name!r}; rename one" for name, n in names.items() if n > 1), "")
+
+    def columns(self, path: str) -> list[str]:
+        """The names in the header."""
+        with opened(path) as stream:
+            return self._columns(self._head(stream, False, path))
+
+    def values(self, rows: Rows, chosen: Sequence[int], texts: Texts) -> list[Values]:
+        """The rows; all values are strings."""
+
+        def record(i: int) -> Values:
+            _, values, text_at, columns = rows.rows[i]
+            new = [*values[:text_at], *texts[i], *values[text_at + 1 :]] if i in texts else values
+            return dict(zip(columns, new, strict=True))
+
+        return [record(i) for i in chosen]
+
+    def columns_of(self, names: Sequence[str], records: Iterator[list[Values]], annotated: bool) -> bytes:
+        """The header, with all fields of the records."""
+        found = [*dict.fromkeys([*names, *(name for block in records for record in block for name in record)])]
+        if annotated and (conflicts := [name for name in ANNOTATION_COLUMNS if name in found]):
+            raise ValueError(field_conflict(*conflicts))
+        return self._line(found).encode("utf-8", "surrogateescape") + b"\n"
+
+    def head_of(self, columns: bytes) -> bytes:
+        """The header."""
+        return columns
+
+    def encode(self, records: Sequence[Values], annotations: Sequence[Annotation] | None, columns: bytes) -> bytes:
+        """One row per record. Fields that a record lacks are empty, and so is null."""
+        names = self._columns(columns)
+        rows = [[self._cell(name, record.get(name)) for name in names] for record in records]
+        for row, annotation in zip(rows, annotations or (), strict=annotations is not None):
+            row += self._annotation(annotation)
+        return "".join(self._line(row) + "\n" for row in rows).encode()
+
+    def _cell(self, name: str, value: Any) -> str:
+        if isinstance(value, dict | list):
+            raise ConversionError(f"column {name!r}", f"{self.name.upper()} cannot hold {kind_of(value)}")
+        text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise ConversionError(f"column {name!r}", "has a lone surrogate, which UTF-8 cannot hold")
+        return text
+
+    def _annotation(self, annotation: Annotation) -> list[str]:
+        """The columns of an annotation."""
+        values = [str(annotation[name]) for name in ANNOTATION_FIELDS[:-1]]
+        return [*values, dumped(annotation[ANNOTATION_FIELDS[-1]]).decode()]
 
     def write_cuts(self, records: Sequence[CutRecord]) -> bytes:
         """One row per cut."""
