@@ -38,10 +38,12 @@ MOST_ARROWS = 90
 HEAVY = {"jinja2", "markupsafe", "sklearn", "scipy", "langdetect", "textstat", "rich", "backports", "compression"}
 HEAVY |= {"markdown_it"}
 HEAVY |= {"datasets", "datatrove", "pandas", "polars", "pyarrow", "pyspark", "ray"}
+HEAVY |= {"warcio"}
 HEAVY |= {"onnx", "onnxruntime", "tokenizers", "torch"}
 # What a module is for is no burden to it: whoever imports the integration has the library.
 ITS_OWN = {"integrations.sklearn": {"sklearn"}, "integrations.arrow": {"pyarrow"}}
 ITS_OWN |= {"filtering.arrow": {"pyarrow"}, "filtering.formats.parquet": {"pyarrow"}}
+ITS_OWN |= {"filtering.formats.warc": {"warcio"}}
 ITS_OWN |= {"integrations.pandas": {"pandas"}, "integrations.polars": {"polars"}}
 ITS_OWN |= {"integrations.datatrove": {"datatrove"}}
 ITS_OWN |= {"integrations.spark": {"pandas", "pyarrow", "pyspark"}, "integrations.ray": {"pyarrow"}}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import csv
+import gzip
 import json
+import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -486,6 +490,226 @@ def test_a_stopped_conversion_goes_on_to_the_same_bytes(target: str, monkeypatch
     steps.close()
     list(run(plan("kept"), workers=2, resume=True))
     assert Path(f"kept.{target}").read_bytes() == Path(f"whole.{target}").read_bytes()
+
+
+# Web archives
+
+
+def warc_record(
+    kind: str, content: bytes, number: int = 0, content_type: str = "", encoding: str = "", status: str = "200 OK"
+) -> bytes:
+    """A record of a web archive. content_type: that of an HTTP response."""
+    if content_type:
+        fields = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n"
+        fields += f"Content-Encoding: {encoding}\r\n" if encoding else ""
+        content = f"{fields}\r\n".encode() + content
+    fields = [
+        "WARC/1.0",
+        f"WARC-Type: {kind}",
+        f"WARC-Target-URI: https://example.org/{number}",
+        "WARC-Date: 2026-01-02T03:04:05Z",
+        f"WARC-Record-ID: <urn:uuid:{number}>",
+        f"Content-Type: {'application/http; msgtype=response' if content_type else 'text/plain'}",
+        f"Content-Length: {len(content)}",
+    ]
+    return "\r\n".join([*fields, "", ""]).encode() + content + b"\r\n\r\n"
+
+
+def wet(texts: list[str]) -> list[bytes]:
+    """An archive of texts, with the record of its file first."""
+    info = warc_record("warcinfo", b"software: x\r\n")
+    return [info, *(warc_record("conversion", text.encode(), number) for number, text in enumerate(texts))]
+
+
+def archived(members: list[bytes], name: str) -> None:
+    """Write an archive; with .gz, each record is compressed by itself."""
+    Path(name).write_bytes(b"".join(gzip.compress(raw) if name.endswith(".gz") else raw for raw in members))
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("name", ["in.warc.wet.gz", "in.wet", "in.wet.gz", "in.warc", "in.warc.gz", "in.wet.bz2"])
+@pytest.mark.parametrize("target", ["jsonl", "csv", "parquet"])
+def test_texts_of_web_archives_become_records(name: str, target: str) -> None:
+    pytest.importorskip("warcio")
+    raw = wet([CLEAN, LOOPED, MIXED])
+    archived(raw, name)
+    if name.endswith(".bz2"):
+        Path(name).write_bytes(bz2.compress(b"".join(raw)))
+    garble_filter(name, "-o", f"kept.{target}", "--unit", "passage", "--rejected", "cut.jsonl")
+    expected = [
+        {"url": f"https://example.org/{number}", "date": "2026-01-02T03:04:05Z", "id": f"<urn:uuid:{number}>"}
+        for number in (0, 2)
+    ]
+    assert rows_in(f"kept.{target}") == [expected[0] | {"text": CLEAN}, expected[1] | {"text": CUT}]
+    cuts = [(cut["id"], cut["file"], cut["line"], cut["text"]) for cut in records("cut.jsonl")]
+    assert cuts == [("<urn:uuid:1>", name, 2, LOOPED), ("<urn:uuid:2>", name, 3, LOOPED)]
+
+
+PAGE = f"<html><body><p>{CLEAN} Füße.</p></body></html>"
+LATIN = PAGE.replace("<html>", '<html><meta charset="iso-8859-1">')
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    ("content_type", "encoding", "content", "expected"),
+    [
+        ("text/html; charset=utf-8", "", PAGE.encode(), PAGE),
+        ("text/html", "", PAGE.encode(), PAGE),
+        ("Text/HTML; charset=ISO-8859-1", "", PAGE.encode("latin-1"), PAGE),
+        ("text/html", "", LATIN.encode("latin-1"), LATIN),
+        ("application/xhtml+xml", "gzip", gzip.compress(PAGE.encode()), PAGE),
+        ("text/plain; charset=utf-16le", "", CLEAN.encode("utf-16-le"), CLEAN),
+        ("text/plain", "", b"\xef\xbb\xbf" + CLEAN.encode(), CLEAN),
+        ("image/png", "", b"\x89PNG text/html", None),
+        ("application/json", "", b"{}", None),
+    ],
+)
+def test_pages_are_decoded_as_their_headers_say(
+    content_type: str, encoding: str, content: bytes, expected: str | None
+) -> None:
+    pytest.importorskip("warcio")
+    requests = [warc_record("request", b"GET / HTTP/1.1\r\nContent-Type: text/html\r\n\r\n")]
+    archived([*requests, warc_record("response", content, 7, content_type, encoding)], "in.warc.gz")
+    garble_filter("in.warc.gz", "-o", "kept.jsonl")
+    assert [row["text"] for row in records("kept.jsonl")] == ([] if expected is None else [expected])
+
+
+@pytest.mark.engines
+def test_html_is_scored_without_its_markup() -> None:
+    pytest.importorskip("warcio")
+    menu = "<ul>" + "<li><a href='/home'>Home</a></li>" * 30 + "</ul>"
+    pages = [f"<html><body>{menu}<p>{text}</p></body></html>" for text in (CLEAN, LOOPED)]
+    archived([warc_record("response", page.encode(), 0, "text/html") for page in pages], "in.warc")
+    garble_filter("in.warc", "-o", "kept.jsonl", "--rejected", "no.jsonl")
+    assert [row["text"] for row in records("kept.jsonl")] == pages[:1]
+    (dropped,) = records("no.jsonl")
+    assert (dropped["text"], dropped["garble"]["reason"]) == (pages[1], "repetition.loop")
+
+
+def middle(raw: bytes) -> bytes:
+    """A member with its middle overwritten."""
+    return raw[: len(raw) // 2] + b"\xff\x00\xff\x00" + raw[len(raw) // 2 + 4 :]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "the middle": middle,
+    "the checksum": lambda raw: raw[:-8] + b"\0" * 4 + raw[-4:],
+    "the start": lambda raw: b"\0\x01junk" + raw[6:],
+    "cut off": lambda raw: raw[:60],
+}
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("place", [1, 2, 3])
+def test_a_damaged_member_is_one_bad_record(damage: str, place: int) -> None:
+    pytest.importorskip("warcio")
+    texts = [f"{CLEAN} It was item {number}. {random.Random(number).random()}" for number in range(3)]
+    members = [gzip.compress(raw) for raw in wet(texts)]
+    members[place] = DAMAGES[damage](members[place])
+    Path("in.warc.wet.gz").write_bytes(b"".join(members))
+    garble_filter("in.warc.wet.gz", "-o", "kept.jsonl", "--errors", "errors.jsonl")
+    assert read("kept.jsonl") == [text for number, text in enumerate(texts, start=1) if number != place]
+    errors = [(error["line"], error["reason"]) for error in records("errors.jsonl")]
+    assert errors == [(place, "damaged or truncated record")]
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"Content-Length: 7", b"Content-Length: 99"),
+        (b"Content-Length: 7", b"Content-Length: 1"),
+        (b"Content-Length: 7", b"Content-Length: x"),
+        (b"WARC/1.0\r\nWARC-Type: conv", b"WORC/1.0\r\nWARC-Type: conv"),
+        (b"WARC-Type: conversion", b"WARC-Kind: conversion"),
+    ],
+)
+def test_a_damaged_header_is_one_bad_record(before: bytes, after: bytes) -> None:
+    pytest.importorskip("warcio")
+    members = wet([f"{CLEAN} {number}" for number in range(4)])
+    members[2] = members[2].replace(before, after, 1)
+    archived(members, "in.wet")
+    garble_filter("in.wet", "-o", "kept.jsonl", "--errors", "errors.jsonl")
+    assert read("kept.jsonl") == [f"{CLEAN} {number}" for number in (0, 2, 3)]
+    assert [error["line"] for error in records("errors.jsonl")] == [2]
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    ("content_type", "encoding", "content", "reason"),
+    [
+        ("text/html; charset=klingon", "", b"x", "unknown charset 'klingon'"),
+        ("text/html; charset=rot13", "", b"x", "unknown charset 'rot13'"),
+        ("text/html", "", b"\xff", "not utf-8: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        ("text/plain", "zstd", b"x", "content encoding 'zstd' is not supported"),
+        ("text/html", "gzip", gzip.compress(b"x" * 3000), "too long: more than 2,000 bytes"),
+        ("text/html", "", b"x" * 3000, "too long: 3,"),
+    ],
+)
+def test_a_page_that_cannot_be_read_is_a_bad_record(
+    content_type: str, encoding: str, content: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("warcio")
+    monkeypatch.setattr("garble.filtering.formats.base.MAX_RECORD_BYTES", 2_000)
+    page = warc_record("response", content, 1, content_type, encoding)
+    archived([*wet([CLEAN]), page, *wet([CLEAN])[1:]], "in.warc.gz")
+    garble_filter("in.warc.gz", "-o", "kept.jsonl", "--errors", "errors.jsonl")
+    assert read("kept.jsonl") == [CLEAN, CLEAN]
+    (error,) = records("errors.jsonl")
+    assert error["line"] == 2
+    assert error["reason"].startswith(reason)
+    assert len(error["record"]) <= 200
+
+
+@pytest.mark.engines
+def test_an_archive_is_filtered_up_to_a_limit_into_a_folder_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("warcio")
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 0)
+    Path("crawl").mkdir()
+    members = [gzip.compress(raw) for raw in wet([row["text"] for row in corpus(40)])]
+    members[20] = middle(members[20])
+    Path("crawl/a.warc.wet.gz").write_bytes(b"".join(members))
+
+    def plan(kept: str) -> Plan:
+        return Plan(find_sources(["crawl"]), kept, layout=Layout(block=2_000), reader="off", limit=30)
+
+    list(run(plan("whole/")))
+    whole = Path("whole/a.warc.wet.jsonl.gz").read_bytes()
+    assert len(gzip.decompress(whole).splitlines()) == len([n for n in range(30) if n % 3 and n != 19])
+    steps = run(plan("kept/"))
+    for _ in range(5):
+        next(steps)
+    steps.close()
+    list(run(plan("kept/"), resume=True))
+    assert Path("kept/a.warc.wet.jsonl.gz").read_bytes() == whole
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("in.wet", "-o", "k.warc"), "k.warc: web archives can only be inputs; write .jsonl or another record format"),
+        (("in.jsonl", "-o", "k.wet"), "k.wet: web archives can only be inputs; write .jsonl or another record format"),
+        (
+            ("in.wet", "-o", "k.jsonl", "--field", "body"),
+            "in.wet: no field 'body'; web archives have url, date, id, text",
+        ),
+    ],
+)
+def test_an_archive_is_no_output_and_has_its_own_fields(arguments: tuple[str, ...], complaint: str) -> None:
+    pytest.importorskip("warcio")
+    archived(wet([CLEAN]), "in.wet")
+    write("in.jsonl", corpus(1))
+    assert garble_filter(*arguments, code=2).stderr == f"garble: {complaint}\n"
+
+
+@pytest.mark.engines
+def test_an_archive_goes_to_standard_output_as_json_lines() -> None:
+    pytest.importorskip("warcio")
+    archived(wet([CLEAN, LOOPED]), "in.wet")
+    (line,) = garble_filter("in.wet", "-o", "-").stdout.splitlines()
+    assert json.loads(line)["text"] == CLEAN
 
 
 @pytest.mark.engines

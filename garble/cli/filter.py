@@ -106,8 +106,9 @@ def filter_corpus(
     """Filter a corpus: keep clean documents and drop garbled ones.
 
     The extension of IN and KEPT selects the format: .txt (one document per line), .jsonl, .csv, .tsv or .parquet, and
-    compression: .gz, .bz2, .xz or .zst. Records are converted if KEPT has another format than IN. - is standard input or output, in the format of the other end, or JSON Lines.
-    IN can be a folder or a glob. If KEPT is a folder, each IN gets its own file in it. Kept records are unchanged.
+    compression: .gz, .bz2, .xz or .zst. IN can also be a web archive: .warc or .wet. Records are converted if KEPT has
+    another format than IN, and otherwise unchanged. - is standard input or output, in the format of the other end, or
+    JSON Lines. IN can be a folder or a glob. If KEPT is a folder, each IN gets its own file in it.
 
     With --whole-files, IN is text, Markdown, HTML, SRT or VTT files, or folders of them, and each file is a document.
     Kept files are copied to the folder KEPT. Dropped files are copied to the folder of --rejected, or listed with score

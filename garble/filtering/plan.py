@@ -15,7 +15,7 @@ from garble.calibration import Threshold
 from garble.errors import InputError, UsageError
 from garble.filtering import streams
 from garble.filtering.decisions import OtherLanguages, Unit
-from garble.filtering.formats import SUFFIXES, format_of
+from garble.filtering.formats import SUFFIXES, format_of, is_archive
 from garble.filtering.formats.base import Format, Layout, OutputFormat
 from garble.filtering.formats.convert import Converter
 from garble.filtering.formats.fields import is_list
@@ -139,8 +139,8 @@ class Plan:
 
     def converter(self, role: str, number: int) -> Converter | None:
         """The converter to the format of an output; None if it has the format of the input."""
-        path = {"kept": self.kept, "rejected": self.rejected}[role]
-        if self.whole or path is None or is_stream(path) or _is_folder(path):
+        path = self.outputs(number).get(role)
+        if self.whole or path is None or is_stream(path):
             return None
         reader, writer = self.format(number), format_of(path, self.layout)
         return None if reader.name == writer.name else Converter(reader, writer, self.columns.get(role, b""))
@@ -192,7 +192,7 @@ def check(plan: Plan) -> None:
 def _check_conversion(plan: Plan, role: str) -> None:
     """Raises InputError if the inputs cannot be converted to the format of an output."""
     converters = [plan.converter(role, number) for number in range(len(plan.sources))]
-    names = {converter.name for converter in converters if converter}
+    names = {converter.name for converter in converters if converter and not plan.is_folder}
     for number, converter in enumerate(converters):
         path = plan.sources[number].path
         if converter is None and names - {JsonLines.name}:
@@ -260,10 +260,16 @@ def _sources(path: str, outputs: Sequence[str], whole: bool) -> list[Source]:
         files_found = [file for file in map(str, files) if not os.path.realpath(file).startswith(own_outputs)]
         if not files_found:
             raise InputError(path, f"contains no {noun}")
-        return [Source(file, os.path.relpath(file, path)) for file in files_found]
+        return [Source(file, _output_name(os.path.relpath(file, path))) for file in files_found]
     exists = path == STDIN or os.path.exists(path)
     matches = [] if exists else [match for match in sorted(glob(path, recursive=True)) if os.path.isfile(match)]
-    return [Source(match, os.path.basename(match)) for match in matches or [path]]
+    return [Source(match, _output_name(os.path.basename(match))) for match in matches or [path]]
+
+
+def _output_name(name: str) -> str:
+    """The name of an input in an output folder; the records of web archives become JSON Lines."""
+    compression = streams.name_parts(name)[1]
+    return f"{name[: len(name) - len(compression)]}.jsonl{compression}" if is_archive(name) else name
 
 
 def _inside(folder: str) -> str:
@@ -324,6 +330,8 @@ def _check_output(plan: Plan, number: int, role: str, path: str) -> None:
     expected = plan.output_format(role, number).name
     if expected == Whole.name:
         return
+    if not is_stream(path) and is_archive(path):
+        raise InputError(path, "web archives can only be inputs; write .jsonl or another record format")
     if path == STDIN:
         if expected == "parquet":
             raise InputError("standard output", "Parquet is not supported; use a file")

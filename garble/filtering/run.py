@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 from garble.errors import InputError
 from garble.filtering.decisions import Prefilter
-from garble.filtering.formats import format_of
 from garble.filtering.formats.base import Block, ConversionError, Format, Layout, Rows, Values
 from garble.filtering.outputs import Journal, Progress, Writer
 from garble.filtering.plan import Plan, Source, check, check_free, check_inputs
@@ -158,18 +157,18 @@ def _tasks(plan: Plan, progress: Progress) -> Iterator[Task]:
 
 def _columns(plan: Plan, role: str) -> bytes:
     """The columns of an output that is converted; b"" for another. Records without fixed columns are all read."""
-    path = {"kept": plan.kept, "rejected": plan.rejected}[role]
-    numbers = [number for number in range(len(plan.sources)) if plan.converter(role, number)]
-    if not numbers or path is None:
+    converters = {n: converter for n in range(len(plan.sources)) if (converter := plan.converter(role, n))}
+    if not converters:
         return b""
-    columns = {n: plan.format(n).columns(plan.sources[n].path) for n in numbers}
+    columns = {n: plan.format(n).columns(plan.sources[n].path) for n in converters}
     names = dict.fromkeys(name for found in columns.values() for name in found or ())
     is_open = None in columns.values()
     annotated = plan.form == "annotated" or role == "rejected"
+    writer = converters[min(converters)].writer
     try:
-        return format_of(path, plan.layout).columns_of([*names], _values(plan) if is_open else iter(()), annotated)
+        return writer.columns_of([*names], _values(plan) if is_open else iter(()), annotated)
     except ValueError as error:
-        raise InputError(path, str(error)) from error
+        raise InputError(plan.outputs(min(converters))[role], str(error)) from error
 
 
 def _values(plan: Plan) -> Iterator[list[Values]]:

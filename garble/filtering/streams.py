@@ -51,12 +51,12 @@ def is_stream(path: str) -> bool:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Stream]:
-    """Open a file, decompressed by its extension, or standard input for `-`.
+def opened(path: str, decompress: bool = True) -> Iterator[Stream]:
+    """Open a file, decompressed by its extension unless told otherwise, or standard input for `-`.
 
     Raises InputError for a file that cannot be read, and while reading one that is truncated or damaged.
     """
-    compression = name_parts(path)[1]
+    compression = name_parts(path)[1] if decompress else ""
     if path == STDIN and sys.stdin is None:
         raise InputError(name_of(path), "closed")
     try:

@@ -165,9 +165,10 @@ def _is_sampled(plan: Plan, texts: list[str]) -> bool:
 
 
 def _outcome(plan: Plan, number: int, form: Format, name: str, rows: Rows, prefilter: Prefilter) -> Outcome:
-    markup = markup_of(name) if plan.whole and plan.markup == "auto" else None
-    texts = [part.text for parts in rows.texts for part in parts]
-    decisions = by_record(rows.texts, iter(prefilter.decide(texts, [markup] * len(texts))))
+    markup = markup_of(name) if plan.whole else None
+    parts = [part for parts in rows.texts for part in parts]
+    markups = [(part.markup or markup) if plan.markup == "auto" else None for part in parts]
+    decisions = by_record(rows.texts, iter(prefilter.decide([part.text for part in parts], markups)))
     statistics = Statistics()
     for decision in decisions:
         sentences = sum(len(found.report.sentences) for found in decision.decisions)

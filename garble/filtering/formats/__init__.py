@@ -34,6 +34,19 @@ def _parquet(layout: Layout) -> Format:
     return Parquet(layout)
 
 
+def _warc(layout: Layout) -> Format:
+    try:
+        from garble.filtering.formats.warc import Warc
+    except ImportError as error:
+        raise InputError("web archives", "require pip install 'garble-text[warc]'") from error
+    return Warc(layout)
+
+
+def is_archive(path: str) -> bool:
+    """Whether a file is a web archive, by its extension."""
+    return name_parts(path)[0] in (".warc", ".wet")
+
+
 SUFFIXES: dict[str, Callable[[Layout], Format]] = {
     ".txt": Text,
     ".jsonl": JsonLines,
@@ -42,4 +55,6 @@ SUFFIXES: dict[str, Callable[[Layout], Format]] = {
     ".csv": partial(Csv, delimiter=","),
     ".tsv": partial(Csv, delimiter="\t"),
     ".parquet": _parquet,
+    ".warc": _warc,
+    ".wet": _warc,
 }

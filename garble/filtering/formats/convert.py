@@ -16,29 +16,29 @@ class Converter:
 
     def __init__(self, reader: Format, writer: Format, columns: bytes) -> None:
         self.name = writer.name
-        self._reader, self._writer, self._columns = reader, writer, columns
+        self._reader, self.writer, self._columns = reader, writer, columns
 
     def begin(self, head: bytes, annotated: bool) -> bytes:
         """The header of an output; `head` is that of the input, which has another format."""
-        return self._writer.begin(self._writer.head_of(self._columns), annotated)
+        return self.writer.begin(self.writer.head_of(self._columns), annotated)
 
     def begin_cuts(self) -> bytes:
         """The header of a file of cuts."""
-        return self._writer.begin_cuts()
+        return self.writer.begin_cuts()
 
     def write(self, rows: Rows, chosen: Sequence[int], texts: Texts, annotations: Annotations | None) -> bytes:
         """The chosen rows, as `Format.write`. Raises ConversionError for a value that the format cannot hold."""
         records = self._reader.values(rows, chosen, texts)
         found = None if annotations is None else [annotations[i] for i in chosen]
-        return self._writer.encode(records, found, self._columns)
+        return self.writer.encode(records, found, self._columns)
 
     def write_cuts(self, records: Sequence[CutRecord]) -> bytes:
         """The records of cuts."""
-        return self._writer.write_cuts(records)
+        return self.writer.write_cuts(records)
 
     def finish(self, part: Path) -> Path:
         """Complete a file, as `Format.finish`."""
-        return self._writer.finish(part)
+        return self.writer.finish(part)
 
     def problems(self, rows: Rows) -> dict[int, str]:
         """The rows that the format cannot hold, each with the reason."""

@@ -4,8 +4,8 @@
 name is the whole path goes first.
 
 >>> record = {"messages": [{"content": "Hello."}, {"content": None}, {"content": "Hi."}]}
->>> texts_in(record, "messages[].content")
-(Part(text='Hello.', field='messages[0].content'), Part(text='Hi.', field='messages[2].content'))
+>>> [(part.text, part.field) for part in texts_in(record, "messages[].content")]
+[('Hello.', 'messages[0].content'), ('Hi.', 'messages[2].content')]
 """
 
 from __future__ import annotations
@@ -21,10 +21,15 @@ _DECODER = json.JSONDecoder()
 
 
 class Part(NamedTuple):
-    """A text of a record; field: its path if the record has a list of texts, such as "messages[2].content"."""
+    """A text of a record.
+
+    field: its path if the record has a list of texts, such as "messages[2].content". markup: that of the text, if it is
+    known.
+    """
 
     text: str
     field: str = ""
+    markup: str | None = None
 
 
 class FieldError(ValueError):
