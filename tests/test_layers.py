@@ -38,7 +38,7 @@ MOST_ARROWS = 90
 HEAVY = {"jinja2", "markupsafe", "sklearn", "scipy", "langdetect", "textstat", "rich", "backports", "compression"}
 HEAVY |= {"markdown_it"}
 HEAVY |= {"datasets", "datatrove", "pandas", "polars", "pyarrow", "pyspark", "ray"}
-HEAVY |= {"warcio"}
+HEAVY |= {"fsspec", "warcio"}
 HEAVY |= {"onnx", "onnxruntime", "tokenizers", "torch"}
 # What a module is for is no burden to it: whoever imports the integration has the library.
 ITS_OWN = {"integrations.sklearn": {"sklearn"}, "integrations.arrow": {"pyarrow"}}

@@ -7,7 +7,8 @@ import csv
 import gzip
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -710,6 +711,171 @@ def test_an_archive_goes_to_standard_output_as_json_lines() -> None:
     archived(wet([CLEAN, LOOPED]), "in.wet")
     (line,) = garble_filter("in.wet", "-o", "-").stdout.splitlines()
     assert json.loads(line)["text"] == CLEAN
+
+
+# Object stores
+
+
+@pytest.fixture
+def store() -> Iterator[Any]:
+    """An empty file system in memory."""
+    file_system = pytest.importorskip("fsspec").filesystem("memory")
+    file_system.store.clear()
+    file_system.pseudo_dirs[:] = [""]
+    yield file_system
+    file_system.store.clear()
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "csv", "parquet"])
+def test_inputs_and_outputs_can_be_urls(suffix: str, store: Any) -> None:
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+    write(f"in.{suffix.removesuffix('.gz')}", corpus(40))
+    if suffix.endswith(".gz"):
+        Path(f"in.{suffix}").write_bytes(gzip.compress(Path("in.jsonl").read_bytes()))
+    garble_filter(f"in.{suffix}", "-o", f"kept.{suffix}", "--rejected", f"no.{suffix}")
+    store.pipe_file(f"/data/in.{suffix}", Path(f"in.{suffix}").read_bytes())
+    outputs = ("-o", f"memory://data/kept.{suffix}", "--rejected", f"memory://data/no.{suffix}")
+    garble_filter(f"memory://data/in.{suffix}", *outputs, "--errors", "memory://errors.jsonl")
+    for role in ("kept", "no"):
+        assert store.cat_file(f"/data/{role}.{suffix}") == Path(f"{role}.{suffix}").read_bytes()
+    assert sorted(store.find("/")) == [
+        "/data/in." + suffix,
+        "/data/kept." + suffix,
+        "/data/no." + suffix,
+        "/errors.jsonl",
+    ]
+
+
+def test_a_remote_folder_or_pattern_is_filtered_into_another(store: Any) -> None:
+    for name in ("a.jsonl", "deep/b.csv", "deep/.hidden.jsonl", "notes.md"):
+        rows = f"text\n{CLEAN}\n".encode() if name.endswith("csv") else json_lines({"text": CLEAN})
+        store.pipe_file(f"/crawl/{name}", rows)
+    garble_filter("memory://crawl/", "-o", "memory://kept/")
+    assert sorted(store.find("/kept")) == ["/kept/a.jsonl", "/kept/deep/b.csv"]
+    garble_filter("memory://crawl/*.jsonl", "-o", "local/")
+    assert [path.name for path in Path("local").iterdir()] == ["a.jsonl"]
+    Path("site").mkdir()
+    Path("site/page.html").write_text(f"<p>{LOOPED}</p>")
+    garble_filter("site/", "-o", "memory://site/", "--whole-files", "--rejected", "memory://no/")
+    assert sorted(store.find("/no")) == ["/no/page.html"]
+
+
+def test_a_remote_output_is_replaced_only_when_asked_and_only_when_complete(store: Any) -> None:
+    write("in.jsonl", corpus(4))
+    store.pipe_file("/kept.jsonl", b"mine")
+    result = garble_filter("in.jsonl", "-o", "memory://kept.jsonl", code=2)
+    assert result.stderr == "garble: memory://kept.jsonl: exists; use --overwrite to replace it\n"
+    steps = run(Plan(find_sources(["in.jsonl"]), "memory://kept.jsonl", reader="off"), overwrite=True)
+    next(steps)
+    next(steps)
+    assert store.cat_file("/kept.jsonl") == b"mine"
+    steps.close()
+    assert store.find("/") == ["/kept.jsonl"]
+    garble_filter("in.jsonl", "-o", "memory://kept.jsonl", "--overwrite")
+    assert len(store.cat_file("/kept.jsonl").splitlines()) == 2
+    assert store.find("/") == ["/kept.jsonl"]
+
+
+def test_an_upload_that_fails_is_one_line_and_leaves_nothing(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*arguments: object, **options: object) -> None:
+        raise RuntimeError("no\nconnection")
+
+    monkeypatch.setattr(type(store), "mv", fails)
+    write("in.jsonl", corpus(4))
+    result = garble_filter("in.jsonl", "-o", "memory://kept.jsonl", code=2)
+    assert result.stderr.splitlines()[-1] == "garble: memory://kept.jsonl: no connection"
+    assert store.find("/") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("memory://no.jsonl", "-o", "k.jsonl"), "memory://no.jsonl: no such file"),
+        (("memory://empty/", "-o", "k.jsonl"), "memory://empty/: contains no records"),
+        (("in.jsonl", "-o", "memory://k.doc"), "memory://k.doc: unknown extension"),
+        (("memory://a.jsonl", "-o", "memory://a.jsonl"), "memory://a.jsonl: is both an input and an output"),
+        (
+            ("in.jsonl", "-o", "memory://k.jsonl", "--report", "memory://r"),
+            "memory://r: the report must be a local file",
+        ),
+        (("in.jsonl", "-o", "https://example.org/k.jsonl"), "https://example.org/k.jsonl: is read-only; write to"),
+        (("in.jsonl", "-o", "klingon://k.jsonl"), "klingon://k.jsonl: Protocol not known: klingon"),
+        (
+            ("in.jsonl", "-o", "k.jsonl", "--rejected", "memory://r.jsonl", "--resume"),
+            "memory://r.jsonl: --resume is not supported for remote outputs; use --overwrite to start again",
+        ),
+    ],
+)
+def test_a_mistake_with_a_url_is_one_line(arguments: tuple[str, ...], complaint: str, store: Any) -> None:
+    write("in.jsonl", corpus(1))
+    store.pipe_file("/a.jsonl", json_lines({"text": CLEAN}))
+    result = garble_filter(*arguments, code=2)
+    assert result.stderr.startswith(f"garble: {complaint}")
+    assert result.stderr.count("\n") == 1
+    assert [path.name for path in Path().iterdir()] == ["in.jsonl"]
+
+
+def test_a_stopped_run_over_a_remote_input_goes_on_unless_that_has_changed(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 0)
+    store.pipe_file("/in.jsonl", json_lines(*corpus(40)))
+
+    def plan(kept: str) -> Plan:
+        return Plan(find_sources(["memory://in.jsonl"]), kept, layout=Layout(block=500), reader="off")
+
+    def stop(kept: str) -> None:
+        steps = run(plan(kept))
+        for _ in range(4):
+            next(steps)
+        steps.close()
+
+    list(run(plan("whole.jsonl")))
+    stop("kept.jsonl")
+    stop("other.jsonl")
+    list(run(plan("kept.jsonl"), resume=True))
+    assert Path("kept.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
+    store.pipe_file("/in.jsonl", json_lines(*corpus(41)))
+    with pytest.raises(InputError, match=r"different settings \(inputs\)"):
+        list(run(plan("other.jsonl"), resume=True))
+
+
+def test_a_remote_input_that_breaks_off_is_one_line(store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell():
+                raise RuntimeError("connection\nlost")
+            return super().read(500)
+
+    store.pipe_file("/in.jsonl", json_lines(*corpus(40)))
+    monkeypatch.setattr(type(store), "open", lambda self, *_: Broken(self.cat_file("/in.jsonl")))
+    result = garble_filter("memory://in.jsonl", "-o", "kept.jsonl", "--errors", "errors.jsonl", code=2)
+    assert result.stderr.splitlines()[0] == "garble: memory://in.jsonl: runtimeerror: connection lost"
+    assert 0 < len(read("kept.jsonl")) < 10
+    assert [error["line"] for error in records("errors.jsonl")] == [0]
+
+
+@pytest.mark.engines
+def test_an_s3_bucket_is_read_and_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("s3fs")
+    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        for name, value in (("ACCESS_KEY_ID", "x"), ("SECRET_ACCESS_KEY", "x"), ("DEFAULT_REGION", "us-east-1")):
+            monkeypatch.setenv(f"AWS_{name}", value)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        bucket = pytest.importorskip("fsspec").filesystem("s3", skip_instance_cache=True, use_listings_cache=False)
+        bucket.mkdir("crawl")
+        bucket.pipe_file("crawl/in/a.jsonl", json_lines(*corpus(40)))
+        garble_filter("s3://crawl/in/", "-o", "s3://crawl/kept/", "--rejected", "s3://crawl/no/")
+        assert sorted(bucket.find("crawl")) == ["crawl/in/a.jsonl", "crawl/kept/a.jsonl", "crawl/no/a.jsonl"]
+        assert len(bucket.cat_file("crawl/kept/a.jsonl").splitlines()) == 26
+        result = garble_filter("s3://nowhere/a.jsonl", "-o", "kept.jsonl", code=2)
+        assert result.stderr == "garble: s3://nowhere/a.jsonl: no such file\n"
+    finally:
+        server.stop()
 
 
 @pytest.mark.engines

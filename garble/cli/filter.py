@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", "kept", metavar="KEPT", help="Output for kept records; optional with --dry-run.")
 @click.option("--rejected", metavar="FILE", help="Output for dropped records, with score and reason.")
 @click.option("--errors", metavar="FILE", help="Output for bad records (JSON Lines), with line and reason.")
-@click.option("--report", metavar="FILE", type=click.Path(path_type=Path), help="Output for the counts (JSON).")
+@click.option("--report", metavar="FILE", help="Output for the counts (JSON).")
 @click.option("--annotate", is_flag=True, help="Keep all records and add the decision to each.")
 @click.option(
     "--format",
@@ -84,7 +84,7 @@ def filter_corpus(
     kept: str | None,
     rejected: str | None,
     errors: str | None,
-    report: Path | None,
+    report: str | None,
     annotate: bool,
     form: str,
     field: str,
@@ -143,7 +143,7 @@ def filter_corpus(
             kept=kept,
             rejected=rejected,
             errors=errors,
-            report=str(report) if report else None,
+            report=report,
             form="annotated" if annotate else form,
             layout=Layout(field, id_field),
             unit=cast("Unit", unit),
@@ -174,7 +174,7 @@ def filter_corpus(
     else:
         print(progress.summary(plan, finished), end="", file=sys.stderr)
     if report and not dry_run:
-        with writing(report, overwrite=True) as stream:
+        with writing(Path(report), overwrite=True) as stream:
             stream.write(json.dumps(progress.record(plan, finished), indent=2) + "\n")
     lost = finished.unread or (finished.problems and not errors)
     context.exit(2 if lost else 1 if exit_code and finished.statistics.counts["dropped"] else 0)

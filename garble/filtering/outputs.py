@@ -7,6 +7,7 @@ of it are valid. The files are locked, so that no other run can write them.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import stat
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any, BinaryIO
 
@@ -23,6 +25,7 @@ from garble.errors import InputError
 from garble.filtering.decisions import Statistics
 from garble.filtering.formats.base import Block, OutputFormat
 from garble.filtering.plan import Plan
+from garble.filtering.remote import check_writable, is_remote, remove, upload
 from garble.filtering.streams import compressed, is_stream, name_parts
 from garble.filtering.work import Outcome, Task
 from garble.io import STDIN
@@ -146,17 +149,16 @@ def _progress(entry: dict[str, Any]) -> Progress:
 class Output:
     """An output file, written to its .part file; or a stream, such as standard output.
 
-    size: number of valid bytes of an earlier run; None to start again.
+    part: the .part file. size: number of valid bytes of an earlier run; None to start again.
     Raises InputError if the file is shorter, or if another run writes it.
     """
 
-    def __init__(self, path: str, size: int | None = None) -> None:
+    def __init__(self, path: str, part: Path, size: int | None = None) -> None:
         self._path = path
         self._is_stream = is_stream(path)
         if self._is_stream:
             self._file = _standard_output() if path == STDIN else Path(path).open("wb")  # noqa: SIM115
             return
-        part = _part(path)
         if size and not (part.exists() and part.stat().st_size >= size):
             raise InputError(str(part), "shorter than the journal says; use --overwrite to start again")
         self._file = open_locked(part)
@@ -207,23 +209,27 @@ def open_locked(path: Path) -> BinaryIO:
     return file
 
 
-def move_into_place(path: str, form: OutputFormat) -> None:
-    """Rename the .part file to its final name, unless that is done."""
-    part = _part(path)
+def move_into_place(path: str, part: Path, form: OutputFormat) -> None:
+    """Rename the .part file to its final name, or upload it, unless that is done."""
     if is_stream(path) or not part.exists():
         return
     if not part.stat().st_size:
         # An empty archive still needs a header.
         part.write_bytes(compressed(b"", name_parts(path)[1]))
     with _naming(path):
-        form.finish(part).replace(_target(path))
+        finished = form.finish(part)
+        if is_remote(path):
+            upload(finished, path)
+            finished.unlink()
+        else:
+            finished.replace(_target(path))
     part.unlink(missing_ok=True)
 
 
-def discard(path: str) -> None:
+def discard(path: str, part: Path) -> None:
     """Remove the .part file of an output without content."""
     if not is_stream(path):
-        _part(path).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -276,9 +282,12 @@ class Writer:
         self._progress = progress
         self._outputs: dict[str, Output] = {}
         self._last_entry = monotonic()
+        self._spool: TemporaryDirectory[str] | None = None
 
     def begin(self) -> None:
         """Open the outputs at the position of the progress."""
+        for url in filter(is_remote, self._plan.places):
+            check_writable(url)
         if self._progress.is_whole:
             self._move_into_place()
         else:
@@ -316,11 +325,20 @@ class Writer:
         """Close the outputs. A stopped run can be resumed from its last journal entry."""
         for output in self._outputs.values():
             output.close()
+        if self._spool:
+            self._spool.cleanup()
+
+    def _part(self, path: str) -> Path:
+        """The .part file of an output; that of a remote one is in a temporary folder."""
+        if not is_remote(path):
+            return _part(path)
+        self._spool = self._spool or TemporaryDirectory(prefix="garble-")
+        return Path(self._spool.name, hashlib.sha256(path.encode()).hexdigest())
 
     def _open_outputs(self) -> None:
         for role, path in self._plan.outputs(self._progress.input).items():
             if role not in self._outputs:
-                self._outputs[role] = Output(path, self._progress.sizes.get(role))
+                self._outputs[role] = Output(path, self._part(path), self._progress.sizes.get(role))
 
     def _write_headers(self, head: bytes) -> None:
         """Write the headers of the outputs."""
@@ -366,12 +384,12 @@ class Writer:
             if following.get(role) == path:
                 continue
             if role in progress.sizes:
-                move_into_place(path, plan.output_format(role, progress.input))
+                move_into_place(path, self._part(path), plan.output_format(role, progress.input))
             else:
-                discard(path)
+                discard(path, self._part(path))
                 if plan.whole and role != "errors":
                     # From an earlier run with another decision.
-                    Path(path).unlink(missing_ok=True)
+                    remove(path) if is_remote(path) else Path(path).unlink(missing_ok=True)
             if role in self._outputs:
                 self._outputs.pop(role).close()
         places = plan.outputs(progress.input)

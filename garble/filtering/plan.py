@@ -21,6 +21,7 @@ from garble.filtering.formats.convert import Converter
 from garble.filtering.formats.fields import is_list
 from garble.filtering.formats.lines import JsonLines, Text
 from garble.filtering.formats.whole import Whole
+from garble.filtering.remote import exists, files_at, is_remote
 from garble.filtering.streams import is_stream
 from garble.io import STDIN, files_inside, is_text, name_of
 from garble.scorer import Settings
@@ -92,9 +93,14 @@ class Plan:
         return _is_folder(self.kept)
 
     @property
+    def places(self) -> list[str]:
+        """The outputs: files, folders and streams."""
+        return [path for path in (self.kept, self.rejected, self.errors) if path]
+
+    @property
     def journal(self) -> Path | None:
-        """The path of the journal; None for a dry run, and if the output is a stream, which cannot be resumed."""
-        if self.dry_run:
+        """The path of the journal; None for a dry run, and if an output is remote or a stream: it cannot be resumed."""
+        if self.dry_run or any(map(is_remote, self.places)):
             return None
         if self.is_folder:
             return Path(self.kept) / ".resume"
@@ -162,6 +168,8 @@ def check(plan: Plan) -> None:
     for path in (plan.errors, plan.report):
         if path and _is_folder(path):
             raise InputError(path, "is a folder; expected a file")
+    if plan.report and is_remote(plan.report):
+        raise InputError(plan.report, "the report must be a local file")
     if plan.report and not os.path.isdir(os.path.dirname(os.path.realpath(plan.report))):
         raise InputError(plan.report, "no such folder")
     if plan.form != "records" and plan.rejected:
@@ -221,7 +229,7 @@ def check_free(plan: Plan, resume: bool) -> None:
     # A resumed run may have completed some of its outputs.
     places = [] if is_stopped else [path for n in range(len(plan.sources)) for path in plan.outputs(n).values()]
     for path in dict.fromkeys([*places, *([plan.report] if plan.report else [])]):
-        if not is_stream(path) and os.path.exists(path):
+        if not is_stream(path) and _exists(path):
             raise InputError(path, "exists; use --overwrite to replace it")
 
 
@@ -249,6 +257,8 @@ def _is_record(name: str) -> bool:
 
 
 def _sources(path: str, outputs: Sequence[str], whole: bool) -> list[Source]:
+    if is_remote(path):
+        return _remote_sources(path, whole)
     if path != STDIN and os.path.isdir(path):
         own_outputs = tuple(
             _inside(output) for output in outputs if _is_folder(output) and _inside(output) != _inside(path)
@@ -264,6 +274,15 @@ def _sources(path: str, outputs: Sequence[str], whole: bool) -> list[Source]:
     exists = path == STDIN or os.path.exists(path)
     matches = [] if exists else [match for match in sorted(glob(path, recursive=True)) if os.path.isfile(match)]
     return [Source(match, _output_name(os.path.basename(match))) for match in matches or [path]]
+
+
+def _remote_sources(url: str, whole: bool) -> list[Source]:
+    """The files of a URL; of a folder those with a name that fits."""
+    matches = is_text if whole else _is_record
+    files = [(file, name) for file, name in files_at(url) if not url.endswith("/") or matches(name)]
+    if not files:
+        raise InputError(url, f"contains no {'texts' if whole else 'records'}")
+    return [Source(file, _output_name(name)) for file, name in files]
 
 
 def _output_name(name: str) -> str:
@@ -290,7 +309,7 @@ def _check_whole(plan: Plan) -> None:
 
 def _check_input(plan: Plan, number: int) -> None:
     path = plan.sources[number].path
-    if path != STDIN and not os.path.exists(path):
+    if path != STDIN and not _exists(path):
         raise InputError(path, "no such file")
     if plan.is_folder and is_stream(path):
         raise InputError(name_of(path), "a stream cannot be filtered into a folder")
@@ -347,10 +366,10 @@ def _check_apart(plan: Plan) -> None:
     shared = {"errors", "rejected"} if plan.lists_rejected else {"errors"}
     paths = [path for n in groups for role, path in plan.outputs(n).items() if role not in shared]
     paths += [path for path in (plan.errors, plan.report, plan.rejected if plan.lists_rejected else None) if path]
-    inputs = {os.path.realpath(source.path) for source in plan.sources if source.path != STDIN}
-    files = Counter(os.path.realpath(path) for path in paths if not is_stream(path))
+    inputs = {_identity(source.path) for source in plan.sources if source.path != STDIN}
+    files = Counter(_identity(path) for path in paths if not is_stream(path))
     for file, count in [*files.items(), (STDIN, paths.count(STDIN))]:
-        name = STDIN if file == STDIN else os.path.relpath(file)
+        name = file if file == STDIN or is_remote(file) else os.path.relpath(file)
         if file in inputs:
             raise InputError(name, "is both an input and an output")
         if count > 1:
@@ -359,10 +378,24 @@ def _check_apart(plan: Plan) -> None:
 
 def _is_endless(path: str) -> bool:
     """Whether the path is a device such as /dev/zero, but not a terminal or /dev/null."""
-    if path == STDIN or not stat.S_ISCHR(os.stat(path).st_mode) or os.path.samefile(path, os.devnull):
+    if (
+        path == STDIN
+        or is_remote(path)
+        or not stat.S_ISCHR(os.stat(path).st_mode)
+        or os.path.samefile(path, os.devnull)
+    ):
         return False
     with open(path, "rb", buffering=0) as file:
         return not file.isatty()
+
+
+def _exists(path: str) -> bool:
+    return exists(path) if is_remote(path) else os.path.exists(path)
+
+
+def _identity(path: str) -> str:
+    """The same name for all paths of a file."""
+    return path if is_remote(path) else os.path.realpath(path)
 
 
 def _is_folder(path: str) -> bool:

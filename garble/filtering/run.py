@@ -21,7 +21,8 @@ from garble.filtering.decisions import Prefilter
 from garble.filtering.formats.base import Block, ConversionError, Format, Layout, Rows, Values
 from garble.filtering.outputs import Journal, Progress, Writer
 from garble.filtering.plan import Plan, Source, check, check_free, check_inputs
-from garble.filtering.streams import is_stream
+from garble.filtering.remote import is_remote, version_of
+from garble.filtering.streams import is_stream, size_on_disk
 from garble.filtering.work import MAX_EXAMPLES, Example, Task, outcomes
 from garble.io import STDIN, name_of, problem_of
 
@@ -46,6 +47,8 @@ def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = Fa
     prefilter = Prefilter(unit=plan.unit, other_languages=plan.other_languages, **plan.settings)
     settings = {"signature": prefilter.scorer.signature}
     check(plan)
+    if resume and (url := next(filter(is_remote, plan.places), None)):
+        raise InputError(url, "--resume is not supported for remote outputs; use --overwrite to start again")
     if not overwrite and not plan.dry_run:
         check_free(plan, resume)
     plan = replace(plan, columns={role: _columns(plan, role) for role in ("kept", "rejected")})
@@ -203,8 +206,10 @@ def _settings(plan: Plan) -> dict[str, Any]:
 
 def size_of(source: Source) -> int:
     """The size of an input file in bytes, before decompression; 0 for a stream."""
-    return 0 if is_stream(source.path) else os.path.getsize(source.path)
+    return size_on_disk(source.path)
 
 
-def _modified(source: Source) -> int:
+def _modified(source: Source) -> int | str:
+    if is_remote(source.path):
+        return version_of(source.path)
     return 0 if is_stream(source.path) else os.stat(source.path).st_mtime_ns

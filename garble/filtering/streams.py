@@ -14,12 +14,13 @@ import os
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from garble.errors import InputError
+from garble.filtering.remote import file_name, is_remote, opened_remote, size_of_remote
 from garble.io import STDIN, name_of, problem_of
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "Zstandard"}
@@ -40,7 +41,7 @@ class Stream:
 
 def name_parts(path: str | Path) -> tuple[str, str]:
     """The extensions (format, compression) of a file name, such as (".jsonl", ".gz"); "" for none."""
-    name = PurePath(str(path).lower())
+    name = PurePath(file_name(str(path)).lower())
     compression = name.suffix if name.suffix in COMPRESSIONS else ""
     return PurePath(name.stem if compression else name).suffix, compression
 
@@ -61,7 +62,7 @@ def opened(path: str, decompress: bool = True) -> Iterator[Stream]:
         raise InputError(name_of(path), "closed")
     try:
         with ExitStack() as stack:
-            file = sys.stdin.buffer if path == STDIN else stack.enter_context(open(path, "rb"))
+            file = sys.stdin.buffer if path == STDIN else stack.enter_context(_opened(path))
             content = stack.enter_context(_decompressed(file, compression)) if compression else file
             stream = Stream(content, file.tell if file.seekable() else int)
             yield stream
@@ -77,6 +78,15 @@ def opened(path: str, decompress: bool = True) -> Iterator[Stream]:
         # The bzip2 decompressor raises an OSError without errno.
         damage = f"damaged or not {COMPRESSIONS[compression]}: " if compression and not error.errno else ""
         raise InputError(name_of(path), damage + problem_of(error)) from error
+
+
+def size_on_disk(path: str) -> int:
+    """The size of a file in bytes, before decompression; 0 for a stream."""
+    return size_of_remote(path) if is_remote(path) else 0 if is_stream(path) else os.path.getsize(path)
+
+
+def _opened(path: str) -> AbstractContextManager[BinaryIO]:
+    return opened_remote(path) if is_remote(path) else open(path, "rb")
 
 
 def skip(stream: BinaryIO, count: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -39,6 +39,8 @@ from garble.filtering.formats.base import (
     undecodable,
 )
 from garble.filtering.formats.fields import Part, is_list, steps_of
+from garble.filtering.remote import is_remote, opened_remote
+from garble.filtering.streams import size_on_disk
 from garble.io import name_of, problem_of
 
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64()}
@@ -64,7 +66,7 @@ class Parquet:
 
     def blocks(self, path: str, start: int, line: int, more: bool) -> Iterator[Block]:
         """Blocks of rows of one row group, of about the block size."""
-        size = os.path.getsize(path)
+        size = size_on_disk(path)
         with self._opened(path) as file:
             metadata = file.metadata
             if not metadata.num_rows:
@@ -139,9 +141,14 @@ class Parquet:
         """Open a file. Raises InputError for an invalid file, also while it is read."""
         try:
             # Without pre-buffering, because a row group can be larger than memory.
-            with pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False) as file:
+            with (
+                opened_remote(path) if is_remote(path) else nullcontext(path) as place,
+                pq.ParquetFile(place, buffer_size=1 << 20, pre_buffer=False) as file,
+            ):
                 _check_texts(file.schema_arrow, self.layout.text)
                 yield file
+        except InputError:
+            raise
         except pa.ArrowException as error:
             raise InputError(name_of(path), f"damaged or not Parquet: {str(error).splitlines()[0]}") from error
         except ValueError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from garble.errors import InputError
 from garble.filtering.formats.base import (
@@ -19,7 +18,7 @@ from garble.filtering.formats.base import (
 )
 from garble.filtering.formats.fields import Part
 from garble.filtering.formats.lines import Lines
-from garble.filtering.streams import opened
+from garble.filtering.streams import opened, size_on_disk
 from garble.io import decode, is_empty
 
 
@@ -35,7 +34,7 @@ class Whole(Lines):
         with opened(path) as stream:
             raw = stream.bytes.read(MAX_RECORD_BYTES + 1)
         if len(raw) > MAX_RECORD_BYTES:
-            size = Path(path).stat().st_size
+            size = size_on_disk(path)
             raw = BadRecord.of(
                 raw[:BYTES_SHOWN], size, "too long", f"too long: {size:,} bytes; limit {MAX_RECORD_BYTES:,}"
             )
