@@ -9,6 +9,7 @@ True
 from __future__ import annotations
 
 from importlib import import_module
+from logging import NullHandler, getLogger
 from typing import TYPE_CHECKING, Any, Unpack
 
 from garble.errors import GarbleError, InputError, ModelError, UsageError
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from garble.report.findings import Finding
     from garble.scorer import Scorer, Settings
     from garble.text.periodic import Loop, LoopGuard
+
+# Log records are shown only if the program that imports garble asks for them.
+getLogger(__name__).addHandler(NullHandler())
 
 __version__ = "0.1.0"
 __all__ = [

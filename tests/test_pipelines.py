@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import bz2
 import csv
 import gzip
 import json
+import logging
 import random
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -17,9 +19,11 @@ from click.testing import CliRunner, Result
 
 from garble.cli import main
 from garble.errors import InputError
+from garble.filtering.decisions import Prefilter
 from garble.filtering.formats.base import Layout
+from garble.filtering.outputs import Progress
 from garble.filtering.plan import Plan, find_sources
-from garble.filtering.run import run
+from garble.filtering.run import filter_files, run
 
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."
 LOOPED = "I want to to to to to to to go home."
@@ -876,6 +880,64 @@ def test_an_s3_bucket_is_read_and_written(monkeypatch: pytest.MonkeyPatch) -> No
         assert result.stderr == "garble: s3://nowhere/a.jsonl: no such file\n"
     finally:
         server.stop()
+
+
+# From Python
+
+
+def test_filter_files_returns_the_counts_and_tells_its_progress() -> None:
+    write("in.jsonl", corpus(40))
+    plan = Plan(find_sources(["in.jsonl"]), "kept.jsonl", layout=Layout(block=500), reader="off")
+    told: list[int] = []
+    progress = filter_files(plan, on_progress=lambda progress: told.append(progress.records))
+    assert (progress.records, progress.statistics.counts["kept"]) == (40, 26)
+    assert told[0] == 0
+    assert told == sorted(told)
+    assert len(set(told)) > 5
+
+
+def test_an_exception_of_the_callback_stops_a_run_that_can_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("garble.filtering.outputs._SECONDS_BETWEEN_ENTRIES", 0)
+    write("in.jsonl", corpus(40))
+
+    def plan(kept: str) -> Plan:
+        return Plan(find_sources(["in.jsonl"]), kept, layout=Layout(block=500), reader="off")
+
+    def stop(progress: Progress) -> None:
+        if progress.records > 20:
+            raise TimeoutError
+
+    filter_files(plan("whole.jsonl"))
+    with pytest.raises(TimeoutError):
+        filter_files(plan("kept.jsonl"), on_progress=stop)
+    assert not Path("kept.jsonl").exists()
+    filter_files(plan("kept.jsonl"), resume=True)
+    assert Path("kept.jsonl").read_bytes() == Path("whole.jsonl").read_bytes()
+
+
+def test_a_run_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    Path("in.jsonl").write_bytes(json_lines(*corpus(3)) + b"junk\n")
+    with caplog.at_level(logging.INFO, "garble"):
+        filter_files(Plan(find_sources(["in.jsonl"]), "kept.jsonl", reader="off"))
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "filtering 1 inputs into kept.jsonl, from record 0 on"),
+        ("WARNING", "in.jsonl:4: invalid JSON: Expecting value at character 1"),
+        ("INFO", "finished: 3 documents, 2 kept, 1 dropped, 1 bad records"),
+    ]
+    assert any(isinstance(handler, logging.NullHandler) for handler in logging.getLogger("garble").handlers)
+
+
+def test_the_event_loop_stays_free_while_texts_are_scored() -> None:
+    prefilter = Prefilter(reader="off")
+
+    async def keep(text: str) -> bool:
+        (decision,) = await asyncio.to_thread(prefilter.decide, [text])
+        return decision.keep
+
+    async def main() -> list[bool]:
+        return list(await asyncio.gather(*map(keep, [CLEAN, LOOPED] * 4)))
+
+    assert asyncio.run(main()) == [True, False] * 4
 
 
 @pytest.mark.engines

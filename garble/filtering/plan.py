@@ -21,7 +21,7 @@ from garble.filtering.formats.convert import Converter
 from garble.filtering.formats.fields import is_list
 from garble.filtering.formats.lines import JsonLines, Text
 from garble.filtering.formats.whole import Whole
-from garble.filtering.remote import exists, files_at, is_remote
+from garble.filtering.remote import exists, files_at, is_read_only, is_remote
 from garble.filtering.streams import is_stream
 from garble.io import STDIN, files_inside, is_text, name_of
 from garble.scorer import Settings
@@ -345,6 +345,8 @@ _CHECKED_INPUTS = 20
 
 
 def _check_output(plan: Plan, number: int, role: str, path: str) -> None:
+    if is_read_only(path):
+        raise InputError(path, "is read-only; write to an object store or a local file")
     streams.check(path)
     expected = plan.output_format(role, number).name
     if expected == Whole.name:

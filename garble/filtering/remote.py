@@ -28,9 +28,14 @@ def is_remote(path: str) -> bool:
     return bool(_URL.match(path))
 
 
+def is_read_only(url: str) -> bool:
+    """Whether the protocol of a URL is only for reading."""
+    return url.lower().startswith(_READ_ONLY)
+
+
 def file_name(path: str) -> str:
     """The last part of a path or URL, without parameters of the server."""
-    return (re.split(r"[?#]", path)[0] if path.lower().startswith(_READ_ONLY) else path).rpartition("/")[2]
+    return (re.split(r"[?#]", path)[0] if is_read_only(path) else path).rpartition("/")[2]
 
 
 def opened_remote(url: str) -> BinaryIO:
@@ -112,7 +117,7 @@ def files_at(url: str) -> list[tuple[str, str]]:
             folder = key.rstrip("/")
             keys = [found[len(folder) :].lstrip("/") for found in sorted(file_system.find(folder))]
         return [(url + name, name) for name in keys if not any(part.startswith(".") for part in name.split("/"))]
-    if not _GLOB.search(url) or url.lower().startswith(_READ_ONLY):
+    if not _GLOB.search(url) or is_read_only(url):
         return [(url, file_name(url))]
     with _errors(url):
         file_system, key = _place(url)
@@ -122,8 +127,6 @@ def files_at(url: str) -> list[tuple[str, str]]:
 
 def check_writable(url: str) -> None:
     """Raises InputError if no file can be written next to the output."""
-    if url.lower().startswith(_READ_ONLY):
-        raise InputError(url, "is read-only; write to an object store or a local file")
     with _errors(url):
         file_system, key = _place(url)
         temporary = _temporary(key)

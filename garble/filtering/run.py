@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from itertools import accumulate
@@ -26,6 +27,8 @@ from garble.filtering.streams import is_stream, size_on_disk
 from garble.filtering.work import MAX_EXAMPLES, Example, Task, outcomes
 from garble.io import STDIN, name_of, problem_of
 
+_LOG = logging.getLogger(__name__)
+
 
 class Step(NamedTuple):
     """The progress of a run, and the errors since the last step; for a dry run also examples of dropped records."""
@@ -35,8 +38,13 @@ class Step(NamedTuple):
     examples: Sequence[Example] = ()
 
 
-def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = False) -> Iterator[Step]:
+Steps = Generator[Step, None, None]
+
+
+def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = False) -> Steps:
     """Execute the plan and yield its progress; the last step has the totals.
+
+    Bad records and the totals are logged, too.
 
     resume: continue a stopped run of the same plan, if there is one. Otherwise, start a new run.
     overwrite: replace existing outputs, complete or from a stopped run.
@@ -53,8 +61,51 @@ def run(plan: Plan, workers: int = 1, resume: bool = False, overwrite: bool = Fa
         check_free(plan, resume)
     plan = replace(plan, columns={role: _columns(plan, role) for role in ("kept", "rejected")})
     if plan.dry_run:
-        return _dry_steps(plan, workers, settings["signature"])
-    return _steps(plan, workers, settings | _settings(plan), resume)
+        return _logged(plan, _dry_steps(plan, workers, settings["signature"]))
+    return _logged(plan, _steps(plan, workers, settings | _settings(plan), resume))
+
+
+def filter_files(
+    plan: Plan,
+    workers: int = 1,
+    resume: bool = False,
+    overwrite: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Progress:
+    """Execute the plan to its end, as `run`, and return the totals.
+
+    on_progress: is called with the progress after each block of records. The object is the same in all calls. An
+    exception from it stops the run, which can then be resumed.
+    """
+    progress = Progress()
+    with closing(run(plan, workers, resume, overwrite)) as steps:
+        for step in steps:
+            progress = step.progress
+            if on_progress:
+                on_progress(progress)
+    return progress
+
+
+def _logged(plan: Plan, steps: Steps) -> Steps:
+    """The steps, with log records of the start, the bad records and the end."""
+    with closing(steps):
+        for number, step in enumerate(steps):
+            if number == 0:
+                _LOG.info(
+                    "filtering %d inputs into %s, from record %d on",
+                    len(plan.sources),
+                    plan.kept,
+                    step.progress.records,
+                )
+            for message in step.messages:
+                _LOG.warning("%s", " ".join(message.split()))
+            yield step
+    counts = step.progress.statistics.counts
+    _LOG.info(
+        "finished: %d documents, %d kept, %d dropped, %d bad records",
+        *(counts[name] for name in ("documents", "kept", "dropped")),
+        step.progress.problems.total(),
+    )
 
 
 def documents(
@@ -75,7 +126,7 @@ def _documents(plan: Plan) -> Iterator[tuple[str, Rows | InputError]]:
         yield name, task.block if isinstance(task.block, InputError) else plan.format(task.input).parse(task.block)
 
 
-def _dry_steps(plan: Plan, workers: int, signature: str) -> Iterator[Step]:
+def _dry_steps(plan: Plan, workers: int, signature: str) -> Steps:
     """The steps of a run that writes nothing."""
     sizes_before = _sizes_before(plan)
     progress, shown = Progress(), 0
@@ -102,7 +153,7 @@ def _bytes_read(sizes_before: list[int], task: Task) -> int:
     return sizes_before[task.input] + (task.block.bytes_read if isinstance(task.block, Block) else 0)
 
 
-def _steps(plan: Plan, workers: int, settings: dict[str, Any], resume: bool) -> Iterator[Step]:
+def _steps(plan: Plan, workers: int, settings: dict[str, Any], resume: bool) -> Steps:
     sizes_before = _sizes_before(plan)
     try:
         with closing(Journal(plan.journal, settings)) as journal:
