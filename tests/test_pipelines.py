@@ -956,3 +956,42 @@ def test_the_text_of_a_parquet_record_can_be_a_field_of_a_struct(kind: str) -> N
     assert [error["line"] for error in records("errors.jsonl")] == [2, 4]
     stderr = garble_filter("in.parquet", "-o", "k.parquet", "--field", "content.text", code=2).stderr
     assert stderr == "garble: in.parquet: no column 'content.text'; found: id, content\n"
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("list_type", ["list_", "large_list"])
+def test_messages_in_parquet_are_scored_and_cut_one_by_one(list_type: str) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    message = pa.struct([("role", pa.string()), pa.field("content", pa.string()), ("n", pa.int8())])
+    chats = [
+        [{"role": "user", "content": MIXED, "n": 1}, {"role": "tool", "content": None, "n": None}, None],
+        None,
+        [{"role": "user", "content": CLEAN, "n": 2}, {"role": "bot", "content": MIXED, "n": 3}],
+        [],
+        [{"role": "user", "content": LOOPED, "n": 4}, {"role": "bot", "content": CLEAN, "n": 5}],
+        [{"role": "user", "content": CLEAN, "n": 6}],
+    ]
+    column = pa.array(chats, getattr(pa, list_type)(message))
+    pq.write_table(pa.table({"id": list("abcdef"), "messages": column}), "in.parquet")
+    options = ("--field", "messages[].content", "--unit", "passage")
+    garble_filter("in.parquet", "-o", "kept.parquet", "--rejected", "cut.jsonl", "--errors", "errors.jsonl", *options)
+    kept = pq.read_table("kept.parquet")
+    assert kept.schema.equals(pq.read_table("in.parquet").schema)
+    expected = json.loads(json.dumps([chats[0], chats[2], chats[5]]).replace(f"{LOOPED} ", ""))
+    assert kept["messages"].to_pylist() == expected
+    cuts = [(cut["id"], cut["field"], cut["text"]) for cut in records("cut.jsonl")]
+    assert cuts == [
+        ("a", "messages[0].content", LOOPED),
+        ("c", "messages[1].content", LOOPED),
+        ("e", "messages[0].content", LOOPED),
+        ("e", "messages[1].content", CLEAN),
+    ]
+    assert [(error["line"], error["reason"]) for error in records("errors.jsonl")] == [
+        (2, "field 'messages' is null, not a list"),
+        (4, "no text in 'messages[].content'"),
+    ]
+    garble_filter("in.parquet", "-o", "all.parquet", *options[:2], "--annotate", "--errors", "e.jsonl")
+    found = pq.read_table("all.parquet")["garble"].to_pylist()[1]
+    assert (found["passages"][0]["field"], len(found["texts"])) == ("messages[1].content", 2)
+    garble_filter("in.parquet", "-o", "all.jsonl", *options[:2], "--annotate", "--errors", "e2.jsonl")
+    assert [row["garble"]["garbled"] for row in records("all.jsonl")] == [False, False, True, False]

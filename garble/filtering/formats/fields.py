@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 # Whitespace of JSON.
 SPACE = " \t\r\n"
-_ITEMS = "[]"
+# The step to each item of a list.
+ITEMS = "[]"
 _DECODER = json.JSONDecoder()
 
 
@@ -52,13 +53,13 @@ def texts_in(record: Mapping[str, Any], field: str) -> tuple[Part, ...]:
 
 def steps_of(field: str) -> tuple[str, ...]:
     """The steps of a path: the name of a field, or "[]" for each item of a list."""
-    names = [name for part in field.split(".") for name in part.replace(_ITEMS, f".{_ITEMS}").split(".")]
+    names = [name for part in field.split(".") for name in part.replace(ITEMS, f".{ITEMS}").split(".")]
     return tuple(name for name in names if name) or (field,)
 
 
 def is_list(field: str) -> bool:
     """Whether a path can have several texts."""
-    return _ITEMS in steps_of(field)
+    return ITEMS in steps_of(field)
 
 
 def text_spans(line: str, field: str) -> list[tuple[int, int]]:
@@ -108,7 +109,7 @@ def _texts(value: Any, steps: Sequence[str], name: str, in_list: bool) -> Iterat
         yield name, _checked(value, name)
         return
     step, rest = steps[0], steps[1:]
-    if step == _ITEMS:
+    if step == ITEMS:
         if not isinstance(value, list):
             raise FieldError("not a list", f"field {name!r} is {kind_of(value)}, not a list")
         for i, item in enumerate(value):
@@ -133,12 +134,12 @@ def _starts(line: str, start: int, steps: Sequence[str]) -> Iterator[int]:
     """Where the values at the steps begin, from the value at `start` on."""
     if not steps:
         yield start
-    elif steps[0] == _ITEMS and line[start] == "[":
+    elif steps[0] == ITEMS and line[start] == "[":
         position = skip(line, start + 1, SPACE)
         while line[position] != "]":
             yield from _starts(line, position, steps[1:])
             position = _next(line, position)
-    elif steps[0] != _ITEMS and line[start] == "{":
+    elif steps[0] != ITEMS and line[start] == "{":
         value = member_start(line, start, steps[0])
         if value is not None:
             yield from _starts(line, value, steps[1:])

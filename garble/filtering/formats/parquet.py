@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,7 +38,7 @@ from garble.filtering.formats.base import (
     selected,
     undecodable,
 )
-from garble.filtering.formats.fields import Part, is_list, steps_of
+from garble.filtering.formats.fields import ITEMS, FieldError, Part, is_list, steps_of, texts_in
 from garble.filtering.remote import is_remote, opened_remote
 from garble.filtering.streams import size_on_disk
 from garble.io import name_of, problem_of
@@ -90,20 +90,13 @@ class Parquet:
         has_id = table.schema.names.count(self.layout.id) == 1
         ids = _values(table.column(self.layout.id)) if has_id else [None] * len(table)
         rows = Rows([], [], [], None, [])
-        for line, (raw, name) in enumerate(zip(_values(self._texts(table)), ids, strict=True), block.line):
-            if raw is None:
-                problem = "not a string", f"field {self.layout.text!r} is null, not a string"
-            elif len(raw) > MAX_RECORD_BYTES:
-                problem = "too long", f"too long: {len(raw):,} bytes; limit {MAX_RECORD_BYTES:,}"
+        for line, (found, name) in enumerate(zip(self._texts(table), ids, strict=True), block.line):
+            if isinstance(found, _Fault):
+                rows.problems.append(Problem(line, *found))
             else:
-                try:
-                    rows.texts.append((Part(raw.decode()),))
-                    rows.lines.append(line)
-                    rows.ids.append(_name(name))
-                    continue
-                except UnicodeDecodeError as error:
-                    problem = undecodable(error)
-            rows.problems.append(Problem(line, *problem, (raw or b"")[:BYTES_SHOWN]))
+                rows.texts.append(found)
+                rows.lines.append(line)
+                rows.ids.append(_name(name))
         return rows._replace(rows=_take(table, [line - block.line for line in rows.lines]))
 
     def first_problem(self, path: str, annotated: bool) -> str:
@@ -130,11 +123,16 @@ class Parquet:
 
     def raw(self, rows: Rows, i: int) -> bytes:
         """The text."""
-        return rows.texts[i][0].text.encode()
+        return "\n".join(part.text for part in rows.texts[i]).encode()
 
-    def _texts(self, table: pa.Table) -> pa.ChunkedArray:
-        first, *names = _path(table.schema, self.layout.text)
-        return pc.struct_field(table.column(first), names) if names else table.column(first)
+    def _texts(self, table: pa.Table) -> Iterator[tuple[Part, ...] | _Fault]:
+        """The texts of each row, or its problem."""
+        field = self.layout.text
+        first, *steps = _path(table.schema, field)
+        column = table.column(first)
+        if ITEMS in steps:
+            return (_listed(first, value, field) for value in column)
+        return (_single(raw, field) for raw in _values(pc.struct_field(column, steps) if steps else column))
 
     @contextmanager
     def _opened(self, path: str) -> Iterator[pq.ParquetFile]:
@@ -224,9 +222,9 @@ class Parquet:
         """The chosen rows, with new texts where given."""
         table = _take(rows.rows, chosen)
         if texts:
-            values = [texts[i][0] if i in texts else rows.texts[i][0].text for i in chosen]
+            values = [text for i in chosen for text in texts.get(i) or [part.text for part in rows.texts[i]]]
             path = _path(table.schema, self.layout.text)
-            column = _replaced(table.column(path[0]).combine_chunks(), path[1:], values)
+            column = _replaced(table.column(path[0]).combine_chunks(), path[1:], iter(values))
             at = table.schema.get_field_index(path[0])
             table = table.set_column(at, table.schema.field(at), column)
         return table
@@ -266,26 +264,76 @@ def _path(schema: pa.Schema, field: str) -> list[str]:
 
 def _check_texts(schema: pa.Schema, field: str) -> None:
     """Raises ValueError if the path leads to no column of texts."""
-    first, *names = _path(schema, field)
-    if is_list(field) and field not in schema.names:
-        raise ValueError(f"--field {field}: lists in Parquet are not supported; convert the file to JSON Lines")
-    for name in names:
-        kind = schema.field(first).type if schema.names.count(first) == 1 else None
-        if kind is None or not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
+    first, *steps = _path(schema, field)
+    for step in steps:
+        kind = schema.field(first).type if schema.names.count(first) == 1 else pa.null()
+        if step == ITEMS and _is_list(kind):
+            schema, first = pa.schema([kind.value_field.with_name(step)]), step
+        elif step != ITEMS and pa.types.is_struct(kind) and kind.get_field_index(step) >= 0:
+            schema, first = pa.schema(list(kind)), step
+        else:
             raise ValueError(f"no column {field!r}; found: {', '.join(schema.names) or 'none'}")
-        schema, first = pa.schema(list(kind)), name
     texts_of(schema.empty_table(), first)
 
 
-def _replaced(column: pa.Array, names: Sequence[str], values: Sequence[str]) -> pa.Array:
-    """The column with new texts, at a path in its structs."""
-    if not names:
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+class _Fault(NamedTuple):
+    """The problem of a row, with the start of its text."""
+
+    kind: str
+    detail: str
+    raw: bytes
+
+
+def _single(raw: bytes | None, field: str) -> tuple[Part, ...] | _Fault:
+    """The text of a row, or its problem."""
+    if raw is None:
+        return _Fault("not a string", f"field {field!r} is null, not a string", b"")
+    if len(raw) > MAX_RECORD_BYTES:
+        return _Fault("too long", _too_long(len(raw)), raw[:BYTES_SHOWN])
+    try:
+        return (Part(raw.decode()),)
+    except UnicodeDecodeError as error:
+        return _Fault(*undecodable(error), raw[:BYTES_SHOWN])
+
+
+def _listed(column: str, value: pa.Scalar, field: str) -> tuple[Part, ...] | _Fault:
+    """The texts of a row with lists, or its problem."""
+    try:
+        record = {column: value.as_py()}
+        parts = texts_in(record, field)
+    except UnicodeDecodeError as error:
+        return _Fault(*undecodable(error), error.object[:BYTES_SHOWN])
+    except FieldError as error:
+        return _Fault(error.args[0], error.args[1], str(record)[:BYTES_SHOWN].encode("utf-8", "surrogateescape"))
+    size = sum(len(part.text.encode()) for part in parts)
+    return parts if size <= MAX_RECORD_BYTES else _Fault("too long", _too_long(size), b"")
+
+
+def _too_long(size: int) -> str:
+    return f"too long: {size:,} bytes; limit {MAX_RECORD_BYTES:,}"
+
+
+def _replaced(column: pa.Array, steps: Sequence[str], texts: Iterator[str]) -> pa.Array:
+    """The column with new texts, at a path in its structs and lists; nulls stay."""
+    kind = column.type
+    if not steps:
+        values = [next(texts) if is_valid else None for is_valid in column.is_valid().to_pylist()]
         # Arrow cannot cast strings to string views, nor create dictionaries without a cast.
-        is_view = pa.types.is_string_view(column.type)
-        return pa.array(values, column.type) if is_view else pa.array(values).cast(column.type)
-    at = column.type.get_field_index(names[0])
-    parts = [_replaced(part, names[1:], values) if i == at else part for i, part in enumerate(column.flatten())]
-    return pa.StructArray.from_arrays(parts, fields=list(column.type), mask=column.is_null())
+        is_view = pa.types.is_string_view(kind)
+        return pa.array(values, kind) if is_view else pa.array(values, pa.string()).cast(kind)
+    if _is_list(kind):
+        items = _replaced(column.flatten(), steps[1:], texts)
+        lengths = pc.fill_null(pc.list_value_length(column), 0).to_pylist()
+        array = pa.LargeListArray if pa.types.is_large_list(kind) else pa.ListArray
+        offsets = pa.array(accumulate(lengths, initial=0), pa.int64() if array is pa.LargeListArray else pa.int32())
+        return array.from_arrays(offsets, items, type=kind, mask=column.is_null())
+    at = kind.get_field_index(steps[0])
+    parts = [_replaced(part, steps[1:], texts) if i == at else part for i, part in enumerate(column.flatten())]
+    return pa.StructArray.from_arrays(parts, fields=list(kind), mask=column.is_null())
 
 
 def _take(table: pa.Table, chosen: Sequence[int]) -> pa.Table:
