@@ -146,7 +146,8 @@ class Plan:
     def converter(self, role: str, number: int) -> Converter | None:
         """The converter to the format of an output; None if it has the format of the input."""
         path = self.outputs(number).get(role)
-        if self.whole or path is None or is_stream(path):
+        # A stream has no extension in a worker, which may not see that it is one.
+        if self.whole or path is None or is_stream(path) or not _is_record(path):
             return None
         reader, writer = self.format(number), format_of(path, self.layout)
         return None if reader.name == writer.name else Converter(reader, writer, self.columns.get(role, b""))
