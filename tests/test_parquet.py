@@ -50,9 +50,9 @@ def table(texts: list[str | None], kind: Any = None) -> Any:
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())], ids=str)
 def test_rows_that_are_kept_are_as_they_were(kind: Any) -> None:
-    rows = table([CLEAN, LOOPED, MIXED], kind)
+    rows = table([CLEAN, LOOPED, f"{LOOPED} He left early to see her."], kind)
     pq.write_table(rows, "in.parquet")
-    garble_filter("in.parquet", "-o", "kept.parquet", "--rejected", "rejected.parquet", "--threshold", "0.97")
+    garble_filter("in.parquet", "-o", "kept.parquet", "--rejected", "rejected.parquet")
     assert pq.read_table("kept.parquet").equals(pq.read_table("in.parquet").take([0]))
     rejected = pq.read_table("rejected.parquet")
     assert rejected.drop_columns("garble").equals(pq.read_table("in.parquet").take([1, 2]))
