@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import bz2
 import csv
+import doctest
 import gzip
 import json
 import logging
 import random
+import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -16,11 +18,15 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from garble.cli import main
 from garble.errors import InputError
 from garble.filtering.decisions import Prefilter
+from garble.filtering.formats import fields, format_of
 from garble.filtering.formats.base import Layout
+from garble.filtering.formats.convert import Converter
 from garble.filtering.outputs import Progress
 from garble.filtering.plan import Plan, find_sources
 from garble.filtering.run import filter_files, run
@@ -84,6 +90,10 @@ def read(name: str) -> list[str]:
 
 
 # Nested fields
+
+
+def test_the_example_in_the_docstring_holds() -> None:
+    assert doctest.testmod(fields).failed == 0
 
 
 @pytest.mark.parametrize(
@@ -497,6 +507,41 @@ def test_a_stopped_conversion_goes_on_to_the_same_bytes(target: str, monkeypatch
     assert Path(f"kept.{target}").read_bytes() == Path(f"whole.{target}").read_bytes()
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def bare(value: Any) -> Any:
+    """A JSON value as one that can be compared: without null fields, and with booleans apart from numbers."""
+    if isinstance(value, dict):
+        return {name: bare(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return list(map(bare, value))
+    return repr(value) if isinstance(value, bool) or value != value else value
+
+
+@pytest.mark.engines
+@settings(max_examples=150)
+@given(st.lists(st.dictionaries(st.sampled_from("nm"), JSON), max_size=5))
+def test_every_value_is_converted_as_it_is_or_told_of(rows: list[dict[str, Any]]) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    Path("in.jsonl").write_bytes(json_lines(*({"text": "", **row} for row in rows)))
+    layout = Layout()
+    reader, writer = format_of("in.jsonl", layout), format_of("out.parquet", layout)
+    (block,) = reader.blocks("in.jsonl", 0, 1, False)
+    found = reader.parse(block)
+    columns = writer.columns_of([], ([value] for value in reader.values(found, range(len(rows)), {})), False)
+    converter = Converter(reader, writer, columns)
+    bad = converter.problems(found)
+    good = [i for i in range(len(rows)) if i not in bad]
+    Path("part").write_bytes(converter.write(found, good, {}, None))
+    written = pq.read_table(converter.finish(Path("part"))).to_pylist()
+    assert [bare(row) for row in written] == [bare({"text": "", **rows[i]}) for i in good]
+
+
 # Web archives
 
 
@@ -617,6 +662,46 @@ def test_a_damaged_member_is_one_bad_record(damage: str, place: int) -> None:
     assert read("kept.jsonl") == [text for number, text in enumerate(texts, start=1) if number != place]
     errors = [(error["line"], error["reason"]) for error in records("errors.jsonl")]
     assert errors == [(place, "damaged or truncated record")]
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_is_damaged_no_other_record_of_a_compressed_archive_is_lost(seed: int) -> None:
+    warc = pytest.importorskip("garble.filtering.formats.warc")
+    chance = random.Random(seed)
+    originals = wet([f"{CLEAN} {number} {chance.random()}" * chance.choice([1, 1, 900]) for number in range(6)])
+    members = [gzip.compress(raw) for raw in originals]
+    place = chance.randrange(1, len(members))
+    damaged = bytearray(members[place])
+    for _ in range(chance.choice([1, 3, 20])):
+        start = chance.randrange(len(damaged) - 20)
+        damaged[start : start + chance.choice([0, 1, 20])] = chance.randbytes(chance.choice([0, 1, 20]))
+    members[place] = bytes(damaged)
+    found = list(warc.records(warc.gzip_chunks(BytesIO(b"".join(members)))))
+    others = [raw for number, raw in enumerate(originals) if number not in (0, place)]
+    assert [raw for raw in others if raw not in found] == []
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x1f\x8b\x08" * 50_000,
+        b"\nWARC/1" * 20_000,
+        b"WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: 900000\r\n\r\n\n" * 2_000,
+        b"\r\n" * 50_000,
+    ],
+)
+def test_a_hostile_archive_takes_no_more_time_a_byte_the_longer_it_is(data: bytes) -> None:
+    warc = pytest.importorskip("garble.filtering.formats.warc")
+
+    def seconds(raw: bytes) -> float:
+        started = time.process_time()
+        for chunks in iter([raw]), warc.gzip_chunks(BytesIO(raw)):
+            list(warc.records(chunks))
+        return time.process_time() - started
+
+    assert seconds(data * 4) < 12 * seconds(data) + 0.2
 
 
 @pytest.mark.engines

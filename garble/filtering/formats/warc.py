@@ -42,6 +42,8 @@ _CHUNK = 1 << 17
 _MAX_HEADER = 1 << 16
 # Bytes of a response in which its content type is looked for, and of a page in which its charset is.
 _HEAD = 1 << 14
+# Bytes of a file that are read again after damage, which keeps the time linear.
+_READ_AGAIN = 64 << 20
 _MAGIC = b"\x1f\x8b\x08"
 _START = b"WARC/"
 _NEXT_START = re.compile(rb"\n(?=WARC/\d)")
@@ -192,11 +194,11 @@ def gzip_chunks(file: BinaryIO) -> Iterator[bytes | Damage]:
 
     After damage, reading continues with the next member that starts with a record.
     """
+    budget = _READ_AGAIN
     data = file.read(_CHUNK)
     while data := data.lstrip(b"\0") or file.read(_CHUNK):
-        member = zlib.decompressobj(wbits=31)
-        # Where the next member can start in `data`.
-        searched_from, damage = 1, Damage.BEFORE
+        member, damage = zlib.decompressobj(wbits=31), Damage.BEFORE
+        start = file.tell() - len(data) if file.seekable() else 0
         try:
             while not member.eof:
                 decompressed = member.decompress(data, 8 * _CHUNK)
@@ -208,11 +210,16 @@ def gzip_chunks(file: BinaryIO) -> Iterator[bytes | Damage]:
                 if not (member.unconsumed_tail or decompressed or data):
                     raise EOFError
                 data = member.unconsumed_tail or file.read(_CHUNK)
-                searched_from = 0
             data = member.unused_data
         except (zlib.error, EOFError):
             yield damage
-            data = _next_member(file, data[searched_from:])
+            data = data[1:]
+            # The members after it may have been read as part of the damaged one.
+            if file.seekable() and (count := file.tell() - start) <= budget:
+                budget -= count
+                file.seek(start + 1)
+                data = b""
+            data = _next_member(file, data)
 
 
 def _next_member(file: BinaryIO, data: bytes) -> bytes:
