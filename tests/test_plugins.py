@@ -392,3 +392,10 @@ def test_importing_garble_looks_for_no_plugins() -> None:
     code = "import sys, garble; print('importlib.metadata' in sys.modules or 'numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout == "False\n"
+
+
+def test_the_signal_in_the_docs_is_that_of_the_example() -> None:
+    first_block = (ROOT / "docs" / "plugins.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
+    heading, *lines = first_block.splitlines()
+    path = ROOT / "examples" / "plugin" / heading.removeprefix("# ")
+    assert set(lines) <= set(path.read_text("utf-8").splitlines())
