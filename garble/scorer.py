@@ -31,16 +31,14 @@ from garble.models.scorecard import Scorecard, logit, sigmoid
 from garble.report import Report
 from garble.report.findings import Finding, ScoredSentence, passages_of, signature_at
 from garble.signals import (
-    ALL_SIGNALS,
-    FEATURE_INDEX,
     NETWORK_FEATURES,
     NETWORK_SIGNALS,
-    SIGNALS,
     Extraction,
     collect,
     extract,
     resolve,
     select_signals,
+    signals_of,
     with_predictions,
 )
 from garble.signals.base import Signal, Values
@@ -132,7 +130,8 @@ def scorer_of(scorer: Scorer | None, settings: Settings, **defaults: Unpack[Sett
 class Scorer:
     """Scores texts with one model and one threshold.
 
-    model: name of an included model ("en"), or path of a folder with scorecard.json and lm.npz.
+    model: name of an included model ("en"), path of a folder with scorecard.json and lm.npz, or name of a model of an
+    installed plugin.
     threshold: "strict", "balanced", "loose", a score between 0 and 1, or a calibration: the path of a file written by
     `garble calibrate`, or the result of `garble.calibration.load`. With a calibration, reader="unsure" selects
     documents by the balanced threshold.
@@ -327,7 +326,7 @@ class Scorer:
 
     def _disabled_note(self, language: Language) -> tuple[str, ...]:
         """A note on signals disabled in a language; empty in the language of the model."""
-        signals = _signals_of_card(self.card)
+        signals = signals_of(self.card.features)
         missing = [needs for signal in signals if (needs := missing_needs(signal, language, self.card))]
         if language.code == self.card.language or not missing:
             return ()
@@ -487,7 +486,7 @@ def _score_documents(prepared: _BatchedDocuments, setup: _Setup) -> Iterator[_Sc
     def score(portion: list[Document], batch: Batch, resolved: dict[str, Values]) -> _ScoredBatch:
         return _score_batch(portion, batch, resolved, signals, setup)
 
-    return starmap(score, zip(prepared.portions, prepared.batches(), resolve(surveys), strict=True))
+    return starmap(score, zip(prepared.portions, prepared.batches(), resolve(surveys, signals), strict=True))
 
 
 def _parts(document: Document) -> Iterator[Document]:
@@ -544,10 +543,10 @@ def _sentence_scores(batch: Batch, extraction: Extraction, disabled: Mask, setup
     from_network = feature_mask(card, lambda signal: signal in NETWORK_SIGNALS)
     none = np.zeros(len(batch), bool)
     if setup.network is None or card.network is None or not from_network.any():
-        contributions = np.where(disabled, 0, card.contributions(_columns(extraction, card)))
+        contributions = np.where(disabled, 0, card.contributions(extraction.columns(card.features)))
         return _SentenceScores(extraction, contributions, sigmoid(card.intercept + contributions.sum(axis=1)), none)
     extraction = with_predictions(extraction, batch, None)
-    base = np.where(disabled | from_network, 0, card.contributions(_columns(extraction, card)))
+    base = np.where(disabled | from_network, 0, card.contributions(extraction.columns(card.features)))
     odds = card.intercept + base.sum(axis=1)
     readable = np.asarray(~disabled[:, from_network].any(axis=1))
     if setup.reader == "all":
@@ -577,7 +576,7 @@ def _with_network(
     assert card.network is not None
     extraction = with_predictions(extraction, batch, predictions)
     from_network = feature_mask(card, lambda signal: signal in NETWORK_SIGNALS)
-    own = np.where(is_read[:, None] & from_network, card.contributions(_columns(extraction, card)), 0)
+    own = np.where(is_read[:, None] & from_network, card.contributions(extraction.columns(card.features)), 0)
     own_odds = own.sum(axis=1)
     factor = np.divide(np.clip(own_odds, -_VETO, 0), own_odds, out=np.zeros(len(own_odds)), where=own_odds < 0)
     base_odds = card.intercept + base.sum(axis=1) + factor * own_odds
@@ -631,18 +630,9 @@ def _surely_clean(batch: Batch, sample: _SentenceScores, readable: Mask, setup: 
     return np.asarray((count > 0) & (mean + _SURE * error < pooling.mean_at(setup.threshold, total)))
 
 
-def _columns(extraction: Extraction, card: Scorecard) -> Floats:
-    return extraction.features[:, [FEATURE_INDEX[name] for name in card.features]]
-
-
 def _scorecard_signals(card: Scorecard) -> tuple[Signal, ...]:
     """Signals with a feature on the card, without those of the network."""
-    return tuple(signal for signal in _signals_of_card(card) if signal in SIGNALS)
-
-
-def _signals_of_card(card: Scorecard) -> tuple[Signal, ...]:
-    """Signals with a feature on the card."""
-    return tuple(signal for signal in ALL_SIGNALS if not set(signal.features).isdisjoint(card.features))
+    return tuple(signal for signal in signals_of(card.features) if signal not in NETWORK_SIGNALS)
 
 
 def _words(batch: Batch) -> Ints:
@@ -662,18 +652,18 @@ def _findings(scored: _ScoredBatch, card: Scorecard, flagged: Ints) -> dict[int,
 
     The contribution of a signal is divided among its evidence spans, by their length.
     """
-    batch, columns_found = scored.batch, []
-    masks = [np.isin(card.features, signal.features) for signal in ALL_SIGNALS]
+    batch, columns_found, signals = scored.batch, [], signals_of(card.features)
+    masks = [np.isin(card.features, signal.features) for signal in signals]
     totals = np.stack([scored.contributions[np.ix_(flagged, mask)].sum(axis=1) for mask in masks])
     least = np.maximum(_LEAST_SHARE * totals.max(axis=0), _LEAST_CONTRIBUTION)
-    for number, (signal, total_by_row) in enumerate(zip(ALL_SIGNALS, totals, strict=True)):
+    for number, (signal, total_by_row) in enumerate(zip(signals, totals, strict=True)):
         rows = np.flatnonzero(total_by_row >= (_LEAST_CONTRIBUTION if signal.output == "marks" else least))
         if not len(rows):
             continue
         owner, runs = signal.evidence(batch, scored.extraction.values[signal.name], flagged[rows])
         total = total_by_row[rows[owner]]
         share = total * runs.lengths / np.bincount(owner, runs.lengths)[owner]
-        value = scored.extraction.features[flagged[rows[owner]], FEATURE_INDEX[signal.features[0]]]
+        value = scored.extraction.column(signal.features[0])[flagged[rows[owner]]]
         signal_number = np.full(len(owner), number)
         columns_found.append((flagged[rows[owner]], total, signal_number, runs.starts, runs.ends, value, share))
     columns = [np.concatenate(column) for column in zip(*columns_found, strict=True)]
@@ -685,8 +675,8 @@ def _findings(scored: _ScoredBatch, card: Scorecard, flagged: Ints) -> dict[int,
         document_number, first = int(batch.document[i]), int(batch.char_offsets[i])
         document, sentence = scored.documents[document_number], i - int(batch.document_offsets[document_number])
         place = document.place(sentence, begin - first, end - first)
-        reason = _reason(ALL_SIGNALS[number], batch.text[begin:end])
-        findings[i].append(Finding(ALL_SIGNALS[number].name, *place, value, share, reason))
+        reason = _reason(signals[number], batch.text[begin:end])
+        findings[i].append(Finding(signals[number].name, *place, value, share, reason))
     return {i: tuple(rows) for i, rows in findings.items()}
 
 

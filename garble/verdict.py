@@ -13,7 +13,7 @@ from garble.columns.batch import Batch
 from garble.languages import Language
 from garble.models.scorecard import Pairs, Scorecard, clipped_logit, logit, sigmoid
 from garble.report.findings import ScoredSentence
-from garble.signals import ALL_SIGNALS
+from garble.signals import signals_of
 from garble.signals.base import Signal
 from garble.text.layout import CUE, HEADING, LIST, PROSE, PROSE_LIKE, UNSCORED, VERSE, is_prose
 from garble.text.segmentation import Document
@@ -162,7 +162,7 @@ def expand_odds(scores: Floats, is_read: Mask, card: Scorecard) -> Floats:
 
 def feature_mask(card: Scorecard, predicate: Callable[[Signal], bool]) -> Mask:
     """(features of the card,) that belong to signals for which the predicate is true."""
-    names = {name for signal in ALL_SIGNALS if predicate(signal) for name in signal.features}
+    names = {name for signal in signals_of(card.features) if predicate(signal) for name in signal.features}
     return np.array([name in names for name in card.features], bool)
 
 

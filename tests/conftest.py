@@ -16,6 +16,7 @@ from garble.scorer import Scorer
 
 settings.register_profile("garble", deadline=None)
 settings.load_profile("garble")
+pytest.register_assert_rewrite("garble.testing")
 
 MODEL = Path(__file__).parent.parent / "models" / "en"
 SEEDS = Path(__file__).parent.parent / "seeds"

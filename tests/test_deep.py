@@ -16,7 +16,6 @@ from conftest import ANY_TEXT, MODEL, SEEDS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from test_signals import COMPANY, EDGES, check
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from garble import scorer
@@ -30,6 +29,7 @@ from garble.network import reader as reading
 from garble.scorer import Scorer
 from garble.signals import FEATURE_INDEX, FEATURES, NETWORK_FEATURES, NETWORK_SIGNALS, extract, with_predictions
 from garble.signals.base import Signal
+from garble.testing import COMPANY, EDGES, check_batch
 from garble.text.segmentation import Document, segment, whole
 
 each_signal = pytest.mark.parametrize("signal", NETWORK_SIGNALS, ids=[signal.name for signal in NETWORK_SIGNALS])
@@ -249,7 +249,7 @@ def test_no_text_upsets_the_reader_or_its_signals(text: str, scripted: reading.R
     predictions = scripted.predict(batch, np.ones(3, bool))
     assert all(np.isfinite(column).all() for column in predictions)
     for signal in NETWORK_SIGNALS:
-        check(signal, replace(batch, predicted=predictions))
+        check_batch(signal, replace(batch, predicted=predictions))
 
 
 # The signals.

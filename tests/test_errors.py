@@ -52,12 +52,12 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (
         lambda: Scorer("x" * 5000),
         ModelError,
-        f"unknown model '{'x' * 59}…; expected an included model or a folder with a scorecard.json",
+        f"unknown model '{'x' * 59}…; expected an included model, one of a plugin, or a folder with a scorecard.json",
     ),
     (
         lambda: Scorer("a\0b"),
         ModelError,
-        "unknown model 'a\\x00b'; expected an included model or a folder with a scorecard.json",
+        "unknown model 'a\\x00b'; expected an included model, one of a plugin, or a folder with a scorecard.json",
     ),
 ]
 

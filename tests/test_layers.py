@@ -17,7 +17,7 @@ PACKAGE = Path(garble.__file__).parent
 FLOORS = [
     {"__main__"},
     {"cli"},
-    {"integrations"},
+    {"integrations", "testing"},
     {"filtering", "training", "repairs"},
     {"scorer"},
     {"verdict", "calibration"},

@@ -11,6 +11,7 @@ import click
 
 from garble.cli.terminal import costs_table, signal_kind, signals_markdown, signals_table
 from garble.cli.writing import writing
+from garble.errors import GarbleError
 
 if TYPE_CHECKING:
     from garble.signals.base import Signal
@@ -23,10 +24,11 @@ _SHIPPED = ("en", "en-large")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 @click.option("--cost", "measured", is_flag=True, help="Measure the time each signal takes on this machine.")
-def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
+@click.option("--plugins", "with_plugins", is_flag=True, help="Include the signals of installed plugins.")
+def signals(names: tuple[str, ...], form: str, measured: bool, with_plugins: bool) -> None:
     """List the signals that make up a score.
 
-    NAME is a signal or a family; all signals by default.
+    NAME is a signal or a family, also of an installed plugin; all shipped signals by default.
 
     A signal marks or weighs tokens or characters, or measures whole sentences. It is off in languages that lack what
     it needs, such as a word list or the language model (lm). A language-independent signal needs nothing. "preview"
@@ -38,6 +40,8 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
     if measured:
         if names:
             raise click.UsageError("--cost measures all signals; remove NAME", click.get_current_context())
+        if with_plugins:
+            raise click.UsageError("--cost measures shipped signals; remove --plugins", click.get_current_context())
         if form == "markdown":
             raise click.UsageError("--cost supports the formats text and json", click.get_current_context())
         from garble.cli.cost import costs
@@ -49,7 +53,7 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
             stream.write(as_json if form == "json" else costs_table(measured_costs, stream))
         return
 
-    members = _members(names)
+    members = _members(names, with_plugins)
     with writing(None) as stream:
         if form == "text":
             stream.write(signals_table(members, previews(members), stream))
@@ -75,7 +79,7 @@ def signals(names: tuple[str, ...], form: str, measured: bool) -> None:
 def explain(name: str) -> None:
     """Describe a signal or all signals of a family, with known false alarms.
 
-    NAME is a signal, such as repetition.loop, or a family, such as repetition.
+    NAME is a signal, such as repetition.loop, or a family, such as repetition, also of an installed plugin.
     """
     members = _members([name])
     with writing(None) as stream:
@@ -84,24 +88,36 @@ def explain(name: str) -> None:
         print(*parts, sep="\n\n", file=stream)
 
 
-def _members(names: Sequence[str]) -> list[Signal]:
-    """The signals of these names and families; all without names. An unknown name is an error."""
-    from garble.signals import ALL_SIGNALS
+def _members(names: Sequence[str], with_plugins: bool = False) -> list[Signal]:
+    """The signals of these names and families; all without names. An unknown name is an error.
+
+    with_plugins: include those of all plugins. A plugin's signal that is named is included anyway.
+    """
+    from garble.signals import ALL_SIGNALS, plugins
 
     known = {name for signal in ALL_SIGNALS for name in (signal.name, signal.family)}
+    others = set(names) - known
+    try:
+        added = plugins.installed() if with_plugins else plugins.named(others) if others else ()
+    except GarbleError as error:
+        raise click.ClickException(str(error)) from error
+    candidates = [*ALL_SIGNALS, *added]
+    known |= {name for signal in added for name in (signal.name, signal.family)}
     for name in names:
         if name not in known:
-            raise click.ClickException(f"unknown signal {name!r}; {_hint(name, ALL_SIGNALS)}")
-    return [signal for signal in ALL_SIGNALS if not names or signal.name in names or signal.family in names]
+            raise click.ClickException(f"unknown signal {name!r}; {_hint(name, candidates)}")
+    return [signal for signal in candidates if not names or signal.name in names or signal.family in names]
 
 
 def previews(signals: Iterable[Signal]) -> frozenset[str]:
-    """The names of the signals for which no shipped model has a weight."""
+    """The names of the shipped signals for which no shipped model has a weight."""
     from garble.models import scorecard, store
+    from garble.signals import FEATURE_INDEX
 
     cards = (scorecard.load(store.folder_of(name) / "scorecard.json") for name in _SHIPPED)
     weighed = {feature for card in cards for feature in card.features}
-    return frozenset(signal.name for signal in signals if weighed.isdisjoint(signal.features))
+    shipped = (signal for signal in signals if not FEATURE_INDEX.keys().isdisjoint(signal.features))
+    return frozenset(signal.name for signal in shipped if weighed.isdisjoint(signal.features))
 
 
 def _hint(name: str, signals: Sequence[Signal]) -> str:

@@ -40,9 +40,23 @@ from garble.io import problem_of
 )
 @click.option("--base", default="en", show_default=True, help="With --network: model that gets the network.")
 @click.option("--seed", default=0, show_default=True, help="Random seed. The same data and seed give the same model.")
+@click.option(
+    "--signals",
+    "plugins",
+    multiple=True,
+    metavar="NAME",
+    help="With your own records: also fit this signal or family of an installed plugin; can be repeated.",
+)
 @OVERWRITE
 def train(
-    data: Path, out: Path, network: Path | None, language_model: Path | None, base: str, seed: int, overwrite: bool
+    data: Path,
+    out: Path,
+    network: Path | None,
+    language_model: Path | None,
+    base: str,
+    seed: int,
+    plugins: tuple[str, ...],
+    overwrite: bool,
 ) -> None:
     """Train a model on your own labels, or retrain the English model.
 
@@ -63,6 +77,8 @@ def train(
         raise click.UsageError("--network requires the data folder of the English model as --data")
     if language_model and (network or not data.is_dir()):
         raise click.UsageError("--language-model requires the data folder of the English model, and no --network")
+    if plugins and data.is_dir():
+        raise click.UsageError("--signals requires your own records as --data")
     if (out / "scorecard.json").exists() and not overwrite:
         raise click.ClickException(f"{out}: contains a model; use --overwrite to replace it")
     try:
@@ -71,7 +87,7 @@ def train(
         elif data.is_dir():
             train_en(data, out, seed, log, language_model)
         else:
-            train_own(data, out, seed, log)
+            train_own(data, out, seed, log, plugins)
     except OSError as error:
         raise click.ClickException(f"{error.filename or data}: {problem_of(error)}") from error
     except ValueError as error:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
 from garble.columns.arrays import Floats
 from garble.columns.batch import Batch, Predictions
 from garble.errors import UsageError
-from garble.signals import artifacts, characters, coherence, fluency, repetition
+from garble.signals import artifacts, characters, coherence, fluency, plugins, repetition
 from garble.signals.base import Columns, Signal, Values
 
 SIGNALS: tuple[Signal, ...] = (
@@ -82,17 +83,44 @@ class Extraction:
 
     features: (sentences, len(FEATURES)); after `with_predictions` also the columns of NETWORK_FEATURES.
     values: for each signal the output of its function, from which the evidence is computed.
+    plugins: (sentences,) of each feature of the signals of plugins.
     """
 
     features: Floats
     values: dict[str, Values]
+    plugins: Mapping[str, Floats] = field(default_factory=dict)
+
+    def column(self, name: str) -> Floats:
+        """(sentences,) one feature."""
+        return self.plugins[name] if name in self.plugins else self.features[:, FEATURE_INDEX[name]]
+
+    def columns(self, names: Sequence[str]) -> Floats:
+        """(sentences, names) features by name."""
+        columns = np.empty((len(self.features), len(names)))
+        for place, name in enumerate(names):
+            columns[:, place] = self.column(name)
+        return columns
 
 
 def select_signals(names: Collection[str]) -> tuple[Signal, ...]:
-    """The signals with these names or in families with these names. Raises UsageError for an unknown name."""
-    if unknown := set(names).difference(*((signal.name, signal.family) for signal in ALL_SIGNALS)):
+    """The signals with these names or in families with these names. Raises UsageError for an unknown name.
+
+    Names that no shipped signal or family has are looked up in the installed plugins.
+    """
+    unknown = set(names).difference(*((signal.name, signal.family) for signal in ALL_SIGNALS))
+    added = plugins.named(unknown) if unknown else ()
+    if unknown := unknown.difference(*((signal.name, signal.family) for signal in added)):
         raise UsageError(f"unknown signal {', '.join(sorted(unknown))}; run garble signals for a list")
-    return tuple(signal for signal in ALL_SIGNALS if not {signal.name, signal.family}.isdisjoint(names))
+    return (*(signal for signal in ALL_SIGNALS if not {signal.name, signal.family}.isdisjoint(names)), *added)
+
+
+# Scorers of several processes and threads ask for the features of the same few scorecards.
+@lru_cache(maxsize=32)
+def signals_of(features: tuple[str, ...]) -> tuple[Signal, ...]:
+    """The signals with any of these features: shipped ones, then those of plugins."""
+    shipped = tuple(signal for signal in ALL_SIGNALS if not set(signal.features).isdisjoint(features))
+    others = set(features).difference(FEATURE_INDEX)
+    return shipped + plugins.with_features(others) if others else shipped
 
 
 def extract(
@@ -104,10 +132,14 @@ def extract(
     """
     values = {signal.name: signal.values(batch, (resolved or {}).get(signal.name)) for signal in signals}
     features = np.zeros((len(batch), len(FEATURES)))
+    of_plugins: dict[str, Floats] = {}
     for signal in signals:
         for name, column in zip(signal.features, signal.columns(batch, values[signal.name]), strict=True):
-            features[:, FEATURE_INDEX[name]] = column
-    return Extraction(features, values)
+            if name in FEATURE_INDEX:
+                features[:, FEATURE_INDEX[name]] = column
+            else:
+                of_plugins[name] = column
+    return Extraction(features, values, of_plugins)
 
 
 def with_predictions(extraction: Extraction, batch: Batch, predictions: Predictions | None) -> Extraction:
@@ -116,7 +148,7 @@ def with_predictions(extraction: Extraction, batch: Batch, predictions: Predicti
     values = {signal.name: signal.values(batch) for signal in NETWORK_SIGNALS}
     columns = [column for signal in NETWORK_SIGNALS for column in signal.columns(batch, values[signal.name])]
     features = np.column_stack([extraction.features[:, : len(FEATURES)], *columns])
-    return Extraction(features, extraction.values | values)
+    return replace(extraction, features=features, values=extraction.values | values)
 
 
 def collect(batch: Batch, signals: Sequence[Signal] = SIGNALS) -> dict[str, Columns]:
@@ -124,14 +156,14 @@ def collect(batch: Batch, signals: Sequence[Signal] = SIGNALS) -> dict[str, Colu
     return {signal.name: signal.survey.collect(batch) for signal in signals if signal.survey}
 
 
-def resolve(surveys: Sequence[Mapping[str, Columns]]) -> list[dict[str, Values]]:
+def resolve(surveys: Sequence[Mapping[str, Columns]], signals: Sequence[Signal] = SIGNALS) -> list[dict[str, Values]]:
     """For each batch the values of `Survey.resolve` for its rows, by signal.
 
     surveys: the output of `collect` for each batch. The batches contain their documents completely.
     """
     resolved: list[dict[str, Values]] = [{} for _ in surveys]
-    for signal in SIGNALS:
-        if signal.survey and signal.name in surveys[0]:
+    for signal in signals:
+        if signal.survey:
             parts = [survey[signal.name] for survey in surveys]
             values = signal.survey.resolve(*(np.concatenate(column) for column in zip(*parts, strict=True)))
             borders = np.cumsum([len(part[0]) for part in parts])[:-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -14,7 +14,8 @@ from garble.columns.batch import Batch
 from garble.columns.lm import LanguageModel
 from garble.columns.packets import packets
 from garble.network.reader import Reader
-from garble.signals import extract, with_predictions
+from garble.signals import SIGNALS, extract, with_predictions
+from garble.signals.base import Signal
 from garble.text.layout import PROSE
 from garble.text.segmentation import Document, segment, whole
 from garble.training.corrupt import corrupt
@@ -64,17 +65,28 @@ def alone(document: Document) -> list[Document]:
     return [whole(piece) for piece in document.slices()]
 
 
-def features_of(documents: Iterable[Document], lm: LanguageModel, reader: Reader | None = None) -> tuple[Floats, Mask]:
-    """(sentences, features) of all documents in order, and which sentences are prose; a reader reads them all."""
+def features_of(
+    documents: Iterable[Document], lm: LanguageModel, reader: Reader | None = None, plugins: Sequence[Signal] = ()
+) -> tuple[Floats, Mask]:
+    """(sentences, features) of all documents in order, and which sentences are prose; a reader reads them all.
+
+    plugins: further signals, whose features are the last columns.
+    """
     features, prose = [], []
+    added = plugin_features(plugins)
     for some in packets(documents, PACKET // 4, lambda document: len(document.text)):
         batch = Batch.of(some, lm)
-        extraction = extract(batch)
+        extraction = extract(batch, signals=(*SIGNALS, *plugins))
         if reader is not None:
             extraction = with_predictions(extraction, batch, reader.predict(batch, np.ones(len(batch), bool)))
-        features.append(extraction.features)
+        features.append(np.column_stack([extraction.features, extraction.columns(added)]))
         prose.append(batch.kind == PROSE)
     return np.concatenate(features), np.concatenate(prose)
+
+
+def plugin_features(plugins: Sequence[Signal]) -> tuple[str, ...]:
+    """The names of the features of these signals."""
+    return tuple(name for signal in plugins for name in signal.features)
 
 
 def labelled_documents(

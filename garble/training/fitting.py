@@ -9,7 +9,7 @@ import numpy as np
 
 from garble.columns.arrays import Floats, Mask
 from garble.models.scorecard import Scorecard, sigmoid
-from garble.signals import FEATURE_INDEX, FEATURES, SIGNALS
+from garble.signals import FEATURE_INDEX, FEATURES, signals_of
 
 _QUANTILES = (0.01, 0.1, 0.35, 0.65, 0.9, 0.98, 0.998)
 # Of features that are mostly 0, besides that: a small share of a long sentence is as sure a sign as a large one.
@@ -68,7 +68,7 @@ def fit_scorecard(
     # A spline of degree 1 is a hat a knot: the coefficient is the function's value there.
     weights = regression.coef_.reshape(knots.shape)
     # What is marked is a defect and never speaks for a sentence, whatever the company it keeps in the training data.
-    marks = np.isin(names, [signal.name for signal in SIGNALS if signal.output == "marks"])
+    marks = np.isin(names, [signal.name for signal in signals_of(names) if signal.output == "marks"])
     weights[marks] = np.maximum(weights[marks], weights[marks, :1])
     usual = np.array([np.interp(typical[j], knots[j], weights[j]) for j in range(len(names))])
     card = Scorecard("", "en", names, float(usual.sum()), knots, weights - usual[:, None], {})

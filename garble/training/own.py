@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from shutil import copyfile
@@ -17,10 +17,11 @@ from garble.columns.lm import LanguageModel
 from garble.models.scorecard import Scorecard
 from garble.models.store import folder_of
 from garble.scorer import Scorer
-from garble.signals import FEATURE_INDEX
+from garble.signals import FEATURE_INDEX, select_signals
+from garble.signals.base import Signal
 from garble.text.segmentation import Document, segment, whole
 from garble.training.data import Record, read_records
-from garble.training.examples import features_of
+from garble.training.examples import features_of, plugin_features
 from garble.training.fitting import FITTED, fit_scorecard
 from garble.training.panels import COSTS, thresholds_of
 from garble.training.train import Log, written_whole
@@ -32,17 +33,20 @@ _FOLDS = 5
 _TOLD_AT = 0.01
 
 
-def train_own(data: Path, out: Path, seed: int, log: Log) -> None:
+def train_own(data: Path, out: Path, seed: int, log: Log, plugin_names: Collection[str] = ()) -> None:
     """Fit a scorecard to a file of labelled records; write it and the shipped language model into `out`.
 
     A record is {"text", "label": 0 or 1, optionally "doc" and "spans"}, 1 = garbled. The figures that it logs and the
     thresholds come from cross-validated scores: no scorecard scores a document that it has seen.
-    Raises ValueError, in one line with the path, for what cannot be trained on.
+    plugin_names: signals of plugins to fit besides the shipped ones, by their names or families.
+    Raises ValueError, in one line with the path, for what cannot be trained on, and for an unknown signal.
     """
     shipped = Scorer("en", reader="off")
-    x, y, docs = own_rows(data, shipped.lm)
+    plugins = tuple(signal for signal in select_signals(plugin_names) if not FEATURE_INDEX.keys() >= {*signal.features})
+    added = plugin_features(plugins)
+    x, y, docs = own_rows(data, shipped.lm, plugins)
     log(f"{len(y)} sentences of prose in {len(np.unique(docs))} documents, {y.mean():.0%} of the sentences garbled")
-    scores = out_of_fold(x, y, docs, seed)
+    scores = out_of_fold(x, y, docs, seed, added)
     known = [FEATURE_INDEX[name] for name in shipped.card.features]
     log(f"your labels, {_FOLDS}-fold cross-validation: {told(scores, y)}")
     log(f"model {shipped.card.name} on the same sentences: {told(shipped.card.predict(x[:, known]), y)}")
@@ -54,21 +58,30 @@ def train_own(data: Path, out: Path, seed: int, log: Log) -> None:
             log(f"{few}: it is set just above their highest score, and its false alarm rate is unknown")
     # Two models trained on different data must not sign their reports alike.
     name = f"own-{zlib.crc32(data.read_bytes()):08x}"
-    card = replace(own_card(x, y), name=name, thresholds=thresholds)
+    card = replace(own_card(x, y, added), name=name, thresholds=thresholds)
     with written_whole(out) as folder:
         copyfile(folder_of("en") / "lm.npz", folder / "lm.npz")
         card.sealed(folder).save(folder / "scorecard.json")
 
 
-def own_card(x: Floats, y: Mask) -> Scorecard:
-    """A scorecard, without name and thresholds, of `train.FITTED`. x: (sentences, features); y: which are garbled."""
-    some = x[:, : len(FITTED)]
-    return fit_scorecard(some, y, FITTED, np.median(some[~y], axis=0))[0]
+def own_card(x: Floats, y: Mask, added: tuple[str, ...] = ()) -> Scorecard:
+    """A scorecard, without name and thresholds, of `FITTED` and of the features of plugins.
+
+    x: (sentences, features); y: which are garbled; added: names of the last features, which are those of plugins.
+    """
+    fitted = _fitted(x, added)
+    return fit_scorecard(fitted, y, (*FITTED, *added), np.median(fitted[~y], axis=0))[0]
 
 
-def own_rows(data: Path, lm: LanguageModel) -> tuple[Floats, Mask, Ints]:
+def _fitted(x: Floats, added: tuple[str, ...]) -> Floats:
+    """The columns that a scorecard is fitted on."""
+    return np.column_stack([x[:, : len(FITTED)], x[:, x.shape[1] - len(added) :]])
+
+
+def own_rows(data: Path, lm: LanguageModel, plugins: Sequence[Signal] = ()) -> tuple[Floats, Mask, Ints]:
     """The prose in a file of labelled records: (sentences, features), which are garbled, and each one's document.
 
+    plugins: further signals, whose features are the last columns.
     Raises ValueError, in one line with the path, for records that cannot be trained on.
     """
     names, documents, labels = [], [], []
@@ -78,7 +91,7 @@ def own_rows(data: Path, lm: LanguageModel) -> tuple[Floats, Mask, Ints]:
         labels.append(garbled)
     if not names:
         raise ValueError(f"{data}: no records")
-    x, prose = features_of(documents, lm)
+    x, prose = features_of(documents, lm, plugins=plugins)
     numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
     docs = np.repeat([numbers[name] for name in names], [len(garbled) for garbled in labels])[prose]
     y = np.concatenate(labels)[prose]
@@ -136,13 +149,16 @@ def _is_span(span: object, length: int) -> bool:
     return bool(0 <= span[0] < span[1] <= length)
 
 
-def out_of_fold(x: Floats, y: Mask, docs: Ints, seed: int) -> Floats:
-    """(sentences,) the score of each sentence by a scorecard that has seen none of its document."""
+def out_of_fold(x: Floats, y: Mask, docs: Ints, seed: int, added: tuple[str, ...] = ()) -> Floats:
+    """(sentences,) the score of each sentence by a scorecard that has seen none of its document.
+
+    added: as in `own_card`.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     scores = np.zeros(len(y))
     for seen, unseen in StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed).split(x, y, docs):
-        scores[unseen] = own_card(x[seen], y[seen]).predict(x[unseen][:, : len(FITTED)])
+        scores[unseen] = own_card(x[seen], y[seen], added).predict(_fitted(x[unseen], added))
     return scores
 
 
