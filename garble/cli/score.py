@@ -15,7 +15,7 @@ from garble.cli import baseline
 from garble.cli.configuration import Configuration, with_scorers
 from garble.cli.formats import FORMATS, formatted
 from garble.cli.formats.view import Color, Rows, View
-from garble.cli.options import ENCODING, LANGUAGE, MARKUP, OVERWRITE, configuring, markup_for, reading, scoring
+from garble.cli.options import ENCODING, FILES, LANGUAGE, MARKUP, OVERWRITE, configuring, markup_for, reading, scoring
 from garble.cli.tally import Scored, Tally
 from garble.cli.terminal import plural, print_message, with_bar
 from garble.cli.writing import writing
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@FILES
 @click.option(
     "--format",
     "form",
