@@ -13,7 +13,8 @@ import click
 from garble.cli.configuration import Configuration, scorer_for
 from garble.cli.filter import lines_note
 from garble.cli.options import FIELD, LANGUAGE, MARKUP, OVERWRITE, configuring, markup_for, reading, scoring
-from garble.cli.terminal import Tally, calibration_lines, plural, print_message, rates_table
+from garble.cli.tally import Tally
+from garble.cli.terminal import calibration_lines, plural, print_message, rates_table
 from garble.cli.writing import writing
 from garble.errors import InputError
 from garble.io import STDIN, skipped_files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from garble.cli.options import FILES
 from garble.cli.terminal import loop_lines, loops_json, print_message
 from garble.cli.writing import writing
 from garble.errors import InputError
@@ -11,7 +12,7 @@ from garble.io import find_texts, read_texts
 
 
 @click.command("loops")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@FILES
 @click.option("--format", "form", type=click.Choice(["text", "jsonl"]), default="text", show_default=True)
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if a loop is found.")
 @click.pass_context

@@ -63,6 +63,8 @@ _WITHOUT = _setting(
     metavar="NAME",
     help="Disable a signal or a family of signals; can be repeated.",
 )
+# Unreadable files are reported one by one; the type completes names in the shell.
+FILES = click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(readable=False))
 FIELD = click.option(
     "--field",
     default="text",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from garble.text.alphabet import IDEOGRAPH, KIND, LETTER, encode
-
 
 def readability(text: str) -> dict[str, float]:
     """Words, sentences and four readability indexes by textstat, without network access.
@@ -12,6 +10,8 @@ def readability(text: str) -> dict[str, float]:
     A text without words has counts only. For scripts written without spaces, such as Chinese or Thai, the result is
     empty, because textstat separates words at spaces.
     """
+    from garble.text.alphabet import IDEOGRAPH, KIND, LETTER, encode
+
     kinds = KIND[encode(text)]
     if (kinds == IDEOGRAPH).sum() > (kinds == LETTER).sum():
         return {}

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from garble.cli.configuration import Configuration, with_scorers
-from garble.cli.options import ENCODING, LANGUAGE, MARKUP, OVERWRITE, configuring, markup_for, scoring
+from garble.cli.options import ENCODING, FILES, LANGUAGE, MARKUP, OVERWRITE, configuring, markup_for, scoring
 from garble.cli.terminal import plural, print_message
 from garble.cli.writing import replace_content, writing
 from garble.errors import InputError
@@ -18,7 +18,7 @@ from garble.io import STDIN, FileInFolder, check_encoding, decode, encode, is_em
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@FILES
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Output file.")
 @click.option("--in-place", is_flag=True, help="Replace each file with its repaired text.")
 @click.option("--diff", is_flag=True, help="Print a unified diff, for patch.")
