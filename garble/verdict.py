@@ -65,9 +65,9 @@ def document_score(
     pooled_scores, pooling, scale = scores, card.pooling, card.documents
     if card.network is not None and (is_read := ~np.isnan(added)).any():
         odds = expand_odds(scores[is_read], is_read[is_read], card) - added[is_read]
-        pooled_scores, pooling = sigmoid(odds), card.network.pooling
         scores[is_read] = sigmoid(compress_odds(odds, is_read[is_read], card))
-        scale = card.network.documents
+        # The same scale as in `training.pooling.prose_scores`.
+        pooled_scores, pooling, scale = scores[is_read], card.network.pooling, card.network.documents
     has_several = len(scores) >= SEVERAL
     worse_first = np.argsort(-scores, kind="stable")
     reached = np.cumsum(sizes[worse_first])
