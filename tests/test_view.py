@@ -584,7 +584,7 @@ def test_a_document_opens_from_the_keyboard(
     opened: Opened, listed: tuple[str, list[Report]], screenshots: Path
 ) -> None:
     page = opened(listed[0])
-    page.locator("#search").focus()
+    page.locator("#save").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert page.locator("details[open] .text").count() == 1
