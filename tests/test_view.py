@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import doctest
 import json
 import os
@@ -242,6 +243,30 @@ def test_the_list_shows_the_words_around_the_evidence() -> None:
     assert len(excerpt) < 170
 
 
+@pytest.mark.parametrize("place", [0, 7, 300, 301, 302, 595])
+def test_the_list_cuts_at_the_borders_of_words(place: int) -> None:
+    words = [f"word{number:02}" for number in range(100)]
+    text = " ".join(words)
+    finding = Finding("repetition.loop", place, place + 1, 1.0, 1.0, "")
+    sentence = ScoredSentence(0, len(text), text, 0.9, True, "prose", (finding,))
+    excerpt = view.DocumentView(1, "", text, Report(0.9, True, "en", 0.7, (sentence,), (), (), "")).excerpt
+    assert set(excerpt.split()) <= {*words, "…"}
+    assert next(word for i, word in enumerate(words) if 7 * i + 6 >= place) in excerpt
+
+
+def test_text_without_spaces_is_cut_anywhere() -> None:
+    sentence = ScoredSentence(0, 500, "x" * 500, 0.9, True, "prose")
+    report = Report(0.9, True, "en", 0.7, (sentence,), (), (), "")
+    assert view.DocumentView(1, "", "x" * 500, report).excerpt == "x" * 160 + " …"
+
+
+def test_each_family_has_a_column_with_what_it_added() -> None:
+    page = Page(render([told("The tide the tide.")] * 2))
+    assert page.all("span", **{"data-family": "repetition"}) == ["+3.00"] * 2
+    assert page.all("span", **{"data-family": "fluency"}) == ["+1.50"] * 2
+    assert page.all("span", **{"data-family": "coherence"}) == [""] * 2
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_names_and_texts_must_fit_the_reports(count: int) -> None:
     reports = [told("Some words.")] * count
@@ -444,14 +469,10 @@ def test_the_keyboard_goes_from_sentence_to_finding_and_back(opened: Opened, art
 
 
 @pytest.mark.browser
-def test_table_and_strip_jump_to_the_sentence(opened: Opened, article: str) -> None:
+def test_the_table_jumps_to_the_sentence(opened: Opened, article: str) -> None:
     page = opened(article)
     page.click("tbody th a >> nth=3")
     assert in_sight(page, "#d1s4")
-    page.evaluate("scrollTo(0, 0)")
-    page.click(".strip a >> nth=0")
-    assert page.evaluate("document.activeElement.id") == "d1s1"
-    assert in_sight(page, "#d1s1")
 
 
 def in_sight(page: Any, selector: str) -> bool:
@@ -522,11 +543,48 @@ def test_search_and_reasons_narrow_the_list(opened: Opened, listed: tuple[str, l
 
 
 @pytest.mark.browser
+def test_the_listed_rows_are_saved_as_csv(opened: Opened) -> None:
+    names = ["=1+1", 'a "quoted", name', "other"]
+    page = opened(render([told("The tide the tide.")] * 3, names))
+    for search, wanted in (("", ["'=1+1", *names[1:]]), ("quoted", names[1:2])):
+        page.fill("#search", search)
+        with page.expect_download() as download:
+            page.click("#save")
+        saved = list(csv.DictReader(download.value.path().read_text("utf-8").splitlines()))
+        assert [row["name"] for row in saved] == wanted
+        assert {row["repetition"] for row in saved} == {"+3.00"}
+        assert {row["excerpt"] for row in saved} == {"The tide the tide."}
+
+
+@pytest.mark.browser
+def test_a_bar_stands_beside_garbled_sentences_alone(opened: Opened, article: str) -> None:
+    page = opened(article)
+    sheet = page.locator(".sheet").bounding_box()
+    bands = page.evaluate("[...document.querySelectorAll('mark')].map((m) => getComputedStyle(m, '::before').height)")
+    heights = [page.locator("mark").nth(i).bounding_box()["height"] for i in range(4)]
+    assert [float(band.removesuffix("px")) for band in bands] == pytest.approx(heights, abs=2)
+    assert page.locator(".text").bounding_box()["x"] == pytest.approx(sheet["x"] + 4, abs=0.5)
+
+
+@pytest.mark.browser
+def test_on_a_touch_screen_the_legend_says_tap(chromium: Any, article: str, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(article, encoding="utf-8")
+    context = chromium.new_context(has_touch=True, is_mobile=True, viewport={"width": 360, "height": 760})
+    page = context.new_page()
+    page.goto(file.as_uri())
+    assert page.locator(".hint").inner_text().startswith("Tap a sentence")
+    page.locator("mark").first.tap(position={"x": 3, "y": 3})
+    assert page.locator(".note").is_visible()
+    context.close()
+
+
+@pytest.mark.browser
 def test_a_document_opens_from_the_keyboard(
     opened: Opened, listed: tuple[str, list[Report]], screenshots: Path
 ) -> None:
     page = opened(listed[0])
-    page.locator("#search").focus()
+    page.locator("#save").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert page.locator("details[open] .text").count() == 1
@@ -589,7 +647,6 @@ def test_dark_and_paper(opened: Opened, article: str, screenshots: Path) -> None
     page.screenshot(path=screenshots / "dark.png")
     page.emulate_media(media="print", color_scheme="dark")
     assert colours(page) == [255, 255, 255]
-    assert not page.locator(".strip").is_visible()
     assert page.locator("mark").count() == page.locator("tbody").count() == 4
     page.pdf(path=screenshots / "document.pdf", format="A4")
     page.screenshot(path=screenshots / "print.png", full_page=True)

@@ -40,6 +40,7 @@ _MAX_UNDERLINED = 500
 # Characters of the excerpt of a document in the list, and of these before the evidence.
 _EXCERPT_LENGTH, _CONTEXT_BEFORE = 160, 50
 _LINE_END = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
+_SPACE, _WORD_START = re.compile(r"\s+"), re.compile(r"\s+(?=\S)")
 # Invisible characters with an effect: controls, zero-width and direction marks; and surrogates, which cannot be
 # encoded. Joiners are kept, because emoji and several scripts need them.
 _INVISIBLE = re.compile(
@@ -143,6 +144,14 @@ class DocumentView:
             for i, (s, step) in enumerate(zip(garbled, steps, strict=True), 1)
         ]
 
+    @cached_property
+    def contributions(self) -> dict[str, float]:
+        """For each family with evidence in garbled sentences: the sum of its contributions in log-odds."""
+        added: defaultdict[str, float] = defaultdict(float)
+        for finding in (finding for flagged in self.flagged for finding in flagged.sentence.findings):
+            added[family(finding)] += finding.contribution
+        return added
+
     @property
     def paragraphs(self) -> list[tuple[list[str | FlaggedSentence], bool]]:
         """The text split at line ends between sentences: (parts, whether a blank line is before them)."""
@@ -171,8 +180,8 @@ class DocumentView:
         if worst is None or len(worst.text) <= _EXCERPT_LENGTH:
             return worst.text if worst else ""
         evidence = max(_underlined(worst), key=lambda finding: finding.contribution, default=None)
-        first = max(evidence.start - worst.start - _CONTEXT_BEFORE, 0) if evidence else 0
-        last = first + _EXCERPT_LENGTH
+        place = evidence.start - worst.start if evidence else 0
+        first, last = _at_word_borders(worst.text, place)
         return f"{'… ' if first else ''}{worst.text[first:last].strip()}{' …' if last < len(worst.text) else ''}"
 
 
@@ -249,6 +258,17 @@ def _rebuilt_text(report: ReportLike) -> str:
         parts += [" " if is_space else "\n" * size, sentence.text]
         end, kind = sentence.end, sentence.kind
     return "".join(parts)
+
+
+def _at_word_borders(text: str, place: int) -> tuple[int, int]:
+    """The range of an excerpt around `place`, with whole words if they are shorter than the context before it."""
+    first = max(place - _CONTEXT_BEFORE, 0)
+    last = min(first + _EXCERPT_LENGTH, len(text))
+    if first and (border := _WORD_START.search(text, first - 1, place + 1)):
+        first = border.end()
+    if last < len(text) and (spaces := list(_SPACE.finditer(text, max(place + 1, last - _CONTEXT_BEFORE), last + 1))):
+        last = spaces[-1].start()
+    return first, last
 
 
 def _underlined(sentence: ScoredSentence) -> Sequence[Finding]:

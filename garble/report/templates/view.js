@@ -72,9 +72,33 @@ if (one("#scores")) {
     one("#found").textContent = words || reason ? `${many(left, "document")} of ${rows.length.toLocaleString("en")}` : "";
   }
 
+  // A cell that a spreadsheet would run as a formula is made text by an apostrophe.
+  function cell(value) {
+    const safe = /^[=+@\t\r-]/.test(value) && isNaN(value) ? `'${value}` : value;
+    return `"${safe.replaceAll('"', '""')}"`;
+  }
+
+  function cells(row, score) {
+    const text = (selector) => row.querySelector(selector).textContent;
+    const added = [...row.querySelectorAll("[data-family]")].map((figure) => figure.textContent);
+    return [text("b"), String(score), text(".verdict").slice(2), row.dataset.reason, ...added, text("q")];
+  }
+
+  function save() {
+    const names = [...document.querySelectorAll(".heads .families span")].map((head) => head.textContent);
+    const listed = rows.flatMap((row, i) => (row.hidden ? [] : [cells(row, scores[i])]));
+    const lines = [["name", "score", "verdict", "reason", ...names, "excerpt"], ...listed];
+    const link = document.createElement("a");
+    link.download = "garble.csv";
+    link.href = URL.createObjectURL(new Blob([lines.map((line) => `${line.map(cell).join(",")}\r\n`).join("")], { type: "text/csv" }));
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href));
+  }
+
   slider.addEventListener("input", () => choose(slider.valueAsNumber, slider));
   exact.addEventListener("input", () => exact.validity.valid && exact.value && choose(exact.valueAsNumber, exact));
   search.addEventListener("input", list);
+  one("#save").addEventListener("click", save);
   for (const button of document.querySelectorAll("button[data-threshold]"))
     button.addEventListener("click", () => choose(Number(button.dataset.threshold)));
   for (const button of buttons)
