@@ -227,6 +227,7 @@ def corpus(count: int) -> list[dict[str, Any]]:
     return [{"id": i, "text": f"{LOOPED if i % 3 == 0 else CLEAN} It was item {i}."} for i in range(count)]
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize(("limit", "block"), [(1, 100), (5, 100), (5, 1 << 20), (29, 300), (30, 300), (99, 300)])
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".txt", ".parquet"])
 def test_a_run_stops_after_the_limit(suffix: str, limit: int, block: int) -> None:
@@ -343,6 +344,7 @@ def rows_in(name: str) -> list[dict[str, Any]]:
     return records(name)
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize(
     ("source", "target"),
     [
@@ -358,6 +360,8 @@ def rows_in(name: str) -> list[dict[str, Any]]:
     ],
 )
 def test_records_are_converted_to_the_format_of_each_output(source: str, target: str) -> None:
+    if "parquet" in (source, target):
+        pytest.importorskip("pyarrow")
     rows = corpus(40)
     write(f"in.{source}", rows)
     garble_filter(f"in.{source}", "-o", f"kept.{target}", "--rejected", "no.jsonl")
@@ -370,9 +374,12 @@ def test_records_are_converted_to_the_format_of_each_output(source: str, target:
         assert dropped == [{"id": str(row["id"]), "text": row["text"]} for row in rows if LOOPED in row["text"]]
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("target", ["jsonl", "csv", "parquet"])
 @pytest.mark.parametrize("source", ["jsonl", "csv", "parquet"])
 def test_a_conversion_cuts_and_annotates_as_ever(source: str, target: str) -> None:
+    if "parquet" in (source, target):
+        pytest.importorskip("pyarrow")
     write(f"in.{source}", [{"id": "a", "text": MIXED}, {"id": "b", "text": LOOPED}])
     garble_filter(f"in.{source}", "-o", f"cut.{target}", "--unit", "passage", "--rejected", f"cuts.{target}")
     assert rows_in(f"cut.{target}") == [{"id": "a", "text": CUT}]
@@ -488,6 +495,7 @@ def test_dates_become_text_and_numbers_that_json_lacks_are_bad_records() -> None
     ]
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("target", ["csv", "parquet"])
 def test_a_stopped_conversion_goes_on_to_the_same_bytes(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if target == "parquet":
@@ -815,6 +823,7 @@ def store() -> Iterator[Any]:
     file_system.store.clear()
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "csv", "parquet"])
 def test_inputs_and_outputs_can_be_urls(suffix: str, store: Any) -> None:
     if suffix == "parquet":
