@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import doctest
 import io
 import json
 import os
@@ -527,13 +526,6 @@ def test_readability_of_no_words_is_their_count(text: str) -> None:
 
 def test_readability_leaves_scripts_without_spaces_alone() -> None:
     assert readability("委员会星期二开会。通过了明年的预算。") == {}
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/training.md"])
-def test_the_examples_of_a_page_hold(page: str) -> None:
-    result = doctest.testfile(str(ROOT / page), module_relative=False)
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 def test_the_examples_of_the_readme_are_flagged() -> None:

@@ -407,10 +407,3 @@ def test_the_command_goes_on_after_a_file_that_it_cannot_read() -> None:
 def test_the_examples_of_the_module_hold() -> None:
     assert doctest.testmod(periodic).attempted > 0
     assert doctest.testmod(periodic).failed == 0
-
-
-def test_the_page_on_loops_says_what_is_so() -> None:
-    page = Path(__file__).parent.parent / "docs" / "loops.md"
-    result = doctest.testfile(str(page), module_relative=False)
-    assert result.attempted > 5
-    assert result.failed == 0
