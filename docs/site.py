@@ -22,7 +22,9 @@ SHOWN = (
     "benchmarks/hostile.py",
     "benchmarks/results/*.svg",
     "benchmarks/results/*.json",
+    "docs/schema/*.json",
     "examples/*.py",
+    "examples/plugin/README.md",
 )
 
 

@@ -15,6 +15,7 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 from conftest import SEEDS, documents
@@ -92,11 +93,20 @@ def run(block: Block, folder: Path) -> None:
     assert done.returncode == 0, f"{block.code}\n{done.stdout}\n{done.stderr}"
 
 
+def remove_outputs(folder: Path) -> None:
+    """Remove what the filter wrote, which it does not overwrite."""
+    for name in ("kept", "dropped"):
+        rmtree(folder / name, ignore_errors=True)
+    for name in ("bad.jsonl", "counts.json"):
+        (folder / name).unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize("page", named([page for page in PAGES if any(not b.engines for b in blocks(page))]))
 def test_the_blocks_of_a_page_run(page: Path, folder: Path) -> None:
     for block in blocks(page):
         if not block.engines:
             run(block, folder)
+            remove_outputs(folder)
 
 
 @pytest.mark.engines
