@@ -103,13 +103,17 @@ INVALID = pa.StringArray.from_buffers(2, pa.array([0, 1, 2], pa.int32()).buffers
 @pytest.mark.parametrize(
     ("table", "column", "message"),
     [
-        (pa.table({"id": [1], "body": ["a"]}), "text", r"no column 'text' among id, body"),
-        (pa.table({}), "text", r"no column 'text' among none"),
-        (pa.table([["a"], ["b"]], names=["text", "text"]), "text", r"more than one column 'text' among text, text"),
+        (pa.table({"id": [1], "body": ["a"]}), "text", r"no column 'text'; found: id, body"),
+        (pa.table({}), "text", r"no column 'text'; found: none"),
+        (pa.table([["a"], ["b"]], names=["text", "text"]), "text", r"more than one column 'text'; found: text, text"),
         (pa.table({"text": [1, 2]}), "text", r"column 'text' has type int64; expected strings"),
         (pa.table({"text": [b"a"]}), "text", r"column 'text' has type binary; expected strings"),
         (pa.table({"text": [["a"]]}), "text", r"column 'text' has type list<.*>; expected strings"),
-        (pa.table({"text": pa.array([1]).dictionary_encode()}), "text", r"column 'text' holds dictionary<.*>, .*"),
+        (
+            pa.table({"text": pa.array([1]).dictionary_encode()}),
+            "text",
+            r"column 'text' has type dictionary<.*>; expected strings",
+        ),
         (pa.table({"text": INVALID}), "text", r".*Invalid UTF8 sequence at string index 1"),
     ],
 )

@@ -229,7 +229,7 @@ def test_threshold_and_model_are_the_scorers(engine: str, request: pytest.Fixtur
     series = pytest.importorskip(engine).Series([CLEAN])
     assert not scores(series)["garbled"][0]
     assert scores(series, threshold=0.0)["garbled"][0]
-    with pytest.raises(ValueError, match="no threshold 'lax'"):
+    with pytest.raises(ValueError, match="unknown threshold 'lax'"):
         scores(series, threshold="lax")
     with pytest.raises(ValueError, match="unknown model 'xx'"):
         scores(series, model="xx")

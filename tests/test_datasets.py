@@ -166,16 +166,16 @@ def test_a_second_run_takes_what_the_first_one_made(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize("step", [Annotate(), Keep(), Cut()])
 def test_what_is_no_batch_of_texts_is_refused(step: Annotate | Keep | Cut) -> None:
-    with pytest.raises(ValueError, match="no column 'text' among id, body"):
+    with pytest.raises(ValueError, match="no column 'text'; found: id, body"):
         step({"id": [1], "body": [CLEAN]})
     with pytest.raises(ValueError, match="column 'text': expected a list, got str; use batched=True"):
         step({"text": CLEAN})
-    with pytest.raises(ValueError, match="column 'text' has type int; expected strings"):
+    with pytest.raises(ValueError, match="column 'text': expected strings, got int"):
         step({"text": [CLEAN, 1]})
 
 
 def test_what_does_not_exist_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match="no threshold 'lax'"):
+    with pytest.raises(ValueError, match="unknown threshold 'lax'"):
         Keep(threshold="lax")
     with pytest.raises(ValueError, match="unknown model 'tlh'"):
         Annotate(model="tlh")

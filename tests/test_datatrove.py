@@ -128,7 +128,7 @@ def test_a_step_travels_light_even_after_use(step: PipelineStep) -> None:
 
 @pytest.mark.parametrize("step", [GarbleFilter, GarbleAnnotator])
 def test_what_does_not_exist_is_refused_before_anything_runs(step: type[PipelineStep]) -> None:
-    with pytest.raises(ValueError, match="no threshold 'lax'"):
+    with pytest.raises(ValueError, match="unknown threshold 'lax'"):
         step(threshold="lax")
     with pytest.raises(ValueError, match="unknown model 'tlh'"):
         step(model="tlh")

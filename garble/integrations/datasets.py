@@ -37,6 +37,16 @@ class _TextFunction:
         self.scorer = scorer_of(scorer, settings, reader="unsure")
         self.signature = self.scorer.signature
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both are the same function of the same column, with scorers of the same signature."""
+        return type(self) is type(other) and isinstance(other, _TextFunction) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[str, str]:
+        return self.column, self.signature
+
     def _decisions(self, batch: Batch, unit: Unit = "document") -> list[Decision | None]:
         """The decision for each text; None if the text is None."""
         texts = self._texts(batch)
