@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from garble.cli import main
 from garble.columns import lm
 from garble.report import Report
 from garble.scorer import Scorer
@@ -29,10 +32,33 @@ _PIECES = [
     "U.S.", "No. 5", "vs.", "n't", "don't", "'s", "1,000.50", "Hello", "world", "The", "said", "I", "ไทย",
 ]  # fmt: skip
 
+# Writes a text to a file of a name, and gives the name.
+Write = Callable[[str, str], str]
+
 ANY_TEXT = st.one_of(
     st.text(st.characters(exclude_categories=()), max_size=60),
     st.lists(st.sampled_from(_PIECES), max_size=25).map("".join),
 )
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Write a text into the working directory, and give its name."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(name: str, text: str) -> str:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(text.encode())
+        return name
+
+    return write
+
+
+def invoke(*arguments: str, stdin: str | bytes = b"", **environment: str) -> Result:
+    """Run the command in this process; an exception is an error of the test."""
+    result = CliRunner().invoke(main, arguments, input=stdin, env={"COLUMNS": "80", **environment})
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
 
 
 @pytest.fixture(scope="session")

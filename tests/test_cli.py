@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from conftest import Write
+from conftest import invoke as garble
 from hypothesis import given
 from hypothesis import strategies as st
 
 import garble as library
 from garble import scorer as scoring
-from garble.cli import main
 from garble.cli.readability import readability
 from garble.cli.terminal import segments, visible
 from garble.models import scorecard
@@ -36,27 +36,7 @@ CLEAN = "The committee met on Tuesday and approved the budget for the coming yea
 ROOT = Path(__file__).parents[1]
 CONTROLS = set("\x1b\x9b\u202e\u2066\x07\x7f")
 
-Write = Callable[[str, str], str]
 TextWithSpans = tuple[str, list[tuple[int, int]]]
-
-
-@pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Write a text into the working directory, and give its name."""
-    monkeypatch.chdir(tmp_path)
-
-    def write(name: str, text: str) -> str:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_bytes(text.encode())
-        return name
-
-    return write
-
-
-def garble(*arguments: str, stdin: str | bytes = b"", **environment: str) -> Result:
-    result = CliRunner().invoke(main, arguments, input=stdin, env={"COLUMNS": "80", **environment})
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
 
 
 def garble_process(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:

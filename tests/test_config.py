@@ -7,16 +7,15 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from conftest import Write, invoke
 
 import garble
-from garble.cli import main
 from garble.report import Report
 from garble.scorer import Scorer
 from garble.text.layout import KINDS
@@ -94,31 +93,9 @@ def test_ignored_sentences_are_not_repaired() -> None:
     assert repaired.count(LOOPED) == 1
 
 
-Write = Callable[[str, str], str]
-
-
-@pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Write a text into the working directory, and give its name."""
-    monkeypatch.chdir(tmp_path)
-
-    def write(name: str, text: str) -> str:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text(text, encoding="utf-8")
-        return name
-
-    return write
-
-
-def run(*arguments: str, stdin: str = "", **environment: str) -> Result:
-    result = CliRunner().invoke(main, arguments, input=stdin, env={"COLUMNS": "80", **environment})
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
-
-
 def settings(*arguments: str, **environment: str) -> dict[str, tuple[Any, str]]:
     """What `garble config` prints: for each key the value and its source."""
-    result = run("config", *arguments, **environment)
+    result = invoke("config", *arguments, **environment)
     assert (result.exit_code, result.stderr) == (0, "")
     values = tomllib.loads(result.stdout)
     return {
@@ -129,7 +106,7 @@ def settings(*arguments: str, **environment: str) -> dict[str, tuple[Any, str]]:
 
 def signatures(*arguments: str, stdin: str = "") -> dict[str, str]:
     """The settings that the reports of `garble score` name, by file."""
-    result = run("score", "--format", "jsonl", *arguments, stdin=stdin)
+    result = invoke("score", "--format", "jsonl", *arguments, stdin=stdin)
     assert result.exit_code == 0, result.stderr
     reports = map(json.loads, result.stdout.splitlines())
     return {report["file"]: report["signature"].partition("|m:")[2] for report in reports}
@@ -263,7 +240,7 @@ def test_config_names_the_file_for_all_texts(write: Write) -> None:
         (["--config", "pyproject.toml"], "pyproject.toml: no table [tool.garble]"),
         (["--config", other, "--isolated"], "--config and --isolated are mutually exclusive (see garble score --help)"),
     ]:
-        result = run("score", "in/a.txt", *arguments)
+        result = invoke("score", "in/a.txt", *arguments)
         assert (result.exit_code, result.stderr) == (2, f"garble: {message}\n")
 
 
@@ -274,7 +251,7 @@ def test_files_in_folders_can_be_excluded(write: Write) -> None:
     assert list(signatures(".")) == ["a.md", "docs/c.md"]
     assert list(signatures("b.txt", "vendor/e.md", "docs")) == ["b.txt", "vendor/e.md", "docs/c.md"]
     for command in (["score"], ["repair", "--diff"]):
-        result = run(*command, "vendor")
+        result = invoke(*command, "vendor")
         message = "garble: all files are excluded by the configuration; see garble config\n"
         assert (result.exit_code, result.stdout, result.stderr) == (0, "", message)
 
@@ -284,7 +261,7 @@ def test_paths_are_relative_to_the_file(write: Write) -> None:
     write("in/garble.toml", f'model = {model}\nreader = "off"\nthreshold = "calibrated.json"')
     write("in/a.txt", CLEAN)
     write("in/calibrated.json", "{}")
-    result = run("score", "in/a.txt")
+    result = invoke("score", "in/a.txt")
     assert result.exit_code == 2
     assert f"in{os.sep}calibrated.json: not a calibration" in result.stderr
     assert signatures("in/a.txt", "--threshold", "loose")["in/a.txt"].endswith("|t:loose|r:off")
@@ -295,14 +272,14 @@ def test_repair_filter_and_calibrate_read_the_settings(write: Write) -> None:
     text = f"{CLEAN} Pharmacies were were told to return the bottles.\n"
     write("in/a.txt", text)
     write("b.txt", text)
-    assert run("repair", "b.txt").stdout == text
-    assert run("repair", "b.txt", "--isolated").stdout == text.replace("were were", "were")
-    assert run("repair", "in/a.txt").stdout == text.replace("were were", "were")
+    assert invoke("repair", "b.txt").stdout == text
+    assert invoke("repair", "b.txt", "--isolated").stdout == text.replace("were were", "were")
+    assert invoke("repair", "in/a.txt").stdout == text.replace("were were", "were")
     for arguments, disabled in [([], True), (["--isolated"], False)]:
-        run("filter", "in/a.txt", "-o", "out.txt", "--overwrite", "--report", "counts.json", *arguments)
+        invoke("filter", "in/a.txt", "-o", "out.txt", "--overwrite", "--report", "counts.json", *arguments)
         signature = json.loads(Path("counts.json").read_text("utf-8"))["signature"]
         assert ("|w:repetition|r:off" in signature) is disabled
-    run("calibrate", "b.txt", "--keep-rate", ".5", "--overwrite", "-o", "calibrated.json")
+    invoke("calibrate", "b.txt", "--keep-rate", ".5", "--overwrite", "-o", "calibrated.json")
     conditions = json.loads(Path("calibrated.json").read_text("utf-8"))["conditions"]
     assert (conditions["without"], conditions["reader"]) == (["repetition"], "off")
 
@@ -340,7 +317,7 @@ def test_a_wrong_file_is_one_line(write: Write, text: str, message: str | None, 
     text = text.replace("[[", "[[tool.garble.") if table else text
     name = write("pyproject.toml" if table else "garble.toml", table + text)
     for command in (["score", "-"], ["repair", "-"], ["filter", "-", "-o", "-"], ["config"]):
-        result = run(*command)
+        result = invoke(*command)
         assert (result.exit_code, result.stdout) == (2, "")
         (line,) = result.stderr.splitlines()
         assert line.startswith(f"garble: {name}: ")
@@ -349,11 +326,11 @@ def test_a_wrong_file_is_one_line(write: Write, text: str, message: str | None, 
 
 def test_a_table_must_be_one(write: Write) -> None:
     write("pyproject.toml", "[tool]\ngarble = 1")
-    assert run("config").stderr == "garble: pyproject.toml: tool.garble: expected a table, got a number\n"
+    assert invoke("config").stderr == "garble: pyproject.toml: tool.garble: expected a table, got a number\n"
     write("pyproject.toml", "tool = 1")
     assert settings()["model"] == ("en-large", "default")
     Path("garble.toml").write_bytes(b"model = '\xff'")
-    assert run("config").stderr == "garble: garble.toml: not UTF-8\n"
+    assert invoke("config").stderr == "garble: garble.toml: not UTF-8\n"
 
 
 @pytest.mark.parametrize(
@@ -372,7 +349,7 @@ def test_a_wrong_value_is_one_line_with_its_source(
 ) -> None:
     write("garble.toml", FAST + text)
     for command in (["score", "-"], ["filter", "-", "-o", "-"]):
-        result = run(*command, **environment)
+        result = invoke(*command, **environment)
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.startswith(f"garble: {message}")
         assert result.stderr.count("\n") == 1
@@ -389,11 +366,11 @@ def test_the_example_of_the_documentation_holds(write: Write) -> None:
     write("pyproject.toml", example[0])
     command, shown = example[1].split("\n", 1)
     write(command.split()[-1], CLEAN)
-    assert run(*command.split()[2:]).stdout == shown
+    assert invoke(*command.split()[2:]).stdout == shown
 
 
 def test_config_wants_a_path_that_exists(write: Write) -> None:
-    result = run("config", "gone")
+    result = invoke("config", "gone")
     assert (result.exit_code, result.stderr) == (2, "garble: gone: no such file or folder\n")
 
 
@@ -402,7 +379,7 @@ OTHER = "We we we we we went went went went to the the the the the market market
 
 def new_sentences(*arguments: str) -> dict[str, list[str]]:
     """The flagged sentences that `garble score` reports with the baseline, by file."""
-    result = run("score", "--baseline", "known/base.json", "--format", "jsonl", *arguments)
+    result = invoke("score", "--baseline", "known/base.json", "--format", "jsonl", *arguments)
     assert result.exit_code == 0, result.stderr
     reports = list(map(json.loads, result.stdout.splitlines()))
     return {report["file"]: [s["text"] for s in report["sentences"] if s["garbled"]] for report in reports}
@@ -415,7 +392,7 @@ def baseline(write: Write) -> Write:
     write("a.txt", f"{CLEAN}\n\n{LOOPED}\n")
     write("in/b.txt", f"{LOOPED} {CLEAN}\n")
     Path("known").mkdir()
-    result = run("score", "--write-baseline", "known/base.json", "a.txt", "in")
+    result = invoke("score", "--write-baseline", "known/base.json", "a.txt", "in")
     assert (result.exit_code, result.stderr) == (0, "garble: known/base.json: 2 flagged sentences recorded\n")
     return write
 
@@ -436,7 +413,7 @@ def baseline(write: Write) -> Write:
 def test_a_baseline_leaves_only_new_sentences(baseline: Write, text: str, found: list[str]) -> None:
     baseline("a.txt", text)
     assert new_sentences("a.txt", "in") == {"a.txt": found, os.path.join("in", "b.txt"): []}
-    result = run("score", "--exit-code", "--baseline", "known/base.json", "a.txt")
+    result = invoke("score", "--exit-code", "--baseline", "known/base.json", "a.txt")
     assert result.exit_code == bool(found)
     assert ("a.txt: clean" in result.stdout) is not bool(found)
     assert f"{len(found)} of" in result.stdout
@@ -448,12 +425,12 @@ def test_a_baseline_is_of_files_relative_to_it(baseline: Write, monkeypatch: pyt
     files = json.loads(Path("known/base.json").read_text("utf-8"))["files"]
     assert list(files) == ["../a.txt", "../in/b.txt"]
     monkeypatch.chdir("in")
-    assert run("score", "--exit-code", "--baseline", "../known/base.json", "b.txt", "../a.txt").exit_code == 0
+    assert invoke("score", "--exit-code", "--baseline", "../known/base.json", "b.txt", "../a.txt").exit_code == 0
 
 
 def test_known_and_ignored_sentences_are_counted(baseline: Write) -> None:
     baseline("c.md", f"{CLEAN}\n\n<!-- garble: ignore -->\n{LOOPED}\n")
-    shown = run("score", "--baseline", "known/base.json", "a.txt", "in", "c.md").stdout
+    shown = invoke("score", "--baseline", "known/base.json", "a.txt", "in", "c.md").stdout
     assert "note: flagged sentences in the baseline: 1\n" in shown
     assert "note: sentences ignored by comments: 1\n" in shown
     assert "0 of 6 sentences flagged\n2 flagged sentences in the baseline\n1 sentence ignored by comments\n" in shown
@@ -465,9 +442,9 @@ def test_a_document_without_flagged_sentences_can_be_known(baseline: Write, monk
 
     monkeypatch.setattr(Scorer, "score_many", score_many)
     baseline("c.txt", CLEAN)
-    assert run("score", "--exit-code", "c.txt", "--baseline", "known/base.json").exit_code == 1
-    run("score", "c.txt", "--write-baseline", "known/base.json", "--overwrite")
-    result = run("score", "--exit-code", "c.txt", "--baseline", "known/base.json")
+    assert invoke("score", "--exit-code", "c.txt", "--baseline", "known/base.json").exit_code == 1
+    invoke("score", "c.txt", "--write-baseline", "known/base.json", "--overwrite")
+    result = invoke("score", "--exit-code", "c.txt", "--baseline", "known/base.json")
     assert (result.exit_code, "note: document in the baseline" in result.stdout) == (0, True)
 
 
@@ -509,7 +486,7 @@ def test_a_wrong_baseline_is_one_line(baseline: Write, arguments: list[str], mes
     baseline("old.json", '{"format": "other"}')
     files = {"a.txt": {"garbled": True, "sentences": {"0123456789abcdef": -1}}}
     baseline("wrong.json", json.dumps({"format": "garble-baseline/1", "files": files}))
-    result = run("score", "a.txt", *arguments)
+    result = invoke("score", "a.txt", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith(f"garble: {message}")
     assert result.stderr.count("\n") == 1

@@ -10,7 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,10 @@ from urllib.parse import unquote
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from conftest import Write, invoke
 from jsonschema import Draft4Validator, Draft202012Validator
 from referencing import Registry, Resource
 
-from garble.cli import main
 from garble.report import Report
 from garble.report.findings import ScoredSentence
 from garble.scorer import Scorer
@@ -33,27 +32,8 @@ LOOPED = "I want to to to to to to to go home to to to to to."
 DOUBLED = "Pharmacies were were told to return the bottles."
 CLEAN = "The committee met on Tuesday and approved the budget for the coming year."
 
-Write = Callable[[str, str], str]
 
-
-@pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Write a text into the working directory, and give its name."""
-    monkeypatch.chdir(tmp_path)
-
-    def write(name: str, text: str) -> str:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_bytes(text.encode())
-        return name
-
-    return write
-
-
-def garble(*arguments: str, stdin: str = "", **environment: str) -> Result:
-    environment = {"COLUMNS": "100", "NO_COLOR": "", "FORCE_COLOR": "", **environment}
-    result = CliRunner().invoke(main, arguments, input=stdin, env=environment)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
+garble = partial(invoke, COLUMNS="100", NO_COLOR="", FORCE_COLOR="")
 
 
 def score(*arguments: str, **environment: str) -> str:

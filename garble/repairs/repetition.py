@@ -14,7 +14,7 @@ from garble.repairs.base import Change, Site
 from garble.repairs.protected import is_prose, is_word
 from garble.repairs.rules import REACH
 from garble.report.findings import Finding
-from garble.text.periodic import Loop, loops
+from garble.text.periodic import loops
 
 # One token each: "in-fighting" does not repeat "in", nor "AT&T" "at".
 _TOKEN = re.compile(r"\w+(?:['’&/-]\w+)*|[^\w\s]")
@@ -130,7 +130,7 @@ def remove_copies(site: Site, finding: Finding) -> Iterator[Change]:
     A label, such as a time, a speaker or a number, would be left alone on its line. Loops inside a sentence keep their
     first copy as those of `keep_first_copy` do.
     """
-    found = site.cached_for_text(_loops)
+    found = site.cached_for_text(loops)
     index = bisect_right(found, site.start, key=lambda loop: loop.start) - 1
     loop = found[index] if index >= 0 else None
     if loop is None or loop.first_end > site.start:
@@ -143,10 +143,6 @@ def remove_copies(site: Site, finding: Finding) -> Iterator[Change]:
     is_inside = not any(map(str.isalnum, text[loop.end : site.end]))
     if is_inside and loop.copies >= _MIN_COPIES_OF_SENTENCES and not has_label:
         yield Change(before, site.end, "")
-
-
-def _loops(text: str) -> tuple[Loop, ...]:
-    return loops(text)
 
 
 def keep_first_piece(site: Site, finding: Finding) -> Iterator[Change]:

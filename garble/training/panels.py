@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from garble.columns.arrays import Floats
 from garble.models.scorecard import Pairs, Scorecard, logit
+from garble.report import Report
 from garble.scorer import Scorer
 from garble.text.layout import is_prose
 from garble.training.data import Record, read_records
@@ -131,19 +132,24 @@ def panel_of(data: Path, characters: float = np.inf) -> list[Record]:
 
 def document_scores(scorer: Scorer, records: list[Record]) -> dict[str, Floats]:
     """For each kind of text the scores of the documents that `document_score` scales, but for those full of loops."""
-    scores: dict[str, list[float]] = {}
-    reports = scorer.score_many(record["text"] for record in records)
-    for record, report in zip(records, reports, strict=True):
+
+    def scores(report: Report) -> list[float]:
         prose = [sentence for sentence in report.sentences if is_prose(sentence.kind, sentence.text)]
-        if report.looped < _LOOPED and len(prose) >= SEVERAL:
-            scores.setdefault(record["kind"], []).append(report.score)
-    return {kind: np.array(values) for kind, values in sorted(scores.items())}
+        return [report.score] if report.looped < _LOOPED and len(prose) >= SEVERAL else []
+
+    return _by_kind(scorer, records, scores)
 
 
 def panel_scores(scorer: Scorer, records: list[Record]) -> dict[str, Floats]:
     """For each kind of text the scores of all its sentences, as a user of the model sees them."""
+    return _by_kind(scorer, records, lambda report: [sentence.score for sentence in report.sentences])
+
+
+def _by_kind(scorer: Scorer, records: list[Record], scores_of: Callable[[Report], list[float]]) -> dict[str, Floats]:
+    """For each kind of text the scores that its reports give; kinds without any are missing."""
     scores: dict[str, list[float]] = {}
     reports = scorer.score_many(record["text"] for record in records)
     for record, report in zip(records, reports, strict=True):
-        scores.setdefault(record["kind"], []).extend(sentence.score for sentence in report.sentences)
+        if found := scores_of(report):
+            scores.setdefault(record["kind"], []).extend(found)
     return {kind: np.array(values) for kind, values in sorted(scores.items())}
