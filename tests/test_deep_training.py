@@ -221,6 +221,29 @@ def test_all_kinds_of_slips_happen() -> None:
     assert any("believve" in one for one in found)
 
 
+def test_all_kinds_of_informal_twins_happen() -> None:
+    sentence = "We are going to leave because the farmers, said Maria, don't trust the bank."
+    found = {contrasts.informal(sentence, Random(seed)) for seed in range(300)}
+    assert {
+        "Going to leave because farmers, said Maria, don't trust bank.",
+        "we are going to leave because the farmers said maria don't trust the bank",
+        "We -- We are going to leave because the farmers, said Maria, don't trust the bank.",
+        "said Maria",
+        "We are gonna leave 'cause the farmers, said Maria, don't trust the bank.",
+    } < found
+    assert any("um" in one.split() for one in found)
+
+
+def test_an_informal_twin_is_no_worse(material: Path, tmp_path: Path) -> None:
+    pair = {"kind": "informal", "clean": CLEAN, "damaged": "Minister said plan good."}
+    with lzma.open(tmp_path / "contrasts.jsonl.xz", "wt", encoding="utf-8") as file:
+        file.write(json.dumps(pair) + "\n")
+    packed = lessons.pack(tmp_path / "contrasts.jsonl.xz", pieces.load(material / "tokenizer.json"))
+    assert packed.kind.tolist() == [lessons.MADE]
+    assert packed.severity.tolist() == [0]
+    assert not packed.wrong.any()
+
+
 def test_a_tokenised_text_reads_like_any_other() -> None:
     tokenised = "He did n't say &quot; well @-@ known &quot; , and it &apos;s O &apos;Neil &amp; sons ."
     assert contrasts.plain(tokenised) == "He didn't say \" well - known \" , and it's O 'Neil & sons ."
@@ -269,8 +292,9 @@ def test_every_pair_is_damaged_or_left_to_the_guesser() -> None:
     trips = {i: f"The record {i} of the voices was registered." for i in range(0, 400, 4)} | {4: clean[4]}
     made = list(contrasts.contrasts(clean, trips, contrasts.Substitutes(TABLE, KNOWN), Random(0)))
     kinds = Counter(pair["kind"] for pair in made)
-    assert kinds["trip"] == 99
-    assert set(kinds) == {"trip", "swap", "corrupt", "small", "guess"}
+    assert 80 < kinds["trip"] < 99
+    assert 15 < kinds["informal"] < 50
+    assert set(kinds) == {"trip", "swap", "corrupt", "small", "guess", "informal"}
     for pair in made:
         assert (pair["damaged"] == "") == (pair["kind"] == "guess")
         assert pair["clean"] != pair["damaged"]
@@ -444,19 +468,14 @@ def test_weights_come_back_as_the_network_they_are_of(fresh: network.Network) ->
     assert fresh.shape == network.Shape(fresh.shape.pieces, WIDTH, LAYERS, HEADS, INNER)
 
 
-def test_a_student_keeps_the_units_that_speak(fresh: network.Network) -> None:
-    silent = torch.arange(INNER) % 2 == 0
-    with torch.no_grad():
-        for layer in fresh.layers:
-            layer.narrow.weight[:, silent] = 0
+def test_a_student_is_some_layers_of_its_teacher(fresh: network.Network) -> None:
     found, there = rows_of(fresh, 12, 0)
-    strengths = network.unit_strengths(fresh, found, there)
-    assert len(strengths) == LAYERS
-    student = network.student_of(fresh, range(LAYERS), INNER // 2, strengths)
-    assert student.shape.inner == INNER // 2
+    student = network.student_of(fresh, [1])
+    assert student.shape == network.Shape(fresh.shape.pieces, WIDTH, 1, HEADS, INNER)
+    del fresh.layers[0]
     with torch.no_grad():
         for own, theirs in zip(student(found, there), fresh(found, there), strict=True):
-            assert own.numpy() == pytest.approx(theirs.numpy(), abs=1e-4)
+            assert torch.equal(own, theirs)
 
 
 def test_the_guesser_fills_what_is_hidden_with_pieces_of_words(fresh: network.Network) -> None:
@@ -476,8 +495,8 @@ def test_a_course_ends_with_two_networks_and_two_without_each_fold(taught: train
     assert done == set(STAGES)
     for name in STAGES[1:]:
         shape = taught.taught(name).shape
-        layers, inner = (LAYERS // 2, INNER // 2) if name.startswith("small") else (LAYERS, INNER)
-        assert (shape.layers, shape.inner) == (layers, inner)
+        layers = LAYERS // 2 if name.startswith("small") else LAYERS
+        assert (shape.layers, shape.inner) == (layers, INNER)
 
 
 def test_a_stage_that_is_done_is_skipped(taught: training.Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -522,7 +541,7 @@ def test_what_was_stopped_ends_with_the_same_weights(
 
 def test_teaching_moves_verdicts_towards_the_labels(material: Path, tmp_path: Path) -> None:
     room = room_in(material, tmp_path)
-    module = room.published_network()
+    module = room.first_network()
     batch = room.pairs.batch(np.array([0, 2]), None)
 
     def loss() -> float:
@@ -575,3 +594,18 @@ def test_the_graph_holds_no_large_weight(taught: training.Room, tmp_path: Path) 
     assert {name.rpartition(".")[2] for name in names} == {"bits", "scale"}
     large = shipping.packed(taught.taught("large"))
     assert {name for name in large if name.endswith((".bits", ".scale"))} == names
+
+
+@pytest.mark.parametrize("name", ["large", "small"])
+def test_a_shipped_network_can_be_taught_further(name: str, taught: training.Room, tmp_path: Path) -> None:
+    shipping.ship(taught.work, name, tmp_path / name)
+    once, again = (
+        shipping.packed(of) for of in (training.rounded(taught.taught(name)), shipping.restored(tmp_path / name))
+    )
+    assert once.keys() == again.keys()
+    for key, array in once.items():
+        assert again[key].astype(float) == pytest.approx(array.astype(float), abs=0.02), key
+    room = room_in(taught.work, tmp_path / "work")
+    room.start = tmp_path / name
+    room.teach("trunk", room.first_network(), 2, 1e-4, 0.2)
+    assert room.taught("trunk").shape == training.rounded(taught.taught(name)).shape

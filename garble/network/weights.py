@@ -37,13 +37,18 @@ def unpacked(arrays: Arrays) -> Arrays:
     return initializers
 
 
-def integers(bits: NDArray[np.uint8], scale: NDArray[np.float16]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Convert a matrix to int8 (inputs, outputs), with the step of each output."""
+def floats(bits: NDArray[np.uint8], scale: NDArray[np.float16]) -> NDArray[np.float32]:
+    """A stored matrix, (outputs, inputs)."""
     both = np.empty((*bits.shape, 2), np.float32)
     both[..., 0], both[..., 1] = bits & 15, bits >> 4
     both -= 8
     both *= scale.astype(np.float32)[..., None, None]
-    weight = both.reshape(len(bits), -1)
+    return both.reshape(len(bits), -1)
+
+
+def integers(bits: NDArray[np.uint8], scale: NDArray[np.float16]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Convert a matrix to int8 (inputs, outputs), with the step of each output."""
+    weight = floats(bits, scale)
     step = np.maximum(np.maximum(weight.max(axis=1), -weight.min(axis=1)), _LEAST) / np.float32(LARGEST_WEIGHT)
     weight /= step[:, None]
     np.rint(weight, out=weight)

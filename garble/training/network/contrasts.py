@@ -50,13 +50,24 @@ _DICTIONARIES = Path("/usr/share/dictd")
 _SOURCES = ("deu", "hun", "jpn", "fra", "nld", "spa", "por", "swe", "ita", "tur")
 # A headword with more English words than this is a list, not a translation.
 _MOST_SENSES = 12
+# This share of the round trips is damaged further, so that there are worse ones, too.
+_DAMAGED_TRIPS = 0.15
 # Share of the pairs in which both sides also get the slips that people make: they are no damage.
 _SLIPS = 0.15
+# Share of the pairs whose other side is no worse: the same sentence as people say it, or jot it down.
+_INFORMAL = 0.08
 _WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?")
 _PREPOSITIONS = [
     "in", "on", "at", "of", "for", "to", "from", "with", "by",
     "about", "into", "over", "under", "after", "before", "between", "through", "during",
 ]  # fmt: skip
+_FILLERS = ["um", "uh", "er", "you know,", "I mean,", "well,", "like,", "sort of"]
+_SPOKEN = {
+    "going to": "gonna", "want to": "wanna", "got to": "gotta", "kind of": "kinda", "them": "'em", "you": "ya",
+    "because": "'cause", "isn't": "ain't", "is not": "ain't", "and": "an'", "of": "o'", "for": "fer", "old": "ole",
+}  # fmt: skip
+_LEFT_OUT = re.compile(r"\b(?:the|an?|is|are|was|were|has|have|had) ", re.IGNORECASE)
+_FIRST_PERSON = re.compile(r"^(?:I|We|It|They|He|She|There|This) (?:is |are |was |were |has |have |had )?")
 _CONTRACTION = re.compile(r" (n't|'(?:s|re|ve|ll|d|m)\b)", re.I)
 _ENTITY = {"&apos;": "'", "&quot;": '"', "&amp;": "&", "&#91;": "[", "&#93;": "]", "&lt;": "<", "&gt;": ">", "@-@": "-"}
 
@@ -223,6 +234,16 @@ def _move_word(words: list[str], rng: Random) -> None:
         words.insert(max(0, min(len(words) - 1, at + rng.choice([-5, -4, -3, -2, 2, 3, 4, 5]))), word)
 
 
+def _move_phrase(words: list[str], rng: Random) -> None:
+    size = rng.randint(2, 4)
+    if len(words) > 2 * size + 2:
+        at = rng.randrange(len(words) - size)
+        phrase = words[at : at + size]
+        del words[at : at + size]
+        to = max(0, min(len(words) - 1, at + rng.choice([-8, -6, -4, -3, -2, 2, 3, 4, 6, 8])))
+        words[to:to] = phrase
+
+
 def _lose_word(words: list[str], rng: Random) -> None:
     if len(words) > 5:
         words.pop(rng.randrange(len(words) - 1))
@@ -257,11 +278,11 @@ def _stray_word(words: list[str], rng: Random) -> None:
     words.insert(rng.randrange(len(words)), rng.choice(sorted(ENGLISH.words("function_words"))))
 
 
-_SMALL_DAMAGE = (_move_word, _lose_word, _wrong_preposition, _wrong_form, _stray_word)
+_SMALL_DAMAGE = (_move_word, _move_phrase, _lose_word, _wrong_preposition, _wrong_form, _stray_word)
 
 
 def small_damage(sentence: str, rng: Random) -> str:
-    """One to four of: a word moved, lost, of a wrong form, a stray or a wrong small word."""
+    """One to four of: a word or a phrase moved, a word lost, of a wrong form, a stray or a wrong small word."""
     words = sentence.split()
     for _ in range(1 + int(rng.expovariate(0.8))):
         rng.choice(_SMALL_DAMAGE)(words, rng)
@@ -286,6 +307,47 @@ def slips(sentence: str, rng: Random) -> str:
             swapped = sentence[at + 1] + sentence[at]
             sentence = sentence[:at] + (sentence[at] * 2 if twice else swapped) + sentence[at + 2 - twice :]
     return sentence
+
+
+def _with_fillers(sentence: str, rng: Random) -> str:
+    words = sentence.split()
+    for _ in range(rng.randint(1, 2)):
+        words.insert(rng.randrange(len(words)), rng.choice(_FILLERS))
+    return " ".join(words)
+
+
+def _started_again(sentence: str, rng: Random) -> str:
+    words = sentence.split()
+    first = words[: rng.randint(1, 2)]
+    return " ".join([*first[:-1], first[-1].rstrip(",") + rng.choice([",", ",", " --", "..."]), *words])
+
+
+def _as_spoken(sentence: str, rng: Random) -> str:
+    for word, sound in rng.sample(sorted(_SPOKEN.items()), 8):
+        sentence = re.sub(rf"\b{word}\b", sound, sentence)
+    return re.sub(r"(?<=[a-z]{2}in)g\b", "'", sentence)
+
+
+def _jotted_down(sentence: str, rng: Random) -> str:
+    short = _LEFT_OUT.sub("", _FIRST_PERSON.sub("", sentence))
+    return short[:1].upper() + short[1:]
+
+
+def _unpunctuated(sentence: str, rng: Random) -> str:
+    return re.sub(r"[,.;:!?\"“”]", "", sentence).lower()
+
+
+def _fragment(sentence: str, rng: Random) -> str:
+    clauses = re.split(r"(?<=[,;:]) ", sentence)
+    return rng.choice(clauses).rstrip(",;:")
+
+
+_INFORMALITIES = (_with_fillers, _started_again, _as_spoken, _jotted_down, _unpunctuated, _fragment)
+
+
+def informal(sentence: str, rng: Random) -> str:
+    """The sentence as people say it, or jot it down: fillers, false starts, dialect, notes, no marks, a fragment."""
+    return rng.choice(_INFORMALITIES)(sentence, rng)
 
 
 # Corrected machine translation.
@@ -333,13 +395,22 @@ def corrected(data: Path) -> Iterator[dict[str, Any]]:
 def contrasts(
     clean: Sequence[str], trips: dict[int, str], substitutes: Substitutes, rng: Random
 ) -> Iterator[dict[str, Any]]:
-    """A damaged twin of each clean sentence: its round trip where there is one, else made damage."""
+    """A damaged twin of each clean sentence: its round trip where there is one, else made damage.
+
+    Some get an informal twin, which is no worse.
+    """
     for number, sentence in enumerate(clean):
+        if rng.random() < _INFORMAL:
+            if (spoken := informal(sentence, rng)) != sentence:
+                yield {"kind": "informal", "clean": sentence, "damaged": spoken}
+            continue
         draw = rng.random()
         damaged, kind = trips.get(number), "trip"
         if damaged is not None and draw < 0.12:
             # A dictionary's wrong word in a translated sentence.
             damaged = substitute(damaged, rng, substitutes) or damaged
+        elif damaged is not None and draw < 0.12 + _DAMAGED_TRIPS:
+            damaged = small_damage(damaged, rng)
         if damaged is None or damaged == sentence:
             if draw < 0.5:
                 damaged, kind = substitute(sentence, rng, substitutes), "swap"
@@ -365,6 +436,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=45.0, help="time for round trips")
+    parser.add_argument("--pairs", type=int, default=1_000_000, help="the most pairs, of the first sentences")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
@@ -380,7 +452,7 @@ def main() -> None:
             number, _, text = line.split("\t", 2)
             trips[int(number)] = re.sub(r"[*#@](?=\w)", "", text)
     known = {word for sentence in clean for word in sentence.lower().split()}
-    made = contrasts(clean, trips, Substitutes(co_translations(), known), Random(given.seed))
+    made = contrasts(clean[: given.pairs], trips, Substitutes(co_translations(), known), Random(given.seed))
     count: Counter[str] = Counter()
     with lzma.open(given.work / "contrasts.jsonl.xz", "wt", encoding="utf-8", preset=1) as out:
         for pair in [*corrected(given.data), *made]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -170,9 +170,12 @@ class Network(nn.Module):
         return [module for module in self.modules() if isinstance(module, Linear)]
 
     def observe(self, on: bool) -> None:
-        """Whether the range of each map's input is widened by what comes in."""
+        """Whether the range of each map's input is read off what comes in."""
         for linear in self.linears():
             linear.observes = on
+            if on:
+                linear.low.zero_()
+                linear.high.zero_()
 
     def round(self, on: bool) -> None:
         """Whether weights and inputs are rounded as at run time."""
@@ -235,43 +238,16 @@ def of_weights(weights: dict[str, Tensor]) -> Network:
     return network
 
 
-def student_of(teacher: Network, layers: Sequence[int], inner: int, used: Sequence[Tensor]) -> Network:
-    """Some layers of a teacher, with the units that matter most within each.
-
-    used: for each layer (inner,) how strongly its units speak; see `unit_strengths`.
-    """
-    shape = teacher.shape
-    student = Network(
-        Shape(shape.pieces, shape.width, len(layers), shape.heads, inner), teacher.positions.num_embeddings
-    )
+def student_of(teacher: Network, layers: Sequence[int]) -> Network:
+    """Some layers of a teacher."""
+    shape = replace(teacher.shape, layers=len(layers))
+    student = Network(shape, teacher.positions.num_embeddings)
     own = teacher.state_dict()
     found = {name: weight for name, weight in own.items() if not name.startswith("layers.")}
     for place, layer in enumerate(layers):
-        units = used[layer].topk(inner).indices.sort().values
         for name, weight in own.items():
-            if not name.startswith(f"layers.{layer}."):
-                continue
-            part = name.split(".", 2)[2]
-            if part.startswith("widen.") and weight.ndim:
-                weight = weight[units]
-            elif part == "narrow.weight":
-                weight = weight[:, units]
-            found[f"layers.{place}.{part}"] = weight
+            if name.startswith(f"layers.{layer}."):
+                found[f"layers.{place}.{name.split('.', 2)[2]}"] = weight
     student.load_state_dict(found)
     student.to(teacher.pieces.weight.device)
     return student
-
-
-def unit_strengths(network: Network, pieces: Tensor, there: Tensor) -> list[Tensor]:
-    """For each layer (inner,) the mean size of what each of its units adds to a piece."""
-    found: list[Tensor] = []
-
-    def strength(linear: Linear, given: tuple[Tensor]) -> None:
-        found.append(given[0].abs().float().mean((0, 1)) * linear.weight.float().norm(dim=0))
-
-    hooks = [layer.narrow.register_forward_pre_hook(strength) for layer in network.layers]
-    with torch.no_grad():
-        network.states(pieces, there)
-    for hook in hooks:
-        hook.remove()
-    return found

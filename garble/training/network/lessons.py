@@ -3,7 +3,8 @@
     python -m garble.training.network.lessons --work WORK --published mpnet/tokenizer.json
 
 Reads WORK/contrasts.jsonl.xz, writes WORK/tokenizer.json, WORK/rows.npy (rows of the published vocabulary that are
-used) and WORK/lessons.npz.xz.
+used) and WORK/lessons.npz.xz. With --shipped models/en-large in place of --published, the network of that model is
+taught further.
 """
 
 from __future__ import annotations
@@ -119,6 +120,8 @@ def pack(path: Path, tokenizer: Tokenizer) -> Lessons:
                     marks = tagged_pieces(places, record["bad"])
                     bad = 1 / (1 + np.exp((record["da"] - _HALF_BAD) / _POINTS))
                     number = 2 + PAIRS.index(record["pair"])
+                elif record["kind"] == "informal":
+                    marks, bad, number = np.zeros(len(damaged), bool), 0.0, MADE
                 else:
                     marks = wrong_pieces(clean, damaged)
                     if damaged and not marks.any():
@@ -150,17 +153,22 @@ def main() -> None:
     """Pack the pairs of WORK."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--published", type=Path, required=True, help="the published encoder's tokenizer.json")
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--published", type=Path, help="the published encoder's tokenizer.json")
+    start.add_argument("--shipped", type=Path, help="the folder of a model, whose tokenizer is used as it is")
     given = parser.parse_args()
     source = given.work / "contrasts.jsonl.xz"
-    with lzma.open(source, "rt", encoding="utf-8") as lines:
-        texts = (json.loads(line)["clean"] for line in lines)
-        tokenizer, rows = pruned(given.published, texts, _LEAST)
+    if given.shipped:
+        tokenizer = pieces.load(given.shipped / "tokenizer.json")
+    else:
+        with lzma.open(source, "rt", encoding="utf-8") as lines:
+            texts = (json.loads(line)["clean"] for line in lines)
+            tokenizer, rows = pruned(given.published, texts, _LEAST)
+        np.save(given.work / "rows.npy", rows)
     tokenizer.save(str(given.work / "tokenizer.json"))
-    np.save(given.work / "rows.npy", rows)
     lessons = pack(source, tokenizer)
     lessons.save(given.work / "lessons.npz.xz")
-    print(f"{len(rows)} pieces, {len(lessons.kind)} pairs, {len(lessons.ids)} pieces of text")
+    print(f"{tokenizer.get_vocab_size()} pieces, {len(lessons.kind)} pairs, {len(lessons.ids)} pieces of text")
 
 
 if __name__ == "__main__":

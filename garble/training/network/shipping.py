@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from garble.network.weights import floats
 from garble.training.network.encoder import BLOCK, Network, block_scale, buckets, of_weights
 
 Arrays = dict[str, NDArray[Any]]
@@ -192,6 +193,53 @@ def _normalised(graph: _Graph, arrays: Arrays, name: str, x: str) -> str:
 def _added(graph: _Graph, arrays: Arrays, name: str, x: str, before: str) -> str:
     gain, shift = (graph.constant(arrays[f"{name}.{part}"]) for part in ("weight", "bias"))
     return graph.add("SkipLayerNormalization", x, before, gain, shift, domain="com.microsoft", epsilon=1e-5)
+
+
+def restored(folder: Path) -> Network:
+    """The network of a model, to be taught further; the inverse of `ship`. folder: with network.onnx, network.npz."""
+    import onnx
+    import torch
+    from onnx import numpy_helper
+
+    graph = onnx.load(folder / "network.onnx", load_external_data=False).graph
+    inside = {c.name: numpy_helper.to_array(c) for c in graph.initializer if c.data_location != c.EXTERNAL}
+    found: Arrays = {}
+    # Norms and heads are known by their kind of node, as constants of a graph have no names that speak.
+    norms: list[tuple[NDArray[Any], ...]] = []
+    for node in graph.node:
+        given = [inside.get(name) for name in node.input]
+        if node.op_type == "MatMulIntegerToFloat":
+            name = node.input[1].removesuffix(".weight")
+            step, zero = float(inside[node.input[2]]), float(inside[node.input[4]])
+            found[f"{name}.bias"] = inside[node.input[6]]
+            found[f"{name}.low"], found[f"{name}.high"] = np.array(-zero * step), np.array((255 - zero) * step)
+        elif node.op_type in ("LayerNormalization", "SkipLayerNormalization"):
+            norms.append(tuple(inside[name] for name in node.input[-2:]))
+        elif node.op_type == "Gather" and given[0] is not None:
+            found["positions.weight" if given[0].ndim == 2 and not _axis(node) else "nearness"] = given[0]
+        elif node.op_type == "MatMul":
+            found["wrong.weight"] = inside[node.input[1]].T
+        elif node.op_type == "Add" and node.output[0] == "wrong":
+            found["wrong.bias"] = inside[node.input[1]]
+        elif node.op_type == "Gemm":
+            found["sentence.weight"], found["sentence.bias"] = inside[node.input[1]], inside[node.input[2]]
+    names = [f"layers.{at // 2}.after_{('mix', 'narrow')[at % 2]}" for at in range(len(norms) - 1)]
+    for name, (gain, shift) in zip(["begin", *names], norms, strict=True):
+        found[f"{name}.weight"], found[f"{name}.bias"] = gain, shift
+    with np.load(folder / "network.npz", allow_pickle=False) as file:
+        for key in file.files:
+            if (name := key.removesuffix(".bits")) != key:
+                found[name] = floats(file[key], file[f"{name}.scale"])
+    nearness = found.pop("nearness")
+    apart = torch.arange(1 - len(found["positions.weight"]), len(found["positions.weight"]))
+    relative = np.zeros((int(buckets(apart).max()) + 1, len(nearness)), np.float32)
+    relative[buckets(apart).numpy()] = nearness.T
+    found["relative.weight"] = relative
+    return of_weights({name: torch.from_numpy(np.array(x, np.float32, order="C")) for name, x in found.items()})
+
+
+def _axis(node: Any) -> int:
+    return next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
 
 
 def ship(work: Path, name: str, out: Path) -> None:

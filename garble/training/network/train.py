@@ -6,9 +6,11 @@ WORK holds what `lessons` wrote; each stage writes WORK/NAME.safetensors and is 
 is stopped resumes at its last checkpoint, to the same weights. Runs on one GPU where there is one, else on CPU; both in
 bfloat16. Imports nothing of garble that reads text, so that a bare machine with PyTorch can run it.
 
+With --shipped models/en-large in place of --published, the network of that model is taught further.
+
 Stages: `guesser` learns to fill gaps, so that it can put plausible words in a sentence. `trunk` learns from made
 damage. `large` goes on from it with corrected machine translation, rounded as it will run. `small-trunk` and `small`
-are the student, every other layer and half of the units of each, taught the verdicts of `trunk` and `large`. `large-0`,
+are the student, every other layer, taught the verdicts of `trunk` and `large`. `large-0`,
 `small-0` and so on are taught without some language pairs, so that a figure on those is one on a pair never seen.
 """
 
@@ -32,6 +34,7 @@ from garble.training.network import encoder as network
 from garble.training.network import lessons
 from garble.training.network.encoder import Network
 from garble.training.network.lessons import GUESS, PAIRS, Lessons
+from garble.training.network.shipping import restored
 
 Log = Callable[[str], None]
 
@@ -54,9 +57,13 @@ _OBSERVED = 24
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Pieces a step, and steps of each stage; fold and small_fold are those of each fold's large and small."""
+    """Pieces a step, the rate of the trunk, and steps of each stage.
+
+    fold and small_fold are those of each fold's large and small.
+    """
 
     pieces: int
+    rate: float
     guesser: int
     trunk: int
     large: int
@@ -67,9 +74,11 @@ class Course:
 
 
 COURSES = {
-    "tiny": Course(1024, 2, 3, 2, 2, 2, 2, 2),
-    "cpu": Course(2048, 600, 12_000, 3_000, 6_000, 3_000, 1_500, 1_500),
-    "gpu": Course(32_768, 400, 1_649, 541, 1_402, 521, 242, 278),
+    "tiny": Course(1024, 1e-4, 2, 3, 2, 2, 2, 2, 2),
+    "cpu": Course(2048, 1e-4, 600, 12_000, 3_000, 6_000, 3_000, 1_500, 1_500),
+    "gpu": Course(32_768, 1e-4, 400, 1_649, 541, 1_402, 521, 242, 278),
+    # Goes on from a network that was taught before.
+    "more": Course(32_768, 6e-5, 400, 1_900, 700, 1_700, 650, 242, 278),
 }
 
 
@@ -284,17 +293,20 @@ class Stage:
 class Room:
     """Where teaching happens: the folder, the device, the pairs, the course."""
 
-    def __init__(self, work: Path, published: Path, course: Course, seed: int, log: Log) -> None:
-        self.work, self.published, self.course, self.seed, self.log = work, published, course, seed, log
+    def __init__(self, work: Path, start: Path, course: Course, seed: int, log: Log) -> None:
+        self.work, self.start, self.course, self.seed, self.log = work, start, course, seed, log
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.pairs = Pairs(lessons.load(work / "lessons.npz.xz"), self.device)
         self._guesser: Guesser | None = None
 
-    def published_network(self) -> Network:
-        """The encoder to start from, with new heads."""
-        kept = torch.from_numpy(np.load(self.work / "rows.npy"))
+    def first_network(self) -> Network:
+        """The network of a model; or the published encoder, with new heads."""
         torch.manual_seed(self.seed)
-        found = network.from_mpnet(load_file(self.published), kept)
+        if self.start.is_dir():
+            found = restored(self.start)
+        else:
+            kept = torch.from_numpy(np.load(self.work / "rows.npy"))
+            found = network.from_mpnet(load_file(self.start), kept)
         # Distances are known well; leaving them as they are makes attention cheaper to teach.
         found.relative.requires_grad_(False)
         found.to(self.device)
@@ -310,7 +322,7 @@ class Room:
     def guesser(self) -> Guesser:
         """What fills gaps; taught first where it is not yet."""
         if self._guesser is None:
-            base = self.published_network()
+            base = self.first_network()
             base.layers = base.layers[:_GUESSER_LAYERS]
             guesser = Guesser(base).to(self.device)
             stage = Stage("guesser", guesser, self.course.guesser, 3e-4, 0.1, self.work, self.log)
@@ -377,12 +389,8 @@ class Room:
             yield step, lambda chosen=chosen: loss(self.pairs.batch(chosen, guess))  # type: ignore[misc]
 
     def student(self, teacher: Network) -> Network:
-        """Half of a teacher, not yet taught."""
-        chosen = next(self.pairs.order(1, self.course.pieces, (), self.seed))
-        batch = self.pairs.batch(chosen, None)
-        strengths = network.unit_strengths(teacher, batch.pieces, batch.there)
-        layers = range(1, teacher.shape.layers, 2)
-        found = network.student_of(teacher, layers, teacher.shape.inner // 2, strengths)
+        """Every other layer of a teacher, not yet taught."""
+        found = network.student_of(teacher, range(1, teacher.shape.layers, 2))
         found.relative.requires_grad_(False)
         return found
 
@@ -395,7 +403,7 @@ def teach(room: Room, only: tuple[str, ...] = ()) -> None:
         return not only or name in only
 
     if wanted("trunk"):
-        room.teach("trunk", room.published_network(), course.trunk, 1e-4, 0.2)
+        room.teach("trunk", room.first_network(), course.trunk, course.rate, 0.2)
     if wanted("large"):
         room.teach("large", room.taught("trunk"), course.large, 4e-5, 0.0, PAIRS, rounds=True)
     if wanted("small-trunk"):
@@ -450,13 +458,15 @@ def main() -> None:
     """Teach the stages of a course."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--published", type=Path, required=True, help="the published encoder's model.safetensors")
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--published", type=Path, help="the published encoder's model.safetensors")
+    start.add_argument("--shipped", type=Path, help="the folder of a model, whose network is taught further")
     parser.add_argument("--course", choices=COURSES, default="cpu")
     parser.add_argument("--stages", default="", help="some of the stages, with commas between")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     log = partial(print, flush=True)
-    room = Room(given.work, given.published, COURSES[given.course], given.seed, log)
+    room = Room(given.work, given.shipped or given.published, COURSES[given.course], given.seed, log)
     teach(room, tuple(stage for stage in given.stages.split(",") if stage))
 
 
