@@ -175,3 +175,14 @@ def test_forms_forget_case_and_digits_and_words_only_case() -> None:
 def test_the_first_word_is_found_behind_quotation_marks() -> None:
     batch = Batch.of([whole('"“ He said.'), whole("..."), whole("She did.")])
     assert [batch.pieces(i, i + 1) for i in np.flatnonzero(batch.is_first_word)] == ["He", "She"]
+
+
+def test_placeholders_of_a_sentence_are_different_words() -> None:
+    batch = Batch.of([segment("# Keys\n\nPut `a_b` before `c_d`, and put it there.\n\nSo `e_f` is it.\n", "markdown")])
+    its = [i for i, start in enumerate(batch.starts.tolist()) if batch.text[start : batch.ends[i]] == "it"]
+    assert len(its) == 5
+    hashes, forms = batch.word_hash[its].tolist(), batch.form_hash[its].tolist()
+    # The language model reads them as the word; that word itself is one word in both sentences.
+    assert len(set(forms)) == 1
+    assert hashes[2] == hashes[4] == forms[0]
+    assert len(set(hashes)) == 4

@@ -15,6 +15,7 @@ from garble.text.layout import KINDS
 from garble.text.segmentation import segment, whole
 from garble.text.tokens import tokenize
 
+TERM = re.compile(r"(?<!\S)\S{1,24}(?: \S{1,16}){0,2}(?<![.!?…]) {4,}(?=\S)")
 MARKS = re.compile(r"(?:[-*+•‣▪◦·–—>#;%/]|\(?\d{1,3}[.)]|\(?[a-z][.)])*")
 
 
@@ -49,8 +50,8 @@ def check_sentences(text: str) -> None:
     for (start, end), owner in zip(sentences, document.paragraph.tolist(), strict=True):
         assert paragraphs[owner][0] <= start
         assert end <= paragraphs[owner][1]
-    # What stands in no sentence is space, or a mark before a line.
-    left = uncovered(text, sentences, 0, len(text))
+    # What stands in no sentence is space, or a mark or a term before a line.
+    left = uncovered(TERM.sub(lambda match: " " * len(match[0]), text), sentences, 0, len(text))
     assert MARKS.fullmatch(left)
 
 
@@ -77,6 +78,11 @@ def check_tokens(text: str) -> None:
 
 @given(ANY_TEXT)
 def test_sentences_of_any_text_slice_right_and_leave_nothing_out(text: str) -> None:
+    check_sentences(text)
+
+
+@pytest.mark.parametrize("text", [".    .", "It ended.    .", "It ended.    . He left.", "Yes.    .    .", "…    ."])
+def test_spaces_before_a_full_stop_leave_nothing_out(text: str) -> None:
     check_sentences(text)
 
 

@@ -51,6 +51,8 @@ _DASHES = [ord(sign) for sign in "–—…"]
 
 # Between sentences; a text's own paragraph separators become line feeds, so that nothing matches across.
 BORDER = "\u2029"
+# An odd number that spreads the places of placeholders over all hashes: 2 ** 64 divided by the golden ratio.
+_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Predictions(NamedTuple):
@@ -76,7 +78,7 @@ class Batch:
     text: the sentences, each followed by BORDER. codes: (characters,) its code points; folded: in lower case.
     char_offsets: (sentences + 1,) first character of each sentence.
     starts, ends: (tokens,) character offsets. token_offsets: (sentences + 1,) first token of each sentence.
-    word_hash: (tokens,) hash of the token in lower case; form_hash: the same with every digit as 0.
+    word_hash: (tokens,) hash of the token in lower case, another for each placeholder of a sentence; form_hash: the same with every digit as 0.
     document_offsets: (documents + 1,) first sentence of each document. total: (documents,) all its sentences, also
     those in other batches. paragraph, kind, neighbours: (sentences,) as in Document.
     looped: (characters,) inside a loop of the document, after its first copy.
@@ -169,6 +171,11 @@ class Batch:
         zeroed[digits] = ord("0")
         numbers = np.unique(np.searchsorted(starts, digits, side="right") - 1)
         form_hash[numbers] = hash_runs(zeroed, starts[numbers], ends[numbers])
+        # Placeholders stand for different code, so they are no repetition.
+        places = np.flatnonzero(quoted)
+        tokens = np.unique(np.searchsorted(starts, places, side="right") - 1)
+        sentence = np.searchsorted(char_offsets, starts[tokens], side="right") - 1
+        word_hash[tokens] ^= (starts[tokens] - char_offsets[sentence] + 1).astype(np.uint64) * _MIX
         return cls(
             text=text,
             codes=codes,

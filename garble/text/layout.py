@@ -43,8 +43,8 @@ _STOP = re.compile(r"[.!?…。！？:;]['\"’”»)\]]*$")
 # Marks at the beginning of a line.
 _QUOTED = re.compile(r"(?:>[ \t]?)+(?=\s|$)|(?:> )+")
 _BULLET = re.compile(r"(?:[-*+•‣▪◦·–—]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+(?:\[[ xX]\]\s+)?")
-# A term before its definition, in manual pages.
-_TERM = re.compile(r"\S{1,24}(?: \S{1,16}){0,2} {4,}(?=\S)(?!.*\S {3})")
+# A term before its definition, in manual pages; a term is no sentence.
+_TERM = re.compile(r"\S{1,24}(?: \S{1,16}){0,2}(?<![.!?…]) {4,}(?=\S)(?!.*\S {3})")
 _LEADER = re.compile(r"(?://[/!]?|#+|;+|--+|%+)(?=\s|$)")
 _STARRED = re.compile(r"/\*+!?|\*+/|\*(?=\s|$)")
 _TITLE = re.compile(r"#{1,6}[ \t]+")
