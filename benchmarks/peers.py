@@ -1,8 +1,8 @@
 """What a user would reach for instead: other people's filters, each as one score a text, the higher the worse.
 
 Only `zlib` and OLMo's rule are always here. The others are measured where they are installed: `pip install
-"datatrove[processing]" spacy ftfy opusfilter dolma`. Nothing of them is copied; their own functions are called with
-their own thresholds.
+"datatrove[processing]" spacy ftfy opusfilter dolma pygarble`. Nothing of them is copied; their own functions are called
+with their own thresholds.
 """
 
 from __future__ import annotations
@@ -169,6 +169,18 @@ def covered(spans: Callable[[str], Spans], text: str) -> float:
     return float(mask.mean())
 
 
+@cache
+def _gibberish_detector() -> Any:
+    from pygarble.gibberish import EnsembleDetector
+
+    return EnsembleDetector()
+
+
+def pygarble_gibberish(text: str) -> float:
+    """The probability of gibberish that pygarble's ensemble gives."""
+    return float(_gibberish_detector().predict_proba(text))
+
+
 PEERS: dict[str, Peer] = {
     "zlib ratio": Peer(("zlib",), zlib_ratio, "how many times smaller zlib makes the sentence"),
     "datatrove Gopher repetition": Peer(
@@ -185,6 +197,9 @@ PEERS: dict[str, Peer] = {
     ),
     "OpusFilter repetition": Peer(
         ("opusfilter",), opusfilter_repetition, "repetitions it counts, at its default of two"
+    ),
+    "pygarble gibberish": Peer(
+        ("pygarble",), pygarble_gibberish, "the probability of gibberish that its ensemble gives"
     ),
     "ftfy badness": Peer(("ftfy",), ftfy_badness, "mis-decoded sequences it counts"),
     "OLMo's n-gram rule": Peer(

@@ -19,6 +19,7 @@ SHOWN = (
     "models/*/README.md",
     "seeds/**/*.md",
     "benchmarks/README.md",
+    "benchmarks/leaderboard.md",
     "benchmarks/hostile.py",
     "benchmarks/results/*.svg",
     "benchmarks/results/*.json",

@@ -55,7 +55,8 @@ _BISECTIONS = 60
 class Conditions(NamedTuple):
     """Settings that scores depend on. A calibration is only valid for equal settings.
 
-    garble: version. model, digest: name of the model, and digest of its files. reader, markup, without: see `Scorer`.
+    garble: version. model, digest: name of the model, and digest of its files. reader, markup, language, without: see
+    `Scorer`.
     """
 
     garble: str
@@ -63,6 +64,7 @@ class Conditions(NamedTuple):
     digest: str
     reader: str
     markup: str
+    language: str
     without: tuple[str, ...]
 
     def difference(self, other: Conditions) -> str:
@@ -70,7 +72,7 @@ class Conditions(NamedTuple):
         if self.digest != other.digest:
             ours, theirs = (f"{c.model} ({c.digest[:8]})" for c in (self, other))
             return f"calibrated for model {ours}, not {theirs}"
-        for name in ("reader", "markup", "without"):
+        for name in ("reader", "markup", "language", "without"):
             own, asked = getattr(self, name), getattr(other, name)
             if own != asked:
                 own, asked = (", ".join(x) or "nothing" if isinstance(x, tuple) else x for x in (own, asked))
@@ -132,7 +134,7 @@ def _calibration(record: dict[str, Any]) -> Calibration:
     names = fields.listed(conditions["without"], "conditions.without", _MOST_NAMES, least=0)
     words = {
         name: fields.matching(conditions[name], _WORD, f"conditions.{name}")
-        for name in ("garble", "model", "reader", "markup")
+        for name in ("garble", "model", "reader", "markup", "language")
     }
     return Calibration(
         threshold=fields.number(record["threshold"], "threshold", 0, 1),

@@ -27,7 +27,7 @@ from garble.columns.packets import blocks, packets
 from garble.errors import InputError, UsageError, checked_text, checked_texts, quoted
 from garble.languages import Language
 from garble.models import store
-from garble.models.scorecard import Scorecard, logit, sigmoid
+from garble.models.scorecard import Scorecard, capped, clipped_logit, logit, scaled, sigmoid
 from garble.report import Report
 from garble.report.findings import Finding, ScoredSentence, passages_of, signature_at
 from garble.signals import (
@@ -51,11 +51,9 @@ from garble.text.segmentation import Document, segment
 from garble.verdict import (
     NO_SENTENCE,
     SEVERAL,
-    compress_odds,
     disabled,
     document_score,
     effective_kinds,
-    expand_odds,
     feature_mask,
     looped_prose,
     missing_needs,
@@ -85,12 +83,13 @@ _OTHER_VERSION = "threshold calibrated with garble {}; its guarantee may not hol
 _IGNORED_NOTE = "sentences ignored by comments: {}"
 _WITHOUT = "signals disabled: {}; threshold guarantees do not apply"
 
-# The network lowers the log-odds of the scorecard by at most `_VETO`. In sentences that it has read, log-odds below the
-# balanced threshold are multiplied by `_STEEPER`, because the network ranks those better.
-_VETO, _STEEPER = 1.0, 3.0
+# The network lowers the log-odds of the scorecard by at most `_VETO`.
+_VETO = 1.0
+# The network does not read a sentence with a larger share of code among its words.
+_MOST_CODE = 1 / 6
 
 # Limit for the log-odds that a garbled document adds to its sentences.
-_MOST_RAISED = 4.0
+_MOST_RAISED = 2.0
 # Which sentences the network reads.
 READERS = ("all", "unsure", "off")
 # Size of the first sample of sentences with reader="unsure". Each further sample is twice as large.
@@ -146,7 +145,7 @@ class Scorer:
     Attributes: card (scorecard without the disabled signals), lm (language model), network (the reader, or None), notes
     (added to every report), conditions (settings that scores depend on), calibration (of the threshold, or None).
     Raises ValueError, in one line, for an unknown model, threshold, signal, reader, markup or language, and for a
-    threshold calibrated with another model, reader, markup or without.
+    threshold calibrated with another model, reader, markup, language or without.
     """
 
     def __init__(
@@ -170,7 +169,7 @@ class Scorer:
         self.language = checked_language(language)
         self.without = tuple(sorted(set(without)))
         self.conditions = Conditions(
-            garble.__version__, self.card.name, loaded.digest, self.reader, self.markup, self.without
+            garble.__version__, self.card.name, loaded.digest, self.reader, self.markup, self.language, self.without
         )
         self.threshold, self.calibration = _threshold(threshold, self.card, self.conditions)
         read_from = self.card.thresholds.get("balanced", self.threshold) if self.calibration else self.threshold
@@ -514,24 +513,29 @@ def _score_batch(
 def _in_context(batch: Batch, before: _SentenceScores, kinds: Ints, card: Scorecard) -> tuple[Floats, Floats]:
     """(sentences,) scores, and the log-odds added by the document; NaN if not read by the network.
 
-    If the pooled sentences of a document are more likely garbled than not, the log-odds of the document are added to
-    those of its sentences. A single loop does not suffice, because log-odds above 0 count as 0.
+    If the pooled sentences of a document make it garbled at the balanced threshold, what it exceeds the threshold by is
+    added to the log-odds of its sentences.
     """
     raised = np.where(before.is_read, 0.0, np.nan)
     pooling = card.network.pooling if card.network else None
     counted = before.is_read & (kinds == PROSE)
     if pooling is None or not counted.any():
         return before.scores, raised
-    odds = expand_odds(before.scores, before.is_read, card)
+    odds = clipped_logit(before.scores)
     count = row_sums(counted, batch.document_offsets)
-    mean = row_sums(np.where(counted, np.minimum(odds, 0.0), 0.0), batch.document_offsets) / np.maximum(count, 1)
-    document_odds = pooling.slope * pooling.excess_of(mean, count) + pooling.offset
-    added = np.where(count >= SEVERAL, np.clip(document_odds, 0, _MOST_RAISED), 0.0)[batch.document]
+    mean = row_sums(np.where(counted, capped(odds), 0.0), batch.document_offsets) / np.maximum(count, 1)
+    excess = pooling.odds_of(mean, count) - _balanced_odds(card)
+    added = np.where(count >= SEVERAL, np.clip(excess, 0, _MOST_RAISED), 0.0)[batch.document]
     rows = np.flatnonzero(counted & (added > 0))
     scores = before.scores.copy()
-    scores[rows] = sigmoid(compress_odds(odds[rows] + added[rows], before.is_read[rows], card))
+    scores[rows] = sigmoid(odds[rows] + added[rows])
     raised[rows] = added[rows]
     return scores, raised
+
+
+def _balanced_odds(card: Scorecard) -> float:
+    """Log-odds at the balanced threshold."""
+    return float(logit(np.array(card.thresholds.get("balanced", 0.5))))
 
 
 def _sentence_scores(batch: Batch, extraction: Extraction, disabled: Mask, setup: _Setup) -> _SentenceScores:
@@ -548,7 +552,7 @@ def _sentence_scores(batch: Batch, extraction: Extraction, disabled: Mask, setup
     extraction = with_predictions(extraction, batch, None)
     base = np.where(disabled | from_network, 0, card.contributions(extraction.columns(card.features)))
     odds = card.intercept + base.sum(axis=1)
-    readable = np.asarray(~disabled[:, from_network].any(axis=1))
+    readable = np.asarray(~disabled[:, from_network].any(axis=1)) & _is_mostly_words(batch)
     if setup.reader == "all":
         return _with_network(batch, extraction, base, readable, setup, setup.network.predict(batch, readable))
     # In undecided documents, a growing sample of sentences is read until the document is clean or all are read.
@@ -569,8 +573,9 @@ def _with_network(
 ) -> _SentenceScores:
     """Combine the scorecard and the network. base: (sentences, features of the card) contributions without the network.
 
-    A sentence that was read gets the larger of two log-odds: the scorecard, lowered by the network by at most `_VETO`;
-    and the joint model of both. Below the balanced threshold the former counts less; see `_STEEPER`.
+    A sentence that was read gets the log-odds of the joint model of both, see `NetworkSettings`; but those of the
+    scorecard, lowered by the network by at most `_VETO`, if they flag it at the balanced threshold: the network does
+    not see loops and broken characters well, and says less of them.
     """
     card = setup.card
     assert card.network is not None
@@ -578,15 +583,21 @@ def _with_network(
     from_network = feature_mask(card, lambda signal: signal in NETWORK_SIGNALS)
     own = np.where(is_read[:, None] & from_network, card.contributions(extraction.columns(card.features)), 0)
     own_odds = own.sum(axis=1)
+    joint = base * np.array([card.network.weights.get(name.split(".")[0], 1.0) for name in card.features]) + own
+    joint_odds = scaled(card.network.intercept + joint.sum(axis=1), card.network.sentences)
     factor = np.divide(np.clip(own_odds, -_VETO, 0), own_odds, out=np.zeros(len(own_odds)), where=own_odds < 0)
-    base_odds = card.intercept + base.sum(axis=1) + factor * own_odds
-    limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
-    base_odds = np.where(is_read & (base_odds < limit), limit + _STEEPER * (base_odds - limit), base_odds)
-    joint_odds = card.network.scale * (card.intercept + base.sum(axis=1)) + own_odds + card.network.intercept
-    is_joint = (is_read & (joint_odds > base_odds))[:, None]
-    contributions = np.where(is_joint, card.network.scale * base + own, base + factor[:, None] * own)
-    odds = compress_odds(np.where(is_joint[:, 0], joint_odds, base_odds), is_read, card)
-    return _SentenceScores(extraction, contributions, sigmoid(odds), is_read)
+    plain = base + factor[:, None] * own
+    plain_odds = card.intercept + plain.sum(axis=1)
+    is_plain = ~is_read | (plain_odds >= _balanced_odds(card))
+    contributions = np.where(is_plain[:, None], plain, joint)
+    return _SentenceScores(extraction, contributions, sigmoid(np.where(is_plain, plain_odds, joint_odds)), is_read)
+
+
+def _is_mostly_words(batch: Batch) -> Mask:
+    """(sentences,) whose words are not code, but for a few."""
+    words = row_sums(batch.is_word, batch.token_offsets)
+    code = row_sums(batch.is_word & batch.is_code, batch.token_offsets)
+    return np.asarray(code <= _MOST_CODE * words)
 
 
 def _reading_order(batch: Batch, readable: Mask, suspect: Mask) -> Ints:
@@ -624,7 +635,7 @@ def _surely_clean(batch: Batch, sample: _SentenceScores, readable: Mask, setup: 
     count, total = row_sums(sample.is_read, batch.document_offsets), row_sums(readable, batch.document_offsets)
     if pooling is None:
         return np.zeros(len(count), bool)
-    odds = expand_odds(sample.scores, sample.is_read, setup.card)
+    odds = capped(clipped_logit(sample.scores))
     mean = row_sums(np.where(sample.is_read, odds, 0.0), batch.document_offsets) / np.maximum(count, 1)
     error = pooling.deviation * np.sqrt(np.maximum(1 - count / np.maximum(total, 1), 0) / np.maximum(count, 1))
     return np.asarray((count > 0) & (mean + _SURE * error < pooling.mean_at(setup.threshold, total)))

@@ -11,7 +11,7 @@ import numpy as np
 from garble.columns.arrays import Floats, Ints, Mask
 from garble.columns.batch import Batch
 from garble.languages import Language
-from garble.models.scorecard import Pairs, Scorecard, clipped_logit, logit, sigmoid
+from garble.models.scorecard import Scorecard, clipped_logit, scaled, sigmoid
 from garble.report.findings import ScoredSentence
 from garble.signals import signals_of
 from garble.signals.base import Signal
@@ -29,8 +29,6 @@ SEVERAL = 4
 _LOOPED, _LOOPED_SCORE = (0.1, 0.2), (0.0, 0.999)
 # Requirements of signals that a model provides.
 _OF_MODEL = frozenset({"lm", "network"})
-# Factor for log-odds below the balanced threshold in sentences read by the network; see `compress_odds`.
-_COMPRESSION = 0.55
 
 
 def document_score(
@@ -41,46 +39,54 @@ def document_score(
     Loops: if a fifth of the prose is inside loops, without their first copy, the document is garbled at every
     threshold. looped: this share.
 
-    Worst sentences: the highest score that a tenth of the prose reaches, by characters, and at least two sentences; in
-    documents with fewer than `SEVERAL` sentences, half of the prose. In sentences of `NO_SENTENCE` characters or more,
-    only clauses with evidence count. So one loop in a long article gives a garbled passage, not a garbled document. In
-    documents that are pooled, worst sentences below the loose threshold are ignored.
+    Worst sentences: see `worst_score`. In documents of `SEVERAL` sentences and more it is scaled by
+    `Scorecard.documents`; so a document of one sentence has the score of the sentence.
 
-    Pooled sentences: see `Pooling`. A text that is badly translated throughout is garbled even if few sentences reach
-    the threshold. If the network has read sentences, only those are pooled.
+    Pooled sentences, in documents of `SEVERAL` sentences and more: see `Pooling`. A text that is badly translated
+    throughout is garbled even if few sentences reach the threshold. If the network has read sentences, only those are
+    pooled. In documents that are pooled, worst sentences below the loose threshold are ignored.
 
-    In documents of `SEVERAL` sentences and more, worst and pooled scores are scaled by `Scorecard.documents`; so a
-    document of one sentence has the score of the sentence. Only sentences accepted by `layout.counts` are used: no
-    headings, verse or tables. A document without prose scores 0. raised: (sentences,) log-odds that the document added
-    to each sentence, which are subtracted here; NaN if not read by the network.
+    Only sentences accepted by `layout.is_prose` are used: no headings, verse or tables. A document without prose scores
+    0. raised: (sentences,) log-odds that the document added to each sentence, which are subtracted here; NaN if not
+    read by the network.
     """
     prose_mask = np.array([is_prose(sentence.kind, sentence.text) for sentence in sentences], bool)
     by_loops = float(np.interp(looped, _LOOPED, _LOOPED_SCORE))
     if not prose_mask.any():
         return by_loops
+    prose = [sentence for sentence, counts in zip(sentences, prose_mask.tolist(), strict=True) if counts]
+    added, scores = np.array(raised)[prose_mask], np.array([sentence.score for sentence in prose])
+    is_read = ~np.isnan(added)
+    scores[is_read] = sigmoid(clipped_logit(scores[is_read]) - added[is_read])
     loose = card.thresholds.get("loose", 0.0)
-    sizes = np.array([_evidenced(s) if s.score >= loose else s.end - s.start for s in sentences])[prose_mask]
-    total = np.array([s.end - s.start for s in sentences])[prose_mask].sum()
-    scores, added = np.array([s.score for s in sentences])[prose_mask], np.array(raised)[prose_mask]
-    pooled_scores, pooling, scale = scores, card.pooling, card.documents
-    if card.network is not None and (is_read := ~np.isnan(added)).any():
-        odds = expand_odds(scores[is_read], is_read[is_read], card) - added[is_read]
-        scores[is_read] = sigmoid(compress_odds(odds, is_read[is_read], card))
-        # The same scale as in `training.pooling.prose_scores`.
-        pooled_scores, pooling, scale = scores[is_read], card.network.pooling, card.network.documents
-    has_several = len(scores) >= SEVERAL
+    worst = worst_score(prose, scores, loose)
+    if len(prose) < SEVERAL:
+        return max(by_loops, worst)
+    pooling, scale = card.pooling, card.documents
+    if card.network is not None and is_read.any():
+        scores, pooling, scale = scores[is_read], card.network.pooling, card.network.documents
+    by_worst = float(sigmoid(scaled(clipped_logit(np.array(worst)), scale)))
+    if pooling is None:
+        return max(by_loops, by_worst)
+    return max(by_loops, by_worst if worst >= loose else 0.0, pooling.score(scores))
+
+
+def worst_score(prose: Sequence[ScoredSentence], scores: Floats, loose: float) -> float:
+    """The highest score that a tenth of the prose reaches, by characters, and at least two sentences.
+
+    In documents with fewer than `SEVERAL` sentences, half of the prose. In sentences of `NO_SENTENCE` characters or
+    more whose score is `loose` or more, only clauses with evidence count. So one loop in a long article gives a garbled
+    passage, not a garbled document. scores: (sentences,) to use in place of their own.
+    """
+    length = np.array([sentence.end - sentence.start for sentence in prose])
+    sizes = np.array([_evidenced(s) if s.score >= loose else s.end - s.start for s in prose])
+    has_several = len(prose) >= SEVERAL
     worse_first = np.argsort(-scores, kind="stable")
     reached = np.cumsum(sizes[worse_first])
     share = _WORST_SHARE if has_several else _WORST_OF_FEW
-    rank = max(int(np.searchsorted(reached, share * total)), int(has_several))
+    rank = max(int(np.searchsorted(reached, share * length.sum())), int(has_several))
     # Clauses without evidence are clean.
-    worst_score = float(scores[worse_first[rank]]) if rank < len(scores) else 0.0
-    if not has_several:
-        return max(by_loops, worst_score)
-    if pooling is None:
-        return max(by_loops, _scaled(worst_score, scale))
-    pooled_score = max(pooling.score(pooled_scores), worst_score if worst_score >= loose else 0.0)
-    return max(by_loops, _scaled(pooled_score, scale))
+    return float(scores[worse_first[rank]]) if rank < len(scores) else 0.0
 
 
 def _evidenced(sentence: ScoredSentence) -> int:
@@ -92,15 +98,6 @@ def _evidenced(sentence: ScoredSentence) -> int:
         return size
     cuts = [0, *(border.end() for border in _CLAUSE_BORDER.finditer(sentence.text)), size]
     return sum(b - a for a, b in pairwise(cuts) if any(first < b and last > a for first, last in local))
-
-
-def _scaled(score: float, scale: Pairs) -> float:
-    """Scale a document score by `Scorecard.documents`. Outside the scale, log-odds are shifted like its ends."""
-    if not scale:
-        return score
-    raw, scaled = np.array(scale).T
-    odds = float(clipped_logit(np.array(score)))
-    return float(sigmoid(np.interp(odds, raw, scaled) + min(odds - raw[0], 0) + max(odds - raw[-1], 0)))
 
 
 def looped_prose(document: Document) -> float:
@@ -142,22 +139,6 @@ _DISABLED_BY_KIND: dict[int, Callable[[Signal], bool]] = {
     CUE: lambda signal: signal.prose,
     VERSE: lambda signal: signal.prose or signal.family == "repetition",
 }
-
-
-def compress_odds(odds: Floats, is_read: Mask, card: Scorecard) -> Floats:
-    """Compress log-odds below the balanced threshold in sentences read by the network.
-
-    So a typical human sentence has a similar score, whether it was read or not.
-    """
-    limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
-    return np.where(is_read & (odds < limit), limit + _COMPRESSION * (odds - limit), odds)
-
-
-def expand_odds(scores: Floats, is_read: Mask, card: Scorecard) -> Floats:
-    """The inverse of `compress_odds`, from scores."""
-    odds = clipped_logit(scores)
-    limit = float(logit(np.array(card.thresholds.get("balanced", 0.5))))
-    return np.where(is_read & (odds < limit), limit + (odds - limit) / _COMPRESSION, odds)
 
 
 def feature_mask(card: Scorecard, predicate: Callable[[Signal], bool]) -> Mask:

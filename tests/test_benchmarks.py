@@ -16,7 +16,7 @@ from sklearn.metrics import f1_score, matthews_corrcoef, roc_auc_score
 
 sys.path.append(str(Path(__file__).parent.parent))
 
-from benchmarks import damage, loops, peers
+from benchmarks import damage, leaderboard, loops, peers
 from benchmarks.quality import material, measures, statistics, systems, tables
 from benchmarks.quality.__main__ import run, together
 
@@ -391,3 +391,29 @@ def test_one_run_gives_every_figure_of_the_page(
     assert [*again["systems"]] == ["off", "large", "bits", "zlib ratio"]
     with pytest.raises(ValueError, match="different values of share"):
         together([results, results | {"share": 0.5}])
+
+
+def test_the_leaderboard_shows_the_best_of_each_column_in_bold() -> None:
+    def system(title: str, **figures: float) -> dict[str, object]:
+        return {"title": title, "figures": {key.replace("_", " "): {"value": x} for key, x in figures.items()}}
+
+    quality = {
+        "systems": {
+            "off": system("garble", smog_bnc_r=0.5, smog_enwiki_r=0.7, human_documents=0.002),
+            "other": system("other", smog_bnc_r=-0.25, smog_enwiki_r=-0.25, human_documents=0.001),
+            "yes or no": system("yes or no", human_documents=0.3),
+        },
+        "speed": {"off": 7000.4},
+    }
+    looped = {"systems": {"garble.loops": {"loops": {"made, all": {"characters": {"value": 0.999}}}}}}
+    lines = leaderboard.table_of(quality, looped).splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    at = {title: i for i, title in enumerate(rows[0])}
+    assert [row[0] for row in rows[2:]] == ["garble", "other", "yes or no"]
+    grades, dropped = (
+        [row[at[title]] for row in rows[2:]] for title in ("readers' grades, r", "human documents dropped")
+    )
+    assert grades == ["**.600**", "-.250", "–"]
+    assert dropped == ["0.2%", "**0.1%**", "30.0%"]
+    assert [row[at["looped characters found"]] for row in rows[2:]] == ["99.9%", "–", "–"]
+    assert rows[2][at["sentences/s"]] == "7,000"

@@ -26,7 +26,7 @@ from garble.report import Report
 from garble.report.findings import Finding, ScoredSentence
 from garble.scorer import Scorer
 
-CONDITIONS = Conditions("0.1.0", "en-2", "0" * 64, "off", "auto", ())
+CONDITIONS = Conditions("0.1.0", "en-2", "0" * 64, "off", "auto", "auto", ())
 
 
 def sample_of(documents: list[list[float]]) -> Sample:
@@ -333,6 +333,7 @@ def test_a_scorer_takes_the_threshold_of_a_file(as_given: Any, here: Conditions,
         ({"digest": "f" * 64, "model": "mine"}, r"calibrated for model mine \(ffffffff\), not en-\d+ \(\w{8}\)$"),
         ({"reader": "unsure"}, "calibrated with reader unsure, not off"),
         ({"markup": "none"}, "calibrated with markup none, not auto"),
+        ({"language": "de"}, "calibrated with language de, not auto"),
         ({"without": ("fluency", "repetition.loop")}, "calibrated with without fluency, repetition.loop, not nothing"),
     ],
 )

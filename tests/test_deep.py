@@ -299,7 +299,7 @@ def made(tmp_path: Path, scripted: reading.Reader, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(scorer, "_network", lambda loaded: scripted)
 
     def make(reader: str, unsure: float = 0.0, pooling: Pooling | None = POOLING, threshold: float = 0.65) -> Scorer:
-        network = NetworkSettings("en", ((0.0, 1.0),) * 3, unsure=unsure, pooling=pooling)
+        network = NetworkSettings("en", ((0.0, 1.0),) * 3, {}, card.intercept, unsure=unsure, pooling=pooling)
         replace(more, network=network, pooling=POOLING).save(tmp_path / "scorecard.json")
         return Scorer(tmp_path, threshold=threshold, reader=reader)
 
@@ -455,7 +455,9 @@ def test_a_network_that_is_off_is_not_asked_for(broken: Path) -> None:
 
 def test_a_scorecard_with_a_network_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     card = model.load(MODEL / "scorecard.json")
-    network = NetworkSettings("en", ((0.5, 2.0), (1.0, 1.0), (0.0, 3.0)), 0.9, -1.5, 1.25, POOLING)
+    network = NetworkSettings(
+        "en", ((0.5, 2.0), (1.0, 1.0), (0.0, 3.0)), {"fluency": 0.9}, -1.5, ((0.0, 1.0),), 1.25, POOLING
+    )
     replace(card, network=network).save(tmp_path / "scorecard.json")
     assert model.load(tmp_path / "scorecard.json").network == network
 

@@ -147,7 +147,14 @@ def test_the_english_model_knows_its_signals_and_its_thresholds_rise() -> None:
 # What a scorecard may hold, field by field.
 
 KNOWN = {"mean": -2.0, "deviation": 0.7, "style": 0.4, "slope": 0.9, "offset": -3.0}
-READ = {"base": "en", "usual": [[0.0, 1.0]] * 3, "scale": 1.0, "intercept": 0.0, "unsure": 0.5, "pooling": KNOWN}
+READ = {
+    "base": "en",
+    "usual": [[0.0, 1.0]] * 3,
+    "weights": {"fluency": 0.5},
+    "intercept": 0.0,
+    "unsure": 0.5,
+    "pooling": KNOWN,
+}
 RECORD = {
     "format": "garble-scorecard/1",
     "name": "x",
@@ -200,12 +207,15 @@ ALLOWED = [
     ("pooling", KeyError),
     ("pooling/deviation", 1e-9),
     ("pooling/style", 0),
-    ("pooling/slope", -HIGHEST),
+    ("pooling/slope", 1e-9),
     ("pooling/offset", HIGHEST),
     ("network", KeyError),
     ("network/base", ""),
     ("network/usual/2", [-3.0, 1e-6]),
-    ("network/scale", 0),
+    ("network/weights", {}),
+    ("network/weights/repetition", 0),
+    ("network/sentences", [[-1.0, -2.0], [1.0, 0.5]]),
+    ("pooling/scale", [[-1.0, -2.0], [1.0, 0.5]]),
     ("network/intercept", -5.0),
     ("network/unsure", -5.0),
     ("network/pooling", None),
@@ -235,7 +245,10 @@ def test_fields_that_a_scorecard_may_have_come_back_as_they_were_written(path: s
     if not expected.get("files", True):
         del expected["files"]
     if "network" in expected:
-        expected["network"] = {"pooling": None, "documents": [], **expected["network"]}
+        expected["network"] = {"pooling": None, "documents": [], "sentences": [], **expected["network"]}
+    for place in (expected, expected.get("network", {})):
+        if place.get("pooling"):
+            place["pooling"] = {"scale": [], **place["pooling"]}
     assert again == expected
 
 
@@ -278,8 +291,12 @@ def test_fields_that_a_scorecard_may_have_come_back_as_they_were_written(path: s
         ("network/usual/1", [0, -1], "network.usual: expected three pairs"),
         ("network/usual/1", [0, 1, 2], "network.usual: expected three pairs"),
         ("network/usual/1", [0, "1"], 'network.usual: "1" is not a number'),
-        ("network/scale", -0.1, "network.scale: -0.1 is not between 0 and 1e+09"),
-        ("network/scale", KeyError, "missing field 'scale'"),
+        ("network/weights/fluency", -0.1, "network.weights.fluency: -0.1 is not between 0 and 1e+09"),
+        ("network/weights", {"A": 1}, "network.weights: "),
+        ("network/weights", KeyError, "missing field 'weights'"),
+        ("network/sentences", [[1.0, 2.0], [2.0, 2.0]], "network.sentences: not pairs of numbers that both rise"),
+        ("pooling/scale", [[1.0]], "pooling.scale: not pairs of numbers that both rise"),
+        ("pooling/slope", 0, "pooling.slope: 0 is not between"),
         ("network/intercept", "", 'network.intercept: "" is not a number'),
         ("network/unsure", None, "network.unsure: null is not a number"),
         ("documents", [[1.0]], "documents: not pairs of numbers that both rise"),
@@ -379,6 +396,6 @@ def test_a_feature_is_interpolated_between_its_knots_and_is_flat_beyond(tmp_path
 
 
 def test_scorecards_cannot_be_changed(card: Scorecard) -> None:
-    for value, name in ((card, "intercept"), (Pooling(0, 1, 0, 1, 0), "mean"), (NetworkSettings("", ()), "scale")):
+    for value, name in ((card, "intercept"), (Pooling(0, 1, 0, 1, 0), "mean"), (NetworkSettings("", ()), "intercept")):
         with pytest.raises(FrozenInstanceError):
             setattr(value, name, 2.0)

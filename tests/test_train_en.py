@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import lzma
 from contextlib import suppress
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,12 +16,13 @@ import pytest
 from conftest import documents
 
 from garble.models import scorecard
-from garble.models.scorecard import logit, sigmoid
+from garble.models.scorecard import NetworkSettings, Scorecard, logit, sigmoid
 from garble.scorer import Scorer
-from garble.signals import FEATURES
+from garble.signals import FEATURE_INDEX, FEATURES
 from garble.text.segmentation import segment
 from garble.training import examples, language_model, panels, pooling, train
 from garble.training.corrupt import corrupt
+from garble.training.fitting import extended
 from garble.verdict import SEVERAL
 
 
@@ -130,7 +133,10 @@ def test_a_near_copy_of_a_text_is_not_in_the_panel_again(tmp_path: Path) -> None
 def test_only_documents_that_are_scaled_set_the_scale(trained: tuple[Path, list[str]]) -> None:
     sentences = segment(documents(1)[0]).slices()[:SEVERAL]
     records = [{"text": " ".join(sentences[:n]), "kind": "news"} for n in (1, SEVERAL - 1, SEVERAL)]
-    assert len(panels.document_scores(Scorer(trained[0]), records)["news"]) == 1
+    scorer = Scorer(trained[0])
+    assert scorer.card.pooling is not None
+    for scores in panels.document_scores(scorer, scorer.card.pooling, records):
+        assert len(scores["news"]) == 1
 
 
 def test_pooling_is_fitted_on_documents_of_people_and_on_bad_translations(
@@ -139,9 +145,10 @@ def test_pooling_is_fitted_on_documents_of_people_and_on_bad_translations(
     card = scorecard.load(trained[0] / "scorecard.json")
     found = card.pooling
     assert found is not None
-    assert found == pooling.fit_pooling(Scorer(trained[0], threshold=1.0), data, Random(0), examples.CHARACTERS_A_KIND)
+    again = pooling.fit_pooling(Scorer(trained[0], threshold=1.0), data, Random(0), examples.CHARACTERS_A_KIND)
+    assert replace(found, scale=()) == again
     human = pooling.prose_scores(Scorer(trained[0]), examples.human_texts(data, Random(0)))
-    odds = logit(np.concatenate([scores for scores in human if len(scores) >= 4]))
+    odds = np.minimum(logit(np.concatenate([scores for scores in human if len(scores) >= 4])), 0)
     assert (found.mean, found.deviation) == pytest.approx((odds.mean(), odds.std()))
     assert found.slope > 0
     assert found.score(sigmoid(np.full(10, 4.0))) > 0.5 > found.score(sigmoid(np.full(10, found.mean)))
@@ -150,13 +157,13 @@ def test_pooling_is_fitted_on_documents_of_people_and_on_bad_translations(
 def test_only_documents_of_four_sentences_and_bad_translations_are_pooled(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Human documents of log-odds -3 and -1; what is translated badly has 1.
+    # Human documents of log-odds -3 and -1; what is translated badly has 0.
     human = [sigmoid(np.full(n, odds)) for n, odds in ((3, 9.0), (4, -3.0), (4, -1.0))]
     monkeypatch.setattr(pooling, "prose_scores", lambda scorer, texts: human)
 
     class Constant:
         def score_sentences(self, texts: list[str]) -> np.ndarray:
-            return sigmoid(np.full(len(texts), 1.0))
+            return sigmoid(np.full(len(texts), 0.0))
 
     found = pooling.fit_pooling(Constant(), data, Random(0), 1000)  # type: ignore[arg-type]
     assert (found.mean, found.deviation) == pytest.approx((-2.0, 1.0))
@@ -165,20 +172,71 @@ def test_only_documents_of_four_sentences_and_bad_translations_are_pooled(
 
 
 @pytest.mark.parametrize(
-    ("scores", "share", "expected"),
+    ("scores", "count", "expected"),
     [
-        (np.arange(100) / 100, 0.0, 0.9901),
-        (np.arange(100) / 100, 0.01, 0.9801),
-        (np.arange(100) / 100, 0.05, 0.9401),
-        (np.arange(1000) / 1000, 0.001, 0.9981),
+        (np.arange(100) / 100, 0, 0.9901),
+        (np.arange(100) / 100, 1, 0.9801),
+        (np.arange(100) / 100, 5, 0.9401),
+        (np.arange(1000) / 1000, 1, 0.9981),
     ],
 )
 def test_a_threshold_lies_just_above_the_scores_that_may_not_reach_it(
-    scores: np.ndarray, share: float, expected: float
+    scores: np.ndarray, count: int, expected: float
 ) -> None:
-    found = panels._reached_by(scores, share)
+    found = panels._reached_by(scores, count)
     assert found == pytest.approx(expected)
-    assert (scores >= found).mean() <= share
+    assert (scores >= found).sum() <= count
+
+
+SCALED = Scorecard(
+    "x", "en", (), 0.0, np.zeros((0, 2)), np.zeros((0, 2)), {"strict": 0.99, "balanced": 0.7, "loose": 0.4}
+)
+
+
+def test_a_network_costs_what_the_scorecard_leaves_of_each_kind() -> None:
+    rng = np.random.default_rng(0)
+    alone = {kind: sigmoid(rng.normal(-3, 1.5, 5000)) for kind in ("news", "poetry", "law")}
+    # Of the law the scorecard flags twice what it may: a fifth of that may be added. Poetry may cost twice as much.
+    alone["law"][:100] = 0.9
+    together = {kind: sigmoid(rng.normal(-5, 3, 5000)) for kind in alone}
+    unread = {kind: rng.random(5000) < 0.1 for kind in alone}
+    together = {kind: np.where(unread[kind], alone[kind], together[kind]) for kind in alone}
+    scale = panels.sentence_scale(SCALED, alone, together)
+    assert all(a < c and b < d for (a, b), (c, d) in pairwise(scale))
+    assert scale[0] == pytest.approx((-5, -3), abs=0.1)
+    for (raw, shown), name in zip(scale[1:], ("loose", "balanced", "strict"), strict=True):
+        assert sigmoid(np.array(shown)) == pytest.approx(SCALED.thresholds[name], abs=1e-4)
+        for kind, scores in together.items():
+            flagged = alone[kind] >= SCALED.thresholds[name]
+            more = (logit(scores) >= raw) & ~unread[kind] & ~flagged
+            may = panels.COSTS[name] * (2 if kind == "poetry" else 1)
+            assert more.mean() <= max(may - flagged.mean(), 0.2 * may)
+    at = panels.COSTS["balanced"]
+    reached = [(logit(scores) >= scale[2][0]) & ~unread[kind] for kind, scores in together.items()]
+    assert max(some.mean() for some in reached) > 0.15 * at
+
+
+def test_a_network_is_weighed_on_what_the_scorecard_does_not_flag() -> None:
+    rng = np.random.default_rng(0)
+    names = ("repetition.loop", "fluency.rarity.level")
+    ramp = np.tile(np.linspace(0, 10, 7), (2, 1))
+    card = Scorecard("x", "en", names, -2.0, ramp, ramp, {"balanced": 0.5}, network=NetworkSettings("", ()))
+    x = np.zeros((4000, len(FEATURE_INDEX)))
+    garbled = rng.random(4000) < 0.3
+    doubt, loop = FEATURE_INDEX["fluency.unnatural"], FEATURE_INDEX["repetition.loop"]
+    x[:, doubt] = np.where(garbled, rng.normal(2, 1, 4000), rng.normal(-1, 1, 4000))
+    x[:, FEATURE_INDEX["fluency.rarity.level"]] = rng.random(4000)
+    # Loops are flagged; the network knows nothing of them.
+    x[:500, loop], garbled[:500], x[:500, doubt] = 8.0, True, -2.0
+    pairs = x[:10] + np.eye(len(FEATURE_INDEX))[doubt], x[:10]
+    found = extended(card, x, garbled, ("fluency.unnatural",), pairs)
+    assert found.network is not None
+    assert set(found.network.weights) == {"repetition", "fluency"}
+    # What is doubted more never counts less, and 0 counts as nothing.
+    assert (np.diff(found.weights[-1]) >= 0).all()
+    assert np.interp(0, found.knots[-1], found.weights[-1]) == pytest.approx(0)
+    odds = found.network.intercept + np.interp(x[500:, doubt], found.knots[-1], found.weights[-1])
+    assert ((odds > 0) == garbled[500:]).mean() > 0.9
 
 
 def test_shares_are_measured_at_thresholds_read_off_the_other_half() -> None:

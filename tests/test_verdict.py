@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,21 +16,13 @@ from garble.report.findings import ScoredSentence, passages_of
 from garble.text.layout import KINDS
 from garble.text.periodic import Loop
 from garble.text.segmentation import segment
-from garble.training.panels import COSTS_OF_DOCUMENTS, document_scale
-from garble.verdict import (
-    compress_odds,
-    disabled,
-    document_score,
-    effective_kinds,
-    expand_odds,
-    looped_prose,
-    split_fragments,
-)
+from garble.training.panels import COSTS_OF_DOCUMENTS, document_scales
+from garble.verdict import disabled, document_score, effective_kinds, looped_prose, split_fragments
 
 BAD, SOUND = 0.9, 0.2
 UNREAD = float("nan")
-# The excess of n sentences of log-odds m is m * sqrt(n / 4), and the score of a document of excess 0 is sigmoid(-2).
-POOLING = Pooling(mean=0.0, deviation=2.0, style=0.0, slope=1.0, offset=-2.0)
+# The excess of n sentences of log-odds m is (4 + m) * sqrt(n / 4), and the score of a document of excess 0 sigmoid(-2).
+POOLING = Pooling(mean=-4.0, deviation=2.0, style=0.0, slope=1.0, offset=-2.0)
 NETWORK = NetworkSettings("en", ((0.0, 1.0),) * 3, pooling=POOLING)
 
 
@@ -112,11 +105,13 @@ def test_a_document_of_which_a_fifth_is_loops_is_garbled(looped: float, expected
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        # Log-odds of 1 in all of n sentences: an excess of sqrt(n / 4).
-        ([1.0] * 4, 1 - 2),
-        ([1.0] * 16, 2 - 2),
-        ([1.0] * 64, 4 - 2),
-        ([2.0, 2.0, 0.0, 0.0], 1 - 2),
+        # Log-odds of -1 in all of n sentences: an excess of (4 - 1) * sqrt(n / 4).
+        ([-1.0] * 4, 3 - 2),
+        ([-1.0] * 16, 6 - 2),
+        ([-2.0] * 64, 8 - 2),
+        ([-2.0, -2.0, 0.0, 0.0], 3 - 2),
+        # One that is certain counts no more than one that is even.
+        ([-4.0, -4.0, -4.0, 9.0], 1 - 2),
         # Fewer than four are not pooled: the worst decides.
         ([1.0] * 3, 1.0),
         ([-1.0] * 3, -1.0),
@@ -133,53 +128,46 @@ def test_sentences_are_pooled_from_four_on(rows: list[float], expected: float) -
 def test_worst_sentences_below_the_loose_threshold_say_nothing_of_a_pooled_document(
     worst: float, expected: float | None
 ) -> None:
-    said = sentences([(10, worst), (10, worst), (10, 0.01), (10, 0.01)])
+    said = sentences([(10, worst), (10, worst), (10, 0.0001), (10, 0.0001)])
     pooled = POOLING.score(np.array([s.score for s in said]))
-    assert pooled < 0.1
+    assert pooled < 0.15
     assert document_score(said, card(POOLING), [UNREAD] * 4) == pytest.approx(pooled if expected is None else expected)
 
 
 def test_loops_and_pooled_sentences_count_whichever_says_more() -> None:
-    said = sentences([(10, 0.6)] * 100)
-    pooled = POOLING.score(np.full(100, 0.6))
+    said = sentences([(10, 0.1)] * 6)
+    pooled = POOLING.score(np.full(6, 0.1))
     assert 0.5 < pooled < 0.6
-    assert document_score(said, card(POOLING), [UNREAD] * 100, 0.0) == 0.6
-    assert document_score(said, card(POOLING), [UNREAD] * 100, 0.2) == 0.999
-    many = sentences([(10, 0.6)] * 1000)
-    assert document_score(many, card(POOLING), [UNREAD] * 1000) == pytest.approx(POOLING.score(np.full(1000, 0.6)))
+    assert document_score(said, card(POOLING), [UNREAD] * 6, 0.0) == pytest.approx(pooled)
+    assert document_score(said, card(POOLING), [UNREAD] * 6, 0.2) == 0.999
 
 
 def test_of_a_document_that_was_read_those_sentences_are_pooled_without_what_the_document_added() -> None:
-    # Above the balanced threshold scores are shown as they are.
-    raw = np.array([1.0, 1.0, 2.0, 2.0])
+    raw = np.array([-3.0, -3.0, -2.0, -2.0])
     said = sentences([(10, s) for s in sigmoid(raw + 1.0).tolist()] + [(10, 0.45)] * 4)
     got = document_score(said, card(POOLING, NETWORK), [1.0] * 4 + [UNREAD] * 4)
-    # An excess of 1.5, of four sentences; the worst tenth is the second worst, with nothing added.
+    # The worst tenth is below the loose threshold with nothing added, but for sentences that were not read.
     assert POOLING.score(sigmoid(raw)) == pytest.approx(sigmoid(np.array(-0.5)))
-    assert got == pytest.approx(sigmoid(np.array(2.0)))
-    calm = sigmoid(np.array([-2.2] * 4))
-    said = sentences([(10, s) for s in calm.tolist()])
-    # Scores are pooled as they are shown, because the pooling is fitted on those.
-    got = document_score(said, card(POOLING, NETWORK), [0.0] * 4)
-    assert got == pytest.approx(POOLING.score(calm))
+    assert got == pytest.approx(0.45)
+    assert document_score(said[:4], card(POOLING, NETWORK), [1.0] * 4) == pytest.approx(sigmoid(np.array(-0.5)))
 
 
 def test_a_network_pools_in_its_own_way() -> None:
     own = NetworkSettings("en", ((0.0, 1.0),) * 3, pooling=Pooling(0.0, 2.0, 0.0, 1.0, 3.0))
     said = sentences([(10, 0.5)] * 4)
     assert document_score(said, card(POOLING, own), [0.0] * 4) == pytest.approx(sigmoid(np.array(3.0)))
-    assert document_score(said, card(POOLING, own), [UNREAD] * 4) == 0.5
     assert document_score(said, card(None, own), [UNREAD] * 4) == 0.5
 
 
 @pytest.mark.parametrize(
     ("pooling", "odds", "excess"),
     [
-        (Pooling(0.0, 2.0, 0.0, 1.0, 0.0), [1.0] * 4, 1.0),
-        (Pooling(-1.0, 2.0, 0.0, 1.0, 0.0), [1.0] * 4, 2.0),
-        (Pooling(0.0, 3.0, 4.0, 1.0, 0.0), [5.0], 1.0),
-        (Pooling(0.0, 3.0, 4.0, 1.0, 0.0), [5.0] * 4, 5 / np.hypot(1.5, 4)),
-        (Pooling(0.0, 1.0, 0.0, 1.0, 0.0), [30.0], np.log(1e6 - 1)),
+        (Pooling(-2.0, 2.0, 0.0, 1.0, 0.0), [-1.0] * 4, 1.0),
+        (Pooling(-3.0, 2.0, 0.0, 1.0, 0.0), [-1.0] * 4, 2.0),
+        (Pooling(-5.0, 3.0, 4.0, 1.0, 0.0), [0.0], 1.0),
+        (Pooling(-5.0, 3.0, 4.0, 1.0, 0.0), [0.0] * 4, 5 / np.hypot(1.5, 4)),
+        # Above 0 all are alike.
+        (Pooling(-5.0, 3.0, 4.0, 1.0, 0.0), [30.0], 1.0),
         (Pooling(0.0, 1.0, 0.0, 1.0, 0.0), [-30.0], -np.log(1e6 - 1)),
     ],
 )
@@ -188,14 +176,16 @@ def test_the_excess_of_a_document_is_in_deviations_of_human_ones(
 ) -> None:
     assert pooling.excess(sigmoid(np.array(odds))) == pytest.approx(excess, abs=1e-6)
     # The mean at which documents of so many sentences have the score that this excess gives.
-    score = pooling.score(sigmoid(np.array(odds)))
-    if abs(odds[0]) < 10:
-        assert pooling.mean_at(score, np.array([len(odds)])) == pytest.approx(np.mean(odds))
+    for scale in ((), ((-1.0, 0.0), (4.0, 1.0))):
+        scaled = replace(pooling, scale=scale)
+        score = scaled.score(sigmoid(np.array(odds)))
+        if abs(odds[0]) < 10:
+            assert scaled.mean_at(score, np.array([len(odds)])) == pytest.approx(np.mean(odds))
 
 
 def test_pooling_multiplies_and_adds() -> None:
     pooling = Pooling(0.0, 2.0, 0.0, 3.0, -1.0)
-    assert pooling.score(sigmoid(np.array([1.0] * 4))) == pytest.approx(sigmoid(np.array(2.0)))
+    assert pooling.score(sigmoid(np.array([-1.0] * 4))) == pytest.approx(sigmoid(np.array(-4.0)))
     assert pooling.mean_at(float(sigmoid(np.array(2.0))), np.array([4, 16])) == pytest.approx([1.0, 0.5])
     assert pooling.excess_of(np.array([1.0]), np.array([0])) == pytest.approx([0.5])
     # Scores of 0 and 1 have log-odds all the same.
@@ -224,45 +214,46 @@ def test_documents_that_a_network_has_read_have_a_scale_of_their_own() -> None:
     assert logit(np.array(document_score(said, scaled, [UNREAD] * 4))) == pytest.approx(0.0)
 
 
-def test_the_scale_of_documents_keeps_what_each_threshold_may_cost() -> None:
+def test_pooled_documents_have_a_scale_of_their_own() -> None:
+    pooling = replace(POOLING, scale=((-1.0, 0.0), (1.0, 5.0)))
+    said = sentences([(10, float(sigmoid(np.array(-2.0))))] * 4)
+    # An excess of 2, log-odds of 0.
+    assert logit(np.array(document_score(said, card(pooling), [UNREAD] * 4))) == pytest.approx(2.5)
+    assert pooling.odds_of(np.array([-2.0, -1.0, 0.0, -4.0]), np.array([4] * 4)) == pytest.approx([2.5, 5.0, 6.0, -1.0])
+
+
+THRESHOLDS = {"strict": 0.95, "balanced": 0.7, "loose": 0.3}
+
+
+def test_the_scales_of_documents_keep_what_each_threshold_may_cost() -> None:
     rng = np.random.default_rng(0)
-    panel = {"news": rng.uniform(0, 0.9, 4000), "law": rng.uniform(0, 0.99, 1000), "few": np.full(20, 0.2)}
-    thresholds = {"strict": 0.95, "balanced": 0.7, "loose": 0.3}
-    scale = document_scale(panel, thresholds)
-    assert [round(float(sigmoid(np.array(compress_odds))), 3) for _, compress_odds in scale] == [0.3, 0.7, 0.95]
-    for (raw, _), name in zip(scale, ("loose", "balanced", "strict"), strict=True):
-        reached = sigmoid(np.array(raw))
-        every = np.concatenate(list(panel.values()))
-        assert reached >= thresholds[name]
-        assert (every >= reached).mean() <= COSTS_OF_DOCUMENTS[name]
-        assert (panel["law"] >= reached).mean() <= max(COSTS_OF_DOCUMENTS[name], 1 / 1000)
+    sizes = {"news": 4000, "law": 1000, "few": 20}
+    worst = {kind: rng.uniform(0, 0.9, size) for kind, size in sizes.items()} | {"few": np.full(20, 0.2)}
+    pooled = {kind: rng.uniform(0, 0.99, size) for kind, size in sizes.items()} | {"few": np.full(20, 0.999)}
+    pooled["few"][1:] = 0.1
+    scales = document_scales(worst, pooled, THRESHOLDS)
+    for scale in scales:
+        assert [round(float(sigmoid(np.array(shown))), 3) for _, shown in scale] == [0.3, 0.7, 0.95]
+        assert all(a < b for (a, _), (b, _) in pairwise(scale))
+    for at, name in enumerate(("loose", "balanced", "strict")):
+        by_worst, by_all = (sigmoid(np.array(scale[at][0])) for scale in scales)
+        assert by_worst >= THRESHOLDS[name]
+        reached = {kind: (worst[kind] >= by_worst) | (pooled[kind] >= by_all) for kind in worst}
+        assert 0 < np.concatenate(list(reached.values())).mean() <= COSTS_OF_DOCUMENTS[name]
+        assert reached["law"].mean() <= max(COSTS_OF_DOCUMENTS[name], 1 / 1000)
 
 
-def test_where_no_document_is_near_a_threshold_the_scale_changes_nothing() -> None:
-    scale = document_scale({"news": np.full(4000, 0.1)}, {"strict": 0.95, "balanced": 0.7, "loose": 0.3})
-    assert all(raw == compress_odds for raw, compress_odds in scale)
+def test_the_worst_sentences_are_not_scaled_up_but_pooling_is() -> None:
+    low = {"news": np.full(4000, 0.1)}
+    documents, scale = document_scales(low, low, THRESHOLDS)
+    assert [raw - shown for raw, shown in documents] == pytest.approx([0, 0.01, 0.02])
+    assert sigmoid(np.array([raw for raw, _ in scale])) == pytest.approx([0.1] * 3, abs=0.003)
 
 
 def test_without_a_loose_threshold_the_worst_sentences_always_count() -> None:
     plain = Scorecard("x", "en", (), 0.0, np.zeros((0, 2)), np.zeros((0, 2)), {}, POOLING)
-    said = sentences([(10, 0.3), (10, 0.3), (10, 0.01), (10, 0.01)])
-    assert document_score(said, plain, [UNREAD] * 4) == 0.3
-
-
-@pytest.mark.parametrize(
-    ("thresholds", "limit"), [({"balanced": 0.5}, 0.0), ({"balanced": 0.7310585786}, 1.0), ({"loose": 0.9}, 0.0)]
-)
-def test_below_the_balanced_threshold_scores_of_what_was_read_are_shown_flatter(
-    thresholds: dict[str, float], limit: float
-) -> None:
-    none = np.zeros((0, 2))
-    plain = Scorecard("x", "en", (), 0.0, none, none, thresholds)
-    odds, read = np.array([-3.0, 3.0, -3.0, limit - 2, limit]), np.array([True, True, False, True, True])
-    found = compress_odds(odds, read, plain)
-    assert found == pytest.approx([limit + 0.55 * (-3 - limit), 3.0, -3.0, limit - 1.1, limit])
-    assert expand_odds(sigmoid(found), read, plain) == pytest.approx(odds)
-    # Scores of 0 and 1 have log-odds all the same.
-    assert expand_odds(np.array([0.0, 1.0]), np.zeros(2, bool), plain) == pytest.approx([-13.8155, 13.8155], abs=1e-3)
+    said = sentences([(10, 0.3), (10, 0.3), (10, 0.001), (10, 0.001)])
+    assert document_score(said, plain, [UNREAD] * 4) == pytest.approx(0.3)
 
 
 # Which parts of a document are scored, and by which signals.

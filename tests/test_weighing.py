@@ -27,9 +27,9 @@ POOLING = Pooling(mean=0.0, deviation=2.0, style=0.0, slope=1.0, offset=0.0)
 
 
 def card(
-    scale: float = 1.0, intercept: float = 0.0, unsure: float = 0.0, pooling: Pooling | None = POOLING
+    weight: float = 1.0, intercept: float = 0.0, unsure: float = 0.0, pooling: Pooling | None = POOLING
 ) -> Scorecard:
-    network = NetworkSettings("", ((0.0, 1.0),) * 3, scale, intercept, unsure, pooling)
+    network = NetworkSettings("", ((0.0, 1.0),) * 3, {"repetition": weight}, intercept, (), unsure, pooling)
     return Scorecard("x", "en", (LOOP, DOUBT), 0.0, RAMP, RAMP, {"balanced": 0.5}, POOLING, network)
 
 
@@ -73,41 +73,55 @@ def weigh(
 
 
 @pytest.mark.parametrize(
-    ("plain", "doubt", "scale", "intercept", "odds", "parts"),
+    ("plain", "doubt", "weight", "intercept", "odds", "parts"),
     [
-        # Both together, where that says more than the scorecard alone.
-        (2.0, 1.0, 1.0, 0.0, 3.0, (2.0, 1.0)),
-        (2.0, 0.0, 1.0, 0.0, 2.0, (2.0, 0.0)),
+        # Both together.
         (-1.0, 2.0, 1.0, 0.0, 1.0, (-1.0, 2.0)),
-        (1.0, 1.0, 2.0, -0.5, 2.5, (2.0, 1.0)),
-        # Else the scorecard alone, of which the network takes back 1 at most.
+        (-1.0, 1.0, 2.0, -0.5, -1.5, (-2.0, 1.0)),
+        (-1.0, -3.0, 1.0, -9.0, -13.0, (-1.0, -3.0)),
+        (-1.0, 1.0, 0.5, -9.0, -8.5, (-0.5, 1.0)),
+        # What the scorecard alone flags counts; the network takes back 1 at most.
+        (2.0, 1.0, 1.0, 0.0, 2.0, (2.0, 0.0)),
+        (2.0, 0.0, 1.0, 5.0, 2.0, (2.0, 0.0)),
         (2.0, -0.5, 1.0, -1.0, 1.5, (2.0, -0.5)),
         (2.0, -1.0, 1.0, -1.0, 1.0, (2.0, -1.0)),
         (2.0, -3.0, 1.0, 0.0, 1.0, (2.0, -1.0)),
         (5.0, -20.0, 1.0, 0.0, 4.0, (5.0, -1.0)),
         (2.0, 1.0, 1.0, -5.0, 2.0, (2.0, 0.0)),
-        # Below the threshold the scorecard alone falls three times as fast ...
-        (-1.0, -3.0, 1.0, -9.0, -6.0 * 0.55, (-1.0, -1.0)),
-        (-1.0, 1.0, 1.0, -9.0, -3.0 * 0.55, (-1.0, 0.0)),
-        (0.5, -1.0, 1.0, -9.0, -1.5 * 0.55, (0.5, -1.0)),
-        # ... and what comes out is shown flatter.
-        (-1.0, -3.0, 1.0, 0.0, -4.0 * 0.55, (-1.0, -3.0)),
-        (-1.0, 0.0, 1.0, 0.0, -1.0 * 0.55, (-1.0, 0.0)),
-        (1.0, -1.0, 1.0, 0.0, 0.0, (1.0, -1.0)),
+        # Or no longer flags with that taken back.
+        (0.5, -1.0, 1.0, -9.0, -9.5, (0.5, -1.0)),
     ],
 )
 def test_what_a_sentence_comes_to_that_a_network_has_read(
-    plain: float, doubt: float, scale: float, intercept: float, odds: float, parts: tuple[float, float]
+    plain: float, doubt: float, weight: float, intercept: float, odds: float, parts: tuple[float, float]
 ) -> None:
-    found, _ = weigh([plain], [doubt], by=card(scale, intercept))
+    found, _ = weigh([plain], [doubt], by=card(weight, intercept))
     assert logit(found.scores) == pytest.approx([odds])
     assert found.contributions[0] == pytest.approx(parts)
     assert found.is_read.tolist() == [True]
 
 
+def test_what_a_network_has_read_is_shown_on_a_scale() -> None:
+    shown = replace(card(), network=replace(card().network, sentences=((-4.0, -2.0), (2.0, 0.0), (3.0, 4.0))))
+    found, _ = weigh([-1.0] * 4, [-5.0, 0.0, 3.5, 6.0], by=shown)
+    assert logit(found.scores) == pytest.approx([-4.0, -1.0, 2.0, 6.0])
+    # The scorecard's own log-odds are on no scale.
+    found, _ = weigh([1.0], [-0.5], by=shown)
+    assert logit(found.scores) == pytest.approx([0.5])
+
+
+def test_sentences_that_are_code_are_not_read() -> None:
+    document = segment(
+        "Set `a_b`, `c_d` or `e_f` in `g_h`. The names of the files are read from `max_size`.", "markdown"
+    )
+    found, script = weigh([-1.0] * 2, [9.0] * 2, batch=Batch.of([document]))
+    assert script.asked == [[1]]
+    assert found.is_read.tolist() == [False, True]
+
+
 def test_what_is_silent_is_not_read_and_adds_nothing() -> None:
     silent = np.array([[False, True], [True, False], [True, True], [False, False]])
-    found, script = weigh([-1.0] * 4, [9.0] * 4, silent=silent)
+    found, script = weigh([-1.0] * 4, [9.0] * 4, by=replace(card(), thresholds={"balanced": 0.6}), silent=silent)
     assert script.asked == [[1, 3]]
     assert found.is_read.tolist() == [False, True, False, True]
     assert found.contributions == pytest.approx(np.array([[-1.0, 0], [0, 9], [0, 0], [-1, 9]]))
@@ -210,10 +224,11 @@ def test_a_document_is_surely_clean_when_its_sample_lies_so_far_below(
     odds: float, read: int, size: int, threshold: float, is_clean: bool
 ) -> None:
     mask = np.arange(size) < read
-    shown = odds * 0.55 if odds < 0 else odds
-    scores = sigmoid(np.where(mask, shown, 5.0))
+    # Five lower, as log-odds above 0 count as 0.
+    scores = sigmoid(np.where(mask, odds - 5, 5.0))
     weighed = _SentenceScores(extraction_of([0.0] * size), np.zeros((size, 2)), scores, mask)
-    setup = _Setup(card(), (), None, None, "unsure", threshold)  # type: ignore[arg-type]
+    lower = card(pooling=replace(POOLING, mean=-5.0))
+    setup = _Setup(lower, (), None, None, "unsure", threshold)  # type: ignore[arg-type]
     assert scorer._surely_clean(batch_of(size), weighed, np.ones(size, bool), setup).tolist() == [is_clean]
 
 
@@ -223,8 +238,8 @@ def test_a_document_is_surely_clean_when_its_sample_lies_so_far_below(
 @pytest.mark.parametrize(
     ("odds", "offset", "added"),
     [
-        ([0.0] * 4, 2.0, 2.0),
-        ([0.0] * 4, 9.0, 4.0),
+        ([0.0] * 4, 1.0, 1.0),
+        ([0.0] * 4, 9.0, 2.0),
         ([0.0] * 4, -1.0, 0.0),
         # Fewer than four sentences make no such document.
         ([0.0] * 3, 2.0, 0.0),
@@ -236,13 +251,11 @@ def test_a_document_is_surely_clean_when_its_sample_lies_so_far_below(
 )
 def test_a_document_raises_its_sentences(odds: list[float], offset: float, added: float) -> None:
     size = len(odds)
-    shown = np.where(np.array(odds) < 0, 0.55 * np.array(odds), odds)
-    weighed = _SentenceScores(extraction_of(odds), np.zeros((size, 2)), sigmoid(shown), np.ones(size, bool))
+    weighed = _SentenceScores(extraction_of(odds), np.zeros((size, 2)), sigmoid(np.array(odds)), np.ones(size, bool))
     pooled = card(pooling=replace(POOLING, offset=offset))
     scores, raised = scorer._in_context(batch_of(size), weighed, np.full(size, PROSE), pooled)
     assert raised == pytest.approx(np.full(size, added))
-    expected = np.array(odds) + added
-    assert logit(scores) == pytest.approx(np.where(expected < 0, 0.55 * expected, expected))
+    assert logit(scores) == pytest.approx(np.array(odds) + added)
 
 
 def test_a_document_raises_what_was_read_of_its_prose_alone() -> None:
@@ -262,8 +275,7 @@ def test_a_document_raises_what_was_read_of_its_prose_alone() -> None:
 
 def test_documents_raise_their_own_sentences() -> None:
     odds = [0.0] * 4 + [-5.0] * 4
-    shown = np.where(np.array(odds) < 0, 0.55 * np.array(odds), odds)
-    weighed = _SentenceScores(extraction_of(odds), np.zeros((8, 2)), sigmoid(shown), np.ones(8, bool))
+    weighed = _SentenceScores(extraction_of(odds), np.zeros((8, 2)), sigmoid(np.array(odds)), np.ones(8, bool))
     pooled = card(pooling=replace(POOLING, offset=1.0))
     _, raised = scorer._in_context(batch_of(4, 4), weighed, np.full(8, PROSE), pooled)
     assert raised.tolist() == [1.0] * 4 + [0.0] * 4

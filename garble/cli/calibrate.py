@@ -90,9 +90,9 @@ def calibrate(
     Markdown, HTML, SRT and VTT files, one document per file.
 
     The output shows how often the named thresholds flag documents and sentences of the sample, by kind of text and by
-    signal, with 95 % intervals. -o writes a file for --threshold, for use with the same --model, --reader, --markup and
-    --without: garble filter --threshold calibrated.json. Settings are read from configuration files as for garble
-    filter.
+    signal, with 95 % intervals. -o writes a file for --threshold, for use with the same --model, --reader, --markup,
+    --language and --without: garble filter --threshold calibrated.json. Settings are read from configuration files as
+    for garble filter.
 
     The guarantee holds for documents that are exchangeable with those of the sample, such as a random sample of the
     corpus to filter. It does not hold for each kind of text in it, nor for text of another origin.

@@ -78,7 +78,8 @@ class Batch:
     text: the sentences, each followed by BORDER. codes: (characters,) its code points; folded: in lower case.
     char_offsets: (sentences + 1,) first character of each sentence.
     starts, ends: (tokens,) character offsets. token_offsets: (sentences + 1,) first token of each sentence.
-    word_hash: (tokens,) hash of the token in lower case, another for each placeholder of a sentence; form_hash: the same with every digit as 0.
+    word_hash: (tokens,) hash of the token in lower case, another for each placeholder of a sentence; form_hash: that of
+    the token with every digit as 0.
     document_offsets: (documents + 1,) first sentence of each document. total: (documents,) all its sentences, also
     those in other batches. paragraph, kind, neighbours: (sentences,) as in Document.
     looped: (characters,) inside a loop of the document, after its first copy.

@@ -42,12 +42,17 @@ _FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _FILE_NAMES = {"normalisation": "usual"}
 
 
+# Points (x, y) of an increasing piecewise linear function.
+Pairs = tuple[tuple[float, float], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Pooling:
     """Pools the sentences of a document, for documents in which few sentences stand out.
 
-    mean, deviation: of the log-odds of human sentences. style: standard deviation of the mean between human documents.
-    slope, offset: of the log-odds that the document is garbled, as a linear function of `excess`.
+    mean, deviation: of the log-odds of human sentences; those above 0 count as 0, so that one loop does not decide.
+    style: standard deviation of the mean between human documents. slope, offset: of the log-odds that the document is
+    garbled, as a linear function of `excess`. scale: from these log-odds to those shown, as in `Scorecard.documents`.
     """
 
     mean: float
@@ -55,30 +60,31 @@ class Pooling:
     style: float
     slope: float
     offset: float
+    scale: Pairs = ()
 
     def excess(self, scores: Floats) -> float:
         """Mean log-odds, standardised by the distribution of human documents of the same length."""
-        return float(self.excess_of(clipped_logit(scores).mean(), np.array(len(scores))))
+        return float(self.excess_of(capped(clipped_logit(scores)).mean(), np.array(len(scores))))
 
     def excess_of(self, means: Floats, counts: Floats) -> Floats:
         """`excess` from mean log-odds and numbers of sentences."""
         return np.asarray((means - self.mean) / self._error(counts))
 
+    def odds_of(self, means: Floats, counts: Floats) -> Floats:
+        """Log-odds of documents, from mean log-odds and numbers of sentences."""
+        return scaled(self.slope * self.excess_of(means, counts) + self.offset, self.scale)
+
     def mean_at(self, score: float, counts: Floats) -> Floats:
         """Mean log-odds of documents with this score and these numbers of sentences."""
-        excess = (clipped_logit(np.asarray(score)) - self.offset) / self.slope
-        return np.asarray(self.mean + excess * self._error(counts))
+        odds = unscaled(clipped_logit(np.asarray(score)), self.scale)
+        return np.asarray(self.mean + (odds - self.offset) / self.slope * self._error(counts))
 
     def _error(self, counts: Floats) -> Floats:
         return np.asarray(np.sqrt(self.deviation**2 / np.maximum(counts, 1) + self.style**2))
 
     def score(self, scores: Floats) -> float:
         """Score of a document, 0..1, from those of its sentences."""
-        return float(sigmoid(np.array(self.slope * self.excess(scores) + self.offset)))
-
-
-# Points (x, y) of an increasing piecewise linear function.
-Pairs = tuple[tuple[float, float], ...]
+        return float(sigmoid(self.odds_of(capped(clipped_logit(scores)).mean(), np.array(len(scores)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +92,18 @@ class NetworkSettings:
     """Settings of a scorecard for its network.
 
     base: name of the model whose language model is used; empty for its own. normalisation: mean and standard deviation
-    of the three outputs of the network on clean text, which standardise its predictions. scale, intercept: the joint
-    log-odds of a sentence are scale * (log-odds of all other signals) + intercept + contributions of the network.
-    unsure: `Pooling.excess` from which a document is read. pooling, documents: as in `Scorecard`, for documents that
-    the network has read.
+    of the three outputs of the network on clean text, which standardise its predictions. weights, intercept: the joint
+    log-odds of a sentence are intercept + contributions of the network + weights[family] * those of the family's other
+    signals; 1 for a family that is not listed. sentences: from joint log-odds to those shown, so that a read sentence
+    reaches each threshold as rarely as one that is not. unsure: `Pooling.excess` from which a document is read.
+    pooling, documents: as in `Scorecard`, for documents that the network has read.
     """
 
     base: str
     normalisation: tuple[tuple[float, float], ...]
-    scale: float = 1.0
+    weights: Mapping[str, float] = field(default_factory=dict)
     intercept: float = 0.0
+    sentences: Pairs = ()
     unsure: float = 0.0
     pooling: Pooling | None = None
     documents: Pairs = ()
@@ -108,8 +116,8 @@ class Scorecard:
     knots, weights: (features, knots per feature). thresholds: by name, the score from which a sentence is garbled.
     Weights are relative to a typical clean sentence, and those of network features to a sentence that was not read. So
     a disabled signal contributes 0.
-    documents: function from the log-odds of a document, by its sentences, to those of its score. It is chosen so that
-    few documents reach each threshold, too. Empty for the identity.
+    documents: from the log-odds that a share of a document's sentences reach to those of its score. It is chosen so
+    that few documents reach each threshold, too. Empty for the identity.
     files: SHA-256 of the other files of the model, by name; see `check_files`.
     """
 
@@ -242,10 +250,13 @@ def _scorecard(record: dict[str, Any]) -> Scorecard:
 
 
 def _pooling(record: dict[str, Any]) -> Pooling:
-    # The standard error must be positive, because it is a divisor.
-    lowest = {"deviation": 1e-9, "style": 0.0}
-    unchecked = Pooling(**record)
-    return Pooling(**{k: number(x, f"pooling.{k}", lowest.get(k, -HIGHEST)) for k, x in asdict(unchecked).items()})
+    # Divisors must be positive.
+    lowest = {"deviation": 1e-9, "style": 0.0, "slope": 1e-9}
+    scale = _pairs(record.get("scale", []), "pooling.scale")
+    unchecked = asdict(Pooling(**{**record, "scale": scale}))
+    del unchecked["scale"]
+    numbers_of = {k: number(x, f"pooling.{k}", lowest.get(k, -HIGHEST)) for k, x in unchecked.items()}
+    return Pooling(**numbers_of, scale=scale)
 
 
 def _network(record: dict[str, Any]) -> NetworkSettings:
@@ -257,8 +268,12 @@ def _network(record: dict[str, Any]) -> NetworkSettings:
     return NetworkSettings(
         base=record["base"],
         normalisation=tuple((mean, deviation) for mean, deviation in usual),
-        scale=number(record["scale"], "network.scale", 0),
+        weights={
+            matching(n, _FEATURE, "network.weights"): number(x, f"network.weights.{n}", 0)
+            for n, x in record["weights"].items()
+        },
         intercept=number(record["intercept"], "network.intercept"),
+        sentences=_pairs(record.get("sentences", []), "network.sentences"),
         unsure=number(record["unsure"], "network.unsure"),
         pooling=_pooling(record["pooling"]) if record.get("pooling") is not None else None,
         documents=_pairs(record.get("documents", []), "network.documents"),
@@ -270,6 +285,25 @@ def _pairs(value: Any, what: str) -> Pairs:
     if any(len(pair) != 2 for pair in pairs) or any(c <= a or d <= b for (a, b), (c, d) in pairwise(pairs)):
         raise ValueError(f"{what}: not pairs of numbers that both rise")
     return tuple((x, y) for x, y in pairs)
+
+
+def scaled(odds: Floats, scale: Pairs) -> Floats:
+    """Log-odds on a scale. Outside of it they are shifted like its ends. Empty for the identity."""
+    if not scale:
+        return np.asarray(odds)
+    raw, shown_at = np.array(scale).T
+    beyond = np.minimum(odds - raw[0], 0) + np.maximum(odds - raw[-1], 0)
+    return np.asarray(np.interp(odds, raw, shown_at) + beyond)
+
+
+def unscaled(odds: Floats, scale: Pairs) -> Floats:
+    """The inverse of `scaled`."""
+    return scaled(odds, tuple((y, x) for x, y in scale))
+
+
+def capped(odds: Floats) -> Floats:
+    """Log-odds of sentences as a document pools them."""
+    return np.minimum(odds, 0.0)
 
 
 def sigmoid(x: Floats) -> Floats:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from garble.columns.arrays import Floats, Mask
-from garble.models.scorecard import Scorecard, sigmoid
+from garble.models.scorecard import Scorecard, logit, sigmoid
 from garble.signals import FEATURE_INDEX, FEATURES, signals_of
 
 _QUANTILES = (0.01, 0.1, 0.35, 0.65, 0.9, 0.98, 0.998)
 # Of features that are mostly 0, besides that: a small share of a long sentence is as sure a sign as a large one.
 _QUANTILES_OF_SPARSE = (0.01, 0.2, 0.5, 0.8, 0.95, 0.998)
 _STRENGTH = 5.0
-# A network does not see loops and broken characters well: the other signals keep at least so much of their weight.
-_LEAST_SCALE = 0.8
 # What a contrast counts for, against a sentence.
 _WEIGHT_OF_PAIRS = 3.0
 
@@ -75,66 +73,60 @@ def fit_scorecard(
     return card, make_pipeline(spline, regression)
 
 
-class Added(NamedTuple):
-    """What `fitted_on_top` found. knots, weights: (features, knots a feature). scale, shift: of the log-odds before."""
+def extended(card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs: tuple[Floats, Floats]) -> Scorecard:
+    """A scorecard that also weighs a network's features: splines of degree 1 that never fall.
 
-    knots: Floats
-    weights: Floats
-    scale: float
-    shift: float
-
-
-def fitted_on_top(
-    odds: tuple[Floats, Floats, Floats], x: tuple[Floats, Floats, Floats], y: Mask, scales: tuple[float, float | None]
-) -> Added:
-    """What more features are worth on top of a scorecard: splines of degree 1 that never fall.
-
-    odds, x: of sentences (n,), (n, features), and of pairs of which the first side is to score above the second.
-    y: (n,) which sentences are garbled. scales: the least and the most that the odds may be multiplied by.
+    Fitted on sentences that the card does not flag, as it decides about the others; what it says of sentences that are
+    not read stays. x: (sentences, features) in the order of an extraction, those of `names` last; y: (sentences,) which
+    are garbled; pairs: likewise, as in `fit_scorecard`.
     """
     from scipy.optimize import minimize
     from sklearn.preprocessing import SplineTransformer
 
-    knots = np.stack([knots_of(column) for column in x[0].T])
-    spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant").fit(x[0])
+    assert card.network is not None
+    more = [FEATURE_INDEX[name] for name in names]
+    family = np.array([name.split(".")[0] for name in card.features])
+    families = list(dict.fromkeys(family.tolist()))
+
+    def by_family(some: Floats) -> Floats:
+        said = card.contributions(some[:, [FEATURE_INDEX[name] for name in card.features]])
+        return np.stack([said[:, family == name].sum(axis=1) for name in families], axis=1)
+
+    plain = card.intercept + by_family(x).sum(axis=1) < logit(np.array(card.thresholds["balanced"]))
+    x, y = x[plain], y[plain]
+    knots = np.stack([knots_of(column) for column in x[:, more].T])
+    spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant").fit(x[:, more])
     # A spline's values at its knots are sums of steps of 0 or more: what is doubted more never counts less.
     steps = np.kron(np.eye(len(knots)), np.tril(np.ones((knots.shape[1], knots.shape[1]))))
     rows, worse, better = (
-        np.column_stack([before, spline.transform(some) @ steps]) for before, some in zip(odds, x, strict=True)
+        np.column_stack([by_family(some), np.ones(len(some)), spline.transform(some[:, more]) @ steps])
+        for some in (x, *pairs)
     )
     # A sound sentence counts with its signs turned, so that all that is shown is to come out above 0.
     sign = np.concatenate([np.where(y, 1.0, -1.0), np.ones(len(worse))])
     shown = np.concatenate([rows, worse - better]) * sign[:, None]
     weight = np.concatenate([np.ones(len(y)), np.full(len(worse), _WEIGHT_OF_PAIRS)])
+    first = len(families) + 1
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         odds = shown @ weights
-        slope = -weight * sigmoid(-odds)
-        total = weight @ np.logaddexp(0, -odds) + weights[1:] @ weights[1:] / (2 * _STRENGTH)
-        return float(total), shown.T @ slope + np.append(0.0, weights[1:]) / _STRENGTH
+        shrunk = np.append(np.zeros(first), weights[first:]) / _STRENGTH
+        total = weight @ np.logaddexp(0, -odds) + weights @ shrunk / 2
+        return float(total), shown.T @ (-weight * sigmoid(-odds)) + shrunk
 
-    start = np.append(max(scales[0], 1.0), np.zeros(shown.shape[1] - 1))
-    free = np.arange(len(start) - 1) % knots.shape[1] == 0
-    bounds = [scales, *((None, None) if at else (0.0, None) for at in free.tolist())]
+    free = np.arange(shown.shape[1] - first) % knots.shape[1] == 0
+    bounds = [*([(0.0, None)] * len(families)), (None, None), *((None, None) if at else (0.0, None) for at in free)]
+    start = np.concatenate([np.ones(len(families)), [card.intercept], np.zeros(shown.shape[1] - first)])
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 3000}).x
-    weights = (steps @ found[1:]).reshape(knots.shape)
+    weights = (steps @ found[first:]).reshape(knots.shape)
     # Where a feature is 0 it adds nothing.
     usual = np.array([np.interp(0.0, row, values) for row, values in zip(knots, weights, strict=True)])
-    return Added(knots, weights - usual[:, None], float(found[0]), float(usual.sum()))
-
-
-def extended(card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs: tuple[Floats, Floats]) -> Scorecard:
-    """A scorecard that also weighs a network's features; what it says of sentences that are not read stays.
-
-    x: (sentences, features) in the order of an extraction, those of `names` last; pairs: likewise, as in
-    `fit_scorecard`. The card's own log-odds are multiplied by `_LEAST_SCALE` or more.
-    """
-    assert card.network is not None
-    more = [FEATURE_INDEX[name] for name in names]
-    odds = first_odds(card, x), first_odds(card, pairs[0]), first_odds(card, pairs[1])
-    added = fitted_on_top(odds, (x[:, more], pairs[0][:, more], pairs[1][:, more]), y, (_LEAST_SCALE, None))
-    network = replace(card.network, scale=added.scale, intercept=added.shift)
-    return replace(_with(card, names, added), network=network)
+    network = replace(
+        card.network,
+        weights={name: round(float(x), 4) for name, x in zip(families, found, strict=False)},
+        intercept=round(float(found[first - 1] + usual.sum()), 4),
+    )
+    return replace(_with(card, names, knots, weights - usual[:, None]), network=network)
 
 
 def with_loops(card: Scorecard) -> Scorecard:
@@ -142,20 +134,13 @@ def with_loops(card: Scorecard) -> Scorecard:
 
     Not fitted: what `garble.loops` finds is a loop, as benchmarks/loops.py measures.
     """
-    added = Added(np.array([_LOOPED_SHARES]), np.array([_LOOPED_ODDS]), 1.0, 0.0)
-    return _with(card, ("repetition.looped",), added)
+    return _with(card, ("repetition.looped",), np.array([_LOOPED_SHARES]), np.array([_LOOPED_ODDS]))
 
 
-def _with(card: Scorecard, names: tuple[str, ...], added: Added) -> Scorecard:
+def _with(card: Scorecard, names: tuple[str, ...], knots: Floats, weights: Floats) -> Scorecard:
     return replace(
         card,
         features=card.features + names,
-        knots=np.concatenate([card.knots, added.knots]),
-        weights=np.concatenate([card.weights, added.weights]),
+        knots=np.concatenate([card.knots, knots]),
+        weights=np.concatenate([card.weights, weights]),
     )
-
-
-def first_odds(card: Scorecard, x: Floats) -> Floats:
-    """(sentences,) log-odds by the card alone. x: (sentences, features) in the order of an extraction."""
-    said = card.contributions(x[:, [FEATURE_INDEX[name] for name in card.features]])
-    return np.asarray(card.intercept + said.sum(axis=1))

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from garble.columns.arrays import Floats
-from garble.models.scorecard import Pairs, Scorecard, logit
+from garble.models.scorecard import Pairs, Pooling, Scorecard, clipped_logit, logit
 from garble.report import Report
 from garble.scorer import Scorer
-from garble.text.layout import is_prose
+from garble.text.layout import KINDS, PROSE, is_prose
 from garble.training.data import Record, read_records
-from garble.verdict import SEVERAL
+from garble.verdict import SEVERAL, worst_score
 
-# Share of the sentences of each kind of human text that a network may flag beyond the scorecard, at the least.
-_COST_OF_READING = 0.002
+# What a network may flag beyond the scorecard, at the least, as a share of what a threshold may flag.
+_COST_OF_READING = 0.2
 
 # Kinds that may cost twice as much: they break the rules of English on purpose, or for want of practice.
 LICENSED = ("poetry", "dialect fiction", "learner sentence")
@@ -37,23 +38,27 @@ _SHINGLE = 5
 _APART = 0.01
 
 
-def aligned(card: Scorecard, alone: Mapping[str, Floats], together: Mapping[str, Floats]) -> Scorecard:
-    """The card with the intercept of sentences that are read set so that the network costs what it may.
+def sentence_scale(card: Scorecard, alone: Mapping[str, Floats], together: Mapping[str, Floats]) -> Pairs:
+    """`NetworkSettings.sentences`: a network flags, with the scorecard, what each threshold may flag of every kind.
 
-    In every kind of human text it flags, with the scorecard, what the balanced threshold may flag; and where the
-    scorecard leaves less, `_COST_OF_READING` of the sentences beyond those that the scorecard flags. alone, together:
-    by kind the scores of the panel's sentences, by the scorecard and by both.
+    Where the scorecard leaves less, `_COST_OF_READING` of that beyond what the scorecard flags. A typical sentence gets
+    the same score as by the scorecard. alone, together: by kind the scores of the panel's sentences, by the scorecard
+    and by the joint model; a sentence that is not read has the same score in both.
     """
-    assert card.network is not None
-    balanced = card.thresholds["balanced"]
-    highest = -np.inf
-    for kind, scores in together.items():
-        flagged = float((alone[kind] >= balanced).mean())
-        share = max(COSTS["balanced"] * _allowance(kind) - flagged, _COST_OF_READING * _allowance(kind))
-        more = np.where(alone[kind] < balanced, logit(np.clip(scores, 1e-9, 1 - 1e-9)), -np.inf)
-        highest = max(highest, float(np.sort(more)[::-1][int(share * len(more))]))
-    shift = float(logit(np.array(balanced))) - highest - 1e-4
-    return replace(card, network=replace(card.network, intercept=card.network.intercept + shift))
+    before, after = (clipped_logit(np.concatenate([panel[kind] for kind in together])) for panel in (alone, together))
+    is_read = before != after
+    pairs = [(float(np.median(after[is_read])), float(np.median(before[is_read])))]
+    for name, cost in sorted(COSTS.items(), key=lambda item: -item[1]):
+        at = card.thresholds[name]
+        highest = -np.inf
+        for kind, scores in together.items():
+            flagged = alone[kind] >= at
+            share = max(_allowance(kind) * cost - float(flagged.mean()), _allowance(kind) * cost * _COST_OF_READING)
+            more = np.where(flagged | (scores == alone[kind]), -np.inf, clipped_logit(scores))
+            highest = max(highest, float(np.sort(more)[::-1][int(share * len(more))]))
+        raw, shown_at = highest + 1e-4, float(logit(np.array(at)))
+        pairs.append((max(raw, pairs[-1][0] + _APART), max(shown_at, pairs[-1][1] + _APART)))
+    return tuple((round(raw, 4), round(shown_at, 4)) for raw, shown_at in pairs)
 
 
 def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
@@ -66,7 +71,7 @@ def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
     shares = {name: {kind: share * _allowance(kind) for kind in groups} for name, share in COSTS.items()}
     return {
         name: max(
-            _reached_by(scores, share[kind])
+            _reached_by(scores, int(share[kind] * len(scores)))
             for kind, scores in groups.items()
             if not kind or share[kind] * len(scores) >= _FEWEST_FLAGGED
         )
@@ -78,24 +83,37 @@ def _allowance(kind: str) -> int:
     return 2 if kind in LICENSED else 1
 
 
-def document_scale(panel: Mapping[str, Floats], thresholds: Mapping[str, float]) -> Pairs:
-    """`Scorecard.documents`: at each threshold no more human documents are garbled than `COSTS_OF_DOCUMENTS` says.
+def document_scales(
+    worst: Mapping[str, Floats], pooled: Mapping[str, Floats], thresholds: Mapping[str, float]
+) -> tuple[Pairs, Pairs]:
+    """`Scorecard.documents` and `Pooling.scale`: how many human documents reach a threshold is `COSTS_OF_DOCUMENTS`.
 
-    panel: for each kind the scores of its documents on no scale. The share is kept for all of them together, and for
-    each kind that has a document to spare at that share.
+    worst, pooled: for each kind the scores of its documents on no scale, by their worst sentences and by all of them.
+    The share is kept for all kinds together, and for each that has a document to spare at that share. Pooling gets what
+    the worst sentences leave, which are never scaled up.
     """
-    groups = [np.concatenate(list(panel.values())), *panel.values()]
-    pairs: list[tuple[float, float]] = []
-    for name, share in sorted(COSTS_OF_DOCUMENTS.items(), key=lambda item: -item[1]):
-        reached = [_reached_by(scores, share) for scores in groups if share * len(scores) >= 1]
-        raw, shown = logit(np.array([max([thresholds[name], *reached]), thresholds[name]])).round(4).tolist()
-        pairs.append((max([raw, *(before + _APART for before, _ in pairs[-1:])]), shown))
-    return tuple(pairs)
+    groups = [(np.concatenate(list(worst.values())), np.concatenate(list(pooled.values())))]
+    groups += [(worst[kind], pooled[kind]) for kind in worst]
+    raw: list[tuple[float, float]] = []
+    names = sorted(COSTS_OF_DOCUMENTS, key=lambda name: thresholds[name])
+    for name in names:
+        spare = [(*group, int(COSTS_OF_DOCUMENTS[name] * len(group[0]))) for group in groups]
+        spare = [(by_worst, by_all, count) for by_worst, by_all, count in spare if count]
+        lowest = max([thresholds[name], *(_reached_by(by_worst, count) for by_worst, _, count in spare)])
+        left = [
+            (by_all[by_worst < lowest], count - int((by_worst >= lowest).sum())) for by_worst, by_all, count in spare
+        ]
+        raw.append((lowest, max([0.0, *(_reached_by(by_all, count) for by_all, count in left)])))
+    shown = clipped_logit(np.array([thresholds[name] for name in names]))
+    # Both columns rise strictly.
+    odds = np.maximum.accumulate(clipped_logit(np.array(raw))) + _APART * np.arange(len(names))[:, None]
+    documents, scale = (tuple(zip(column.round(4).tolist(), shown.round(4).tolist(), strict=True)) for column in odds.T)
+    return documents, scale
 
 
-def _reached_by(scores: Floats, share: float) -> float:
-    """The lowest score, to four places, that at most `share` of `scores` reach."""
-    beyond = np.sort(scores)[::-1][int(share * len(scores))]
+def _reached_by(scores: Floats, count: int) -> float:
+    """The lowest score, to four places, that at most `count` of `scores` reach."""
+    beyond = np.sort(scores)[::-1][count]
     return float(np.floor(beyond * 1e4) + 1) / 1e4
 
 
@@ -130,14 +148,25 @@ def panel_of(data: Path, characters: float = np.inf) -> list[Record]:
     return records
 
 
-def document_scores(scorer: Scorer, records: list[Record]) -> dict[str, Floats]:
-    """For each kind of text the scores of the documents that `document_score` scales, but for those full of loops."""
+def document_scores(
+    scorer: Scorer, pooling: Pooling, records: list[Record]
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """For each kind the scores of its documents that `document_scales` scales, but for those full of loops.
 
-    def scores(report: Report) -> list[float]:
+    scorer: without pooling, flagging from the loose threshold, so that its reports give all that is needed.
+    """
+
+    def scores(report: Report) -> list[tuple[float, float]]:
         prose = [sentence for sentence in report.sentences if is_prose(sentence.kind, sentence.text)]
-        return [report.score] if report.looped < _LOOPED and len(prose) >= SEVERAL else []
+        pooled = np.array([sentence.score for sentence in prose if sentence.kind == KINDS[PROSE]])
+        if report.looped >= _LOOPED or len(prose) < SEVERAL or not len(pooled):
+            return []
+        worst = worst_score(prose, np.array([sentence.score for sentence in prose]), scorer.threshold)
+        return [(worst, replace(pooling, scale=()).score(pooled))]
 
-    return _by_kind(scorer, records, scores)
+    found = _by_kind(scorer, records, scores)
+    worst, pooled = ({kind: pairs[:, side] for kind, pairs in found.items()} for side in (0, 1))
+    return worst, pooled
 
 
 def panel_scores(scorer: Scorer, records: list[Record]) -> dict[str, Floats]:
@@ -145,9 +174,9 @@ def panel_scores(scorer: Scorer, records: list[Record]) -> dict[str, Floats]:
     return _by_kind(scorer, records, lambda report: [sentence.score for sentence in report.sentences])
 
 
-def _by_kind(scorer: Scorer, records: list[Record], scores_of: Callable[[Report], list[float]]) -> dict[str, Floats]:
+def _by_kind(scorer: Scorer, records: list[Record], scores_of: Callable[[Report], list[Any]]) -> dict[str, Floats]:
     """For each kind of text the scores that its reports give; kinds without any are missing."""
-    scores: dict[str, list[float]] = {}
+    scores: dict[str, list[Any]] = {}
     reports = scorer.score_many(record["text"] for record in records)
     for record, report in zip(records, reports, strict=True):
         if found := scores_of(report):

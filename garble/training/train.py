@@ -38,12 +38,12 @@ from garble.training.fitting import FITTED, extended, fit_scorecard, with_loops
 from garble.training.language_model import language_model_texts, train_language_model, with_usual
 from garble.training.panels import (
     BY_RULE,
-    aligned,
     cross_fitted,
-    document_scale,
+    document_scales,
     document_scores,
     panel_of,
     panel_scores,
+    sentence_scale,
     thresholds_of,
 )
 from garble.training.pooling import excess_quantile, fit_pooling
@@ -119,19 +119,19 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         replace(card, thresholds={"balanced": 1 - 1e-6}).save(part / "scorecard.json")
         together = panel_scores(Scorer(part, threshold=1.0, without=BY_RULE), panel)
         alone = panel_scores(Scorer(base, reader="off", without=BY_RULE), panel)
-        card = aligned(card, alone, together)
+        assert card.network is not None
+        header = replace(card.network, sentences=sentence_scale(card, alone, together))
+        card = replace(card, network=header)
         card.save(part / "scorecard.json")
         log("pooling documents")
         pooling = fit_pooling(Scorer(part, threshold=1.0), data, Random(seed), CHARACTERS_READ // 2)
         unsure = excess_quantile(Scorer(part, threshold=1.0, reader="off"), data, Random(seed))
-        assert card.network is not None
-        header = replace(card.network, pooling=pooling, unsure=unsure)
-        card = replace(card, network=header)
-        card.save(part / "scorecard.json")
         log("scoring the documents of the panels")
-        scores = document_scores(Scorer(part, threshold=1.0, without=BY_RULE), panel)
-        scale = document_scale(scores, card.thresholds)
-        card = replace(card, network=replace(header, documents=scale))
+        scorer = Scorer(part, threshold=card.thresholds["loose"], without=BY_RULE)
+        worst, pooled = document_scores(scorer, pooling, panel)
+        documents, scale = document_scales(worst, pooled, card.thresholds)
+        header = replace(header, unsure=unsure, pooling=replace(pooling, scale=scale), documents=documents)
+        card = replace(card, network=header)
         card.save(part / "scorecard.json")
         log(f"thresholds {card.thresholds}, {card.network}")
 
@@ -164,5 +164,9 @@ def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> No
         log(f"{kind}, {len(kinds[kind])} sentences: {figures}")
     card = replace(card, thresholds=thresholds).sealed(folder)
     card.save(folder / "scorecard.json")
-    panel = document_scores(Scorer(folder, threshold=1.0, without=BY_RULE), panel_of(data))
-    replace(card, documents=document_scale(panel, thresholds)).save(folder / "scorecard.json")
+    assert card.pooling is not None
+    pooling = card.pooling
+    replace(card, pooling=None).save(folder / "scorecard.json")
+    scorer = Scorer(folder, threshold=thresholds["loose"], without=BY_RULE)
+    documents, scale = document_scales(*document_scores(scorer, pooling, panel_of(data)), thresholds)
+    replace(card, pooling=replace(pooling, scale=scale), documents=documents).save(folder / "scorecard.json")
