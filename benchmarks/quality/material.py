@@ -24,6 +24,7 @@ from benchmarks.quality.product import (
     post_edited,
     read_records,
     segment,
+    without_copies,
 )
 from benchmarks.quality.statistics import SEED, Array, resample
 
@@ -303,7 +304,10 @@ def material(data: Path, share: float = 1.0) -> Material:
     hosts = hosts[: most(PLANTED)]
     mtdocs = [record for record in dev("mtdocs") if record.get("lang", "en") == "en" and "label" in record]
     documents = {
-        "human": of([*news, *dev("panel2")], {"kind": kind_of, "english": lambda r: r.get("lang", "en") == "en"}),
+        "human": of(
+            [*without_copies([*news, *dev("panel2")])],
+            {"kind": kind_of, "english": lambda r: r.get("lang", "en") == "en"},
+        ),
         "mtdocs": of(mtdocs, {"label": lambda r: bool(r["label"])}),
         "stitched": stitched(mlqe, [text for _, text in clean[:UNDAMAGED]], rng, most(STITCHED)),
         "hosts": Texts(hosts, [str(i) for i in range(len(hosts))], {}),

@@ -23,7 +23,7 @@ from garble.text.segmentation import Document, segment, whole
 from garble.training.data import Record, by_document, post_edited, read_records
 from garble.training.examples import contrasts, features_of, labelled_documents
 from garble.training.fitting import FITTED, fit_scorecard, with_loops
-from garble.training.panels import thresholds_of
+from garble.training.panels import thresholds_of, without_copies
 
 __all__ = [
     "FAMILY_OF",
@@ -60,6 +60,7 @@ __all__ = [
     "thresholds_of",
     "whole",
     "with_loops",
+    "without_copies",
 ]
 
 SHIPPED = Path(__file__).parents[2] / "models" / "en"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,25 +127,32 @@ def cross_fitted(panels: list[dict[str, Floats]], kind: str) -> dict[str, float]
 
 
 def panel_of(data: Path, characters: float = np.inf) -> list[Record]:
-    """Human English that thresholds are read off, of each kind as many characters at most, and nothing twice.
-
-    Near copies of one poem would count as many false alarms.
-    """
+    """Human English that thresholds are read off, of each kind as many characters at most, and nothing twice."""
     records: list[Record] = []
     size: dict[str, int] = {}
-    seen: dict[str, set[tuple[str, ...]]] = {}
-    for name in ("human", "panel2"):
-        for record in read_records(data / "dev" / f"{name}.jsonl.xz"):
-            kind = record["kind"]
-            if record.get("lang", "en") != "en" or size.get(kind, 0) >= characters:
-                continue
-            words, known = record["text"].split(), seen.setdefault(kind, set())
-            shingles = {tuple(words[i : i + _SHINGLE]) for i in range(max(1, len(words) - _SHINGLE + 1))}
-            if 2 * len(shingles & known) <= len(shingles):
-                size[kind] = size.get(kind, 0) + len(record["text"])
-                records.append(record)
-            known |= shingles
+    english = (
+        record
+        for name in ("human", "panel2")
+        for record in read_records(data / "dev" / f"{name}.jsonl.xz")
+        if record.get("lang", "en") == "en"
+    )
+    for record in without_copies(english):
+        kind = record["kind"]
+        if size.get(kind, 0) < characters:
+            size[kind] = size.get(kind, 0) + len(record["text"])
+            records.append(record)
     return records
+
+
+def without_copies(records: Iterable[Record]) -> Iterator[Record]:
+    """The records without near copies of others of their kind: those of one poem would count as many false alarms."""
+    seen: dict[str, set[tuple[str, ...]]] = {}
+    for record in records:
+        words, known = record["text"].split(), seen.setdefault(record["kind"], set())
+        shingles = {tuple(words[i : i + _SHINGLE]) for i in range(max(1, len(words) - _SHINGLE + 1))}
+        if 2 * len(shingles & known) <= len(shingles):
+            yield record
+        known |= shingles
 
 
 def document_scores(
