@@ -42,7 +42,7 @@ from garble.signals import (
     with_predictions,
 )
 from garble.signals.base import Signal, Values
-from garble.text.alphabet import hash_runs
+from garble.text.alphabet import LATIN, SCRIPT, hash_runs
 from garble.text.detection import Identified, Words, identify
 from garble.text.layout import IGNORED, KINDS, PROSE, UNSCORED
 from garble.text.markups import MARKUPS
@@ -85,8 +85,8 @@ _WITHOUT = "signals disabled: {}; threshold guarantees do not apply"
 
 # The network lowers the log-odds of the scorecard by at most `_VETO`.
 _VETO = 1.0
-# The network does not read a sentence with a larger share of code among its words.
-_MOST_CODE = 1 / 6
+# The network does not read a sentence with a larger share of code and of other scripts among its words.
+_MOST_UNREADABLE = 1 / 6
 
 # Limit for the log-odds that a garbled document adds to its sentences.
 _MOST_RAISED = 2.0
@@ -552,7 +552,7 @@ def _sentence_scores(batch: Batch, extraction: Extraction, disabled: Mask, setup
     extraction = with_predictions(extraction, batch, None)
     base = np.where(disabled | from_network, 0, card.contributions(extraction.columns(card.features)))
     odds = card.intercept + base.sum(axis=1)
-    readable = np.asarray(~disabled[:, from_network].any(axis=1)) & _is_mostly_words(batch)
+    readable = np.asarray(~disabled[:, from_network].any(axis=1)) & _is_mostly_latin(batch)
     if setup.reader == "all":
         return _with_network(batch, extraction, base, readable, setup, setup.network.predict(batch, readable))
     # In undecided documents, a growing sample of sentences is read until the document is clean or all are read.
@@ -593,11 +593,11 @@ def _with_network(
     return _SentenceScores(extraction, contributions, sigmoid(np.where(is_plain, plain_odds, joint_odds)), is_read)
 
 
-def _is_mostly_words(batch: Batch) -> Mask:
-    """(sentences,) whose words are not code, but for a few."""
+def _is_mostly_latin(batch: Batch) -> Mask:
+    """(sentences,) whose words are in Latin letters and no code, but for a few."""
+    is_unreadable = batch.is_code | (SCRIPT[batch.codes[batch.starts]] != LATIN)
     words = row_sums(batch.is_word, batch.token_offsets)
-    code = row_sums(batch.is_word & batch.is_code, batch.token_offsets)
-    return np.asarray(code <= _MOST_CODE * words)
+    return np.asarray(row_sums(batch.is_word & is_unreadable, batch.token_offsets) <= _MOST_UNREADABLE * words)
 
 
 def _reading_order(batch: Batch, readable: Mask, suspect: Mask) -> Ints:

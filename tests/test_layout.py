@@ -237,3 +237,28 @@ def test_a_text_written_with_entities_is_read_with_their_characters() -> None:
 def test_a_few_entities_are_left_as_they_are() -> None:
     text = "Bread &amp; butter is what we&#39;ll have."
     assert segment(text, "text").slices() == [text]
+
+
+def test_all_that_is_indented_below_a_code_directive_is_code() -> None:
+    text = """An example template might be this:
+
+.. code-block:: html+jinja
+   :linenos:
+
+    {% extends "layout.html" %}
+      <h1>Page Not Found</h1>
+      <p>What you were looking for is just not there.
+
+    {% endblock %}
+
+The block above is a template, and this is a sentence of the page.
+
+.. note::
+   This note is a sentence of the page, too.
+"""
+    document = segment(text, "text")
+    kinds = dict(zip(document.slices(), (KINDS[kind] for kind in document.kind.tolist()), strict=True))
+    assert kinds["<p>What you were looking for is just not there."] == "code"
+    assert kinds["<h1>Page Not Found</h1>"] == "code"
+    assert kinds["The block above is a template, and this is a sentence of the page."] == "prose"
+    assert kinds["This note is a sentence of the page, too."] == "prose"

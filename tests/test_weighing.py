@@ -110,13 +110,16 @@ def test_what_a_network_has_read_is_shown_on_a_scale() -> None:
     assert logit(found.scores) == pytest.approx([0.5])
 
 
-def test_sentences_that_are_code_are_not_read() -> None:
+def test_sentences_of_code_or_in_another_script_are_not_read() -> None:
     document = segment(
-        "Set `a_b`, `c_d` or `e_f` in `g_h`. The names of the files are read from `max_size`.", "markdown"
+        "Set `a_b`, `c_d` or `e_f` in `g_h`. The names of the files are read from `max_size`.\n\n"
+        "构造配对偏好样本的映射器，通过生成一个被拒绝的回答及其原因。\n\nМост закрыт до конца июня.\n\n"
+        "The word 桥 means a bridge in the old town.",
+        "markdown",
     )
-    found, script = weigh([-1.0] * 2, [9.0] * 2, batch=Batch.of([document]))
-    assert script.asked == [[1]]
-    assert found.is_read.tolist() == [False, True]
+    found, script = weigh([-1.0] * 5, [9.0] * 5, batch=Batch.of([document]))
+    assert script.asked == [[1, 4]]
+    assert found.is_read.tolist() == [False, True, False, False, True]
 
 
 def test_what_is_silent_is_not_read_and_adds_nothing() -> None:

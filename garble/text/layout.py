@@ -96,6 +96,7 @@ _DIRECTIVE = re.compile(
     r"|\{:[^{}]{1,300}\}$|\{% .{0,300}%\}$"
 )
 _OPTION = re.compile(r":[\w -]{1,40}:(?:\s|$)")
+_CODE_DIRECTIVE = re.compile(r"\.\. (?:code|code-block|sourcecode|parsed-literal|productionlist|testcode|doctest)::")
 # Words of a synopsis: options, optional parts, alternatives, and placeholders.
 _SYNTAX = re.compile(r"--?[\w\[]|[\[({<|]|.{0,40}[\]})>|]\.{0,3}$|[A-Z][A-Z0-9_-]+(?:=|$)|.{1,40}=|\.\.\.$")
 # Least share of such words, least number of options, and most lines of a synopsis.
@@ -317,6 +318,8 @@ def _with_kinds(text: str, lines: list[Line]) -> list[Line]:
     if fenced or any(map(_looks_like_code, pieces)):
         _mark_code(text, lines, pieces, kinds)
     _mark_directives(lines, pieces, kinds)
+    if ".. " in text:
+        _mark_code_blocks(text, lines, pieces, kinds)
     _mark_synopses(lines, pieces, kinds)
     _mark_runs(pieces, kinds, lambda piece: bool(_RUNNING_HEAD.match(piece)), BOILERPLATE, 1)
     _mark_runs(pieces, kinds, lambda piece: bool(_LOG_LINE.match(piece)), RECORD, 2)
@@ -393,6 +396,17 @@ def _mark_directives(lines: list[Line], pieces: list[str], kinds: list[int]) -> 
         )
         if inside:
             kinds[i] = CODE
+
+
+def _mark_code_blocks(text: str, lines: list[Line], pieces: list[str], kinds: list[int]) -> None:
+    """Mark the lines below a code directive of reStructuredText that are indented further than it."""
+    border = None
+    for i, (line, piece) in enumerate(zip(lines, pieces, strict=True)):
+        indent = line.start - text.rfind("\n", 0, line.start)
+        if border is not None and indent > border:
+            kinds[i] = CODE
+            continue
+        border = indent if _CODE_DIRECTIVE.match(piece) else None
 
 
 def _mark_synopses(lines: list[Line], pieces: list[str], kinds: list[int]) -> None:
