@@ -39,6 +39,7 @@ from benchmarks.quality.systems import (
     ablated_systems,
     fitted_system,
     garble,
+    letters,
     load,
     peer,
     perplexity,
@@ -79,6 +80,8 @@ def wanted_systems(
             yield fitted_system(name, folds, scratch)
         elif name == "bits":
             yield perplexity()
+        elif name == "letters":
+            yield letters()
         elif name == "smollm2":
             if smollm2.installed():
                 yield surprisal(data)

@@ -50,6 +50,7 @@ __all__ = [
     "fit_scorecard",
     "labelled_documents",
     "language_model",
+    "letter_bits",
     "load_scorecard",
     "logit",
     "mistranslated",
@@ -87,6 +88,16 @@ def bits(texts: Sequence[str]) -> Floats:
     knows = language_model()
     found = (
         row_means(knows.words.surprisal(batch.ids, batch.token_offsets).forward, batch.token_offsets)
+        for batch in _batches(texts)
+    )
+    return np.concatenate([np.zeros(0), *found])
+
+
+def letter_bits(texts: Sequence[str]) -> Floats:
+    """(texts,) mean bits a letter, each given the three before it in its word."""
+    knows = language_model()
+    found = (
+        row_means(knows.spelling(batch.codes, batch.starts, batch.ends), batch.token_offsets)
         for batch in _batches(texts)
     )
     return np.concatenate([np.zeros(0), *found])

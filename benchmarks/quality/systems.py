@@ -331,6 +331,12 @@ def perplexity() -> System:
     )  # fmt: skip
 
 
+def letters() -> System:
+    """The method of Tika's junk detector: how likely the letters are."""
+    note = "mean bits a letter, by garble's own letter model; the method of Tika's junk detector"
+    return System("letters", "letter perplexity", note, lambda texts, pair: product.letter_bits(texts))
+
+
 def peer(name: str, pool: ProcessPoolExecutor) -> System:
     """Somebody else's filter."""
     found = PEERS[name]
@@ -356,7 +362,7 @@ def surprisal(data: Path) -> System:
 
 GARBLE = ("off", "unsure", "all", "large")
 FITTED = ("unseen", "trees", "words", "length")
-EVERY = (*GARBLE, *FITTED, "bits", "smollm2", *PEERS)
+EVERY = (*GARBLE, *FITTED, "bits", "letters", "smollm2", *PEERS)
 
 
 def rate(system: System, on: Material) -> float:
