@@ -225,13 +225,15 @@ def test_a_network_is_weighed_on_what_the_scorecard_does_not_flag() -> None:
     garbled = rng.random(4000) < 0.3
     doubt, loop = FEATURE_INDEX["fluency.unnatural"], FEATURE_INDEX["repetition.loop"]
     x[:, doubt] = np.where(garbled, rng.normal(2, 1, 4000), rng.normal(-1, 1, 4000))
-    x[:, FEATURE_INDEX["fluency.rarity.level"]] = rng.random(4000)
+    # Rare words stand in clean sentences here: that is not to count for a sentence.
+    x[:, FEATURE_INDEX["fluency.rarity.level"]] = rng.random(4000) * np.where(garbled, 0.5, 1.5)
     # Loops are flagged; the network knows nothing of them.
     x[:500, loop], garbled[:500], x[:500, doubt] = 8.0, True, -2.0
     pairs = x[:10] + np.eye(len(FEATURE_INDEX))[doubt], x[:10]
     found = extended(card, x, garbled, ("fluency.unnatural",), pairs)
     assert found.network is not None
     assert set(found.network.weights) == {"repetition", "fluency"}
+    assert found.network.weights["fluency"] == 0
     # What is doubted more never counts less, and 0 counts as nothing.
     assert (np.diff(found.weights[-1]) >= 0).all()
     assert np.interp(0, found.knots[-1], found.weights[-1]) == pytest.approx(0)

@@ -114,12 +114,13 @@ def test_sentences_of_code_or_in_another_script_are_not_read() -> None:
     document = segment(
         "Set `a_b`, `c_d` or `e_f` in `g_h`. The names of the files are read from `max_size`.\n\n"
         "构造配对偏好样本的映射器，通过生成一个被拒绝的回答及其原因。\n\nМост закрыт до конца июня.\n\n"
-        "The word 桥 means a bridge in the old town.",
+        "The word 桥 means a bridge in the old town.\n\nPlease set `a_b` first.",
         "markdown",
     )
-    found, script = weigh([-1.0] * 5, [9.0] * 5, batch=Batch.of([document]))
+    found, script = weigh([-1.0] * 6, [9.0] * 6, batch=Batch.of([document]))
     assert script.asked == [[1, 4]]
-    assert found.is_read.tolist() == [False, True, False, False, True]
+    # Of the last one a quarter is code.
+    assert found.is_read.tolist() == [False, True, False, False, True, False]
 
 
 def test_what_is_silent_is_not_read_and_adds_nothing() -> None:
@@ -259,6 +260,15 @@ def test_a_document_raises_its_sentences(odds: list[float], offset: float, added
     scores, raised = scorer._in_context(batch_of(size), weighed, np.full(size, PROSE), pooled)
     assert raised == pytest.approx(np.full(size, added))
     assert logit(scores) == pytest.approx(np.array(odds) + added)
+
+
+def test_a_document_raises_its_sentences_by_what_it_exceeds_the_balanced_threshold_by() -> None:
+    weighed = _SentenceScores(extraction_of([0.0] * 4), np.zeros((4, 2)), sigmoid(np.zeros(4)), np.ones(4, bool))
+    at = float(sigmoid(np.array(0.75)))
+    pooled = replace(card(pooling=replace(POOLING, offset=2.0)), thresholds={"balanced": at})
+    scores, raised = scorer._in_context(batch_of(4), weighed, np.full(4, PROSE), pooled)
+    assert raised == pytest.approx([1.25] * 4)
+    assert logit(scores) == pytest.approx([1.25] * 4)
 
 
 def test_a_document_raises_what_was_read_of_its_prose_alone() -> None:
