@@ -77,7 +77,8 @@ EXCUSES = {
     "repetition.looped": {"exclamations"},
     "repetition.loop": {"exclamations", "function_words"},
     "repetition.phrase_twice": {"exclamations", "function_words", "subjects"},
-    "repetition.doubled_word": {"exclamations", "verbs_after_what", "doubled_last", "what"},
+    # Doubled titles are no name: without the list more is let pass.
+    "repetition.doubled_word": {"exclamations", "verbs_after_what", "doubled_last", "what", "titles"},
     "repetition.repeated_fourgram": {"exclamations"},
     "repetition.repeated_word": {"exclamations"},
     "repetition.loop_in_word": {"exclamations"},

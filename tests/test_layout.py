@@ -224,7 +224,7 @@ def test_a_hyphen_that_writers_use_stays_at_a_line_end() -> None:
 
 def test_code_in_backticks_and_names_to_fill_in_are_no_words() -> None:
     text = "Set `max_speed` and `min_speed` in {{config}} and then call `set_sail()` again."
-    assert segment(text, "text").slices() == ["Set it and it in config and then call it again."]
+    assert segment(text, "text").slices() == ["Set it and it in it and then call it again."]
 
 
 def test_a_text_written_with_entities_is_read_with_their_characters() -> None:

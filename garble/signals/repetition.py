@@ -176,14 +176,16 @@ def doubled_word(batch: Batch) -> Mask:
     Known false alarms: had had, that that, very very, place names (Walla Walla), slips of the pen.
     Reference: DEMETR, Karpinska et al. 2022, perturbations 1 and 2.
     Garbled: The current liability liability layer is thin.
+    Garbled: The minister told Mr Mr Okello that the UK UK roads are safe.
     Clean: He knew that that was wrong, and had had enough of it.
     """
     firsts, lasts, period = _turns(batch, 1, 2)
     keep = period == 1
     firsts, lasts = firsts[keep], lasts[keep]
     fine = lists.isin(batch.word_hash[firsts], batch.hashes("doubles")) | _is_exclamation(batch)[firsts]
-    # Two capitals inside a sentence are mostly a name.
-    fine |= batch.is_capital[firsts] & batch.is_capital[lasts - 1]
+    # Two capitals inside a sentence are mostly a name, but not "Mr Mr", nor "the CEO CEO of" among small letters.
+    named = batch.is_capital[firsts] & batch.is_capital[lasts - 1]
+    fine |= named & ~(lists.isin(batch.word_hash[firsts], batch.hashes("titles")) | _is_acronym(batch, firsts, lasts))
     # An option and its value: "-auth_level level".
     fine |= batch.is_code[firsts] | batch.is_code[lasts - 1]
     # A letter and its capital are two names ("gw Gw", "And and Or"), and columns lie far apart.
@@ -198,6 +200,18 @@ def doubled_word(batch: Batch) -> Mask:
     ends = ~batch.is_word[np.minimum(lasts, len(batch.word_hash) - 1)] | np.isin(lasts, batch.token_offsets)
     fine |= ends & lists.isin(batch.word_hash[firsts], batch.hashes("doubled_last"))
     return batch.token_mask(firsts[~fine], lasts[~fine])
+
+
+def _is_acronym(batch: Batch, firsts: Ints, lasts: Ints) -> Mask:
+    """Doubled words in capitals between words that are not. firsts, lasts: first token, and the one after the last."""
+    last = len(batch.starts) - 1
+    before, after = np.maximum(firsts - 1, 0), np.minimum(lasts, last)
+    inside = (batch.sentence[before] == batch.sentence[firsts]) & (batch.sentence[after] == batch.sentence[firsts])
+    small = batch.is_word & ~batch.is_spelt_out
+    return np.asarray(
+        batch.is_spelt_out[firsts] & batch.is_spelt_out[lasts - 1] & inside & small[before] & small[after]
+        & (before < firsts) & (after >= lasts)
+    )  # fmt: skip
 
 
 def _follows_what(batch: Batch, tokens: Ints) -> Mask:

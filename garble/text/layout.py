@@ -243,7 +243,13 @@ def _literal_marks(text: str, literal: re.Match[str]) -> list[Run]:
     start, end = max(literal.span(name) for name in ("literal", "code", "name", "role"))
     if start < 0:
         return [(literal.end() - 1, literal.end(), "")]
-    code = [run for run in placeholder(text, start, end) if run[2] is not None]
+    # A name in braces is a reference or a field of a template, and no word of the sentence.
+    is_name = literal.group("name") is not None
+    code: list[Run] = (
+        [(start, end, _PLACEHOLDER)]
+        if is_name
+        else [run for run in placeholder(text, start, end) if run[2] is not None]
+    )
     return [(literal.start(), start, ""), *code, (end, literal.end(), "")]
 
 
