@@ -220,6 +220,7 @@ FIXER_CASES = {
             "Boil it. Peel it now. Boil it. Boil it. Peel it now. Boil it. Peel it now.",
         ),
         ("I go. Mind the gap. I go. Mind the gap. I go. ⟦Mind the gap.⟧", ""),
+        ("Same as a + b.\nSame as a & b.\nSame as a | b.\n⟦Same as a - b.⟧\nSame as a * b.\nSame as a @ b.\n", ""),
         ("1. Shut it.\n2. Shut it.\n3. Shut it.\n4. ⟦Shut it.⟧\n5. Shut it.\n6. Shut it.\n", ""),
         ("[00:01] So we go.\n[00:02] So we go.\n[00:03] ⟦So we go.⟧\n[00:04] So we go.\n[00:05] So we go.\n", ""),
         ("Ann: So we go.\nBen: So we go.\nAnn: ⟦So we go.⟧\nBen: So we go.\nAnn: So we go.\n", ""),
@@ -279,6 +280,7 @@ FIXER_CASES = {
             "Keir Starmer left. Starmer sang. Starmer sat. Starter ran.",
         ),
         ("Keir ⟦Starrer⟧ left. Starmer sang. Starmer sat. Starter ran. Starter sat.", ""),
+        ("The ⟦LaserDiscs⟧ left. LaserDisc sang. LaserDisc sat. LaserDisc ran.", ""),
         (
             "Keir Starmer spoke. Keir ⟦Starrer⟧ left. Keir Starmer sang.",
             "Keir Starmer spoke. Keir Starmer left. Keir Starmer sang.",

@@ -28,7 +28,9 @@ def most_frequent_spelling(site: Site, finding: Finding) -> Iterator[Change]:
         name, [other for other in islice(counts, _MAX_NAMES) if other != name], n=5, cutoff=_MIN_SIMILARITY
     )
     best, *others = sorted(near, key=lambda other: -counts[other]) or [name]
-    if counts[best] >= 2 * max(counts[other] for other in [name, *others]):
+    # "LaserDiscs" is another form of "LaserDisc", and no other spelling.
+    is_form = name.startswith(best) or best.startswith(name)
+    if not is_form and counts[best] >= 2 * max(counts[other] for other in [name, *others]):
         yield Change(finding.start, finding.end, best)
 
 

@@ -38,6 +38,8 @@ _STOPS = frozenset(".!?")
 _INTERRUPTIONS = frozenset(".-–—…")
 # Fewer copies of sentences can be a refrain.
 _MIN_COPIES_OF_SENTENCES = 4
+# Signs after the last word of a turn.
+_SIGNS_AFTER = re.compile(r"[^\w\s]{1,9}")
 _LABEL_ENDS = frozenset(":])>|-–—*•")
 # Words that may be doubled in a correct sentence: "I told you you may", "we do do that".
 _LEGAL_DOUBLES = frozenset(["do", "what", "that", "you", "it", "there"])
@@ -127,8 +129,9 @@ def remove_repeated_sentence(site: Site, finding: Finding) -> Iterator[Change]:
 def remove_copies(site: Site, finding: Finding) -> Iterator[Change]:
     """Remove a sentence of a loop that goes over sentences, unless it is in the first copy or has a label.
 
-    A label, such as a time, a speaker or a number, would be left alone on its line. Loops inside a sentence keep their
-    first copy as those of `keep_first_copy` do.
+    The first copy must have the same characters: "Same as a + b." is no copy of "Same as a & b.". A label, such as a
+    time, a speaker or a number, would be left alone on its line. Loops inside a sentence keep their first copy as those
+    of `keep_first_copy` do.
     """
     found = site.cached_for_text(loops)
     index = bisect_right(found, site.start, key=lambda loop: loop.start) - 1
@@ -141,7 +144,11 @@ def remove_copies(site: Site, finding: Finding) -> Iterator[Change]:
     line = text.rfind("\n", 0, start) + 1
     has_label = before > line and (text[before - 1] in _LABEL_ENDS or _BULLET.fullmatch(text, line, start))
     is_inside = not any(map(str.isalnum, text[loop.end : site.end]))
-    if is_inside and loop.copies >= _MIN_COPIES_OF_SENTENCES and not has_label:
+    # A turn ends at its last word; the signs after it belong to it.
+    marks = _SIGNS_AFTER.match(text, loop.first_end)
+    turn_end = marks.end() if marks else loop.first_end
+    copied, turn = ("".join(text[a:b].split()).casefold() for a, b in ((start, site.end), (loop.start, turn_end)))
+    if is_inside and loop.copies >= _MIN_COPIES_OF_SENTENCES and not has_label and copied in turn:
         yield Change(before, site.end, "")
 
 
