@@ -1,7 +1,7 @@
-"""A Parquet file filtered with Apache Spark, and what was dropped by reason.
+"""A folder of Parquet partitions filtered with Apache Spark; the dropped documents are kept, with their reason.
 
-Needs the extra `spark` and Java; run it with `python examples/spark_filter.py [IN OUT]`. Without paths it
-takes three texts of its own.
+Needs the extra `spark` and Java; run it with `python examples/spark_filter.py [IN OUT DROPPED]`, three folders. IN is
+partitioned by the column `source`, as are the others. Without folders it takes three texts of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pyspark.sql.functions import coalesce, lit
 from garble.integrations.spark import annotate
 
 TEXTS = {
-    "id": ["ferry", "bakery", "weather"],
+    "source": ["islands", "town", "town"],
     "text": [
         "The last ferry leaves at nine, and the island is quiet after that.",
         "The bakery sells bread and bread and bread and bread and bread and bread.",
@@ -28,25 +28,31 @@ TEXTS = {
 }
 
 
-def filtered(texts: str, out: str) -> dict[str, int]:
-    """Write the documents that are not garbled; how many others there were, by reason."""
+def filtered(texts: str, kept: str, dropped: str) -> dict[str, int]:
+    """Write each document into one of two folders; how many were dropped, by reason.
+
+    Dropped documents have the column `garble`, with score, reason and passages.
+    """
     spark = SparkSession.builder.getOrCreate()
-    scored = annotate(spark.read.parquet(texts)).cache()  # read twice below, scored once
+    scored = annotate(spark.read.parquet(texts)).cache()  # read three times below, scored once
     garbled = coalesce(scored["garble.garbled"], lit(False))
-    scored.where(~garbled).drop("garble").write.parquet(out)
+    scored.where(~garbled).drop("garble").write.partitionBy("source").parquet(kept)
+    scored.where(garbled).write.partitionBy("source").parquet(dropped)
     return {row["reason"]: row["count"] for row in scored.where(garbled).groupBy("garble.reason").count().collect()}
 
 
 def main() -> None:
-    """Filter the files named on the command line, or the texts above."""
+    """Filter the folders named on the command line, or the texts above."""
     # Workers on this machine are to be of the Python that has garble.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     with TemporaryDirectory() as folder:
-        pq.write_table(pa.table(TEXTS), Path(folder, "texts.parquet"))
-        texts, out = sys.argv[1:] or (f"{folder}/texts.parquet", f"{folder}/kept")
-        for reason, count in filtered(texts, out).items():
+        pq.write_to_dataset(pa.table(TEXTS), Path(folder, "texts"), partition_cols=["source"])
+        texts, kept, dropped = sys.argv[1:] or (f"{folder}/{name}" for name in ("texts", "kept", "dropped"))
+        for reason, count in filtered(texts, kept, dropped).items():
             print(f"dropped for {reason}: {count}")
-        print("kept:", pq.read_table(out).num_rows)
+        for name, path in (("kept", kept), ("dropped", dropped)):
+            parts = sorted(part.name for part in Path(path).glob("source=*"))
+            print(f"{name}: {pq.read_table(path).num_rows} in {', '.join(parts)}")
 
 
 if __name__ == "__main__":

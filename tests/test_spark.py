@@ -190,5 +190,6 @@ def test_the_example_says_what_it_drops(
     assert sorted(capsys.readouterr().out.splitlines()) == [
         "dropped for fluency.syntax: 1",
         "dropped for repetition.loop: 1",
-        "kept: 1",
+        "dropped: 2 in source=town",
+        "kept: 1 in source=islands",
     ]
