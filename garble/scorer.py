@@ -27,7 +27,7 @@ from garble.columns.packets import blocks, packets
 from garble.errors import InputError, UsageError, checked_text, checked_texts, quoted
 from garble.languages import Language
 from garble.models import store
-from garble.models.scorecard import Scorecard, capped, clipped_logit, logit, scaled, sigmoid
+from garble.models.scorecard import Scorecard, clipped_logit, logit, pooled_odds, scaled, sigmoid
 from garble.report import Report
 from garble.report.findings import Finding, ScoredSentence, passages_of, signature_at
 from garble.signals import (
@@ -521,16 +521,21 @@ def _in_context(batch: Batch, before: _SentenceScores, kinds: Ints, card: Scorec
     counted = before.is_read & (kinds == PROSE)
     if pooling is None or not counted.any():
         return before.scores, raised
-    odds = clipped_logit(before.scores)
-    count = row_sums(counted, batch.document_offsets)
-    mean = row_sums(np.where(counted, capped(odds), 0.0), batch.document_offsets) / np.maximum(count, 1)
+    mean, count = _pooled(batch, before.scores, counted)
     excess = pooling.odds_of(mean, count) - _balanced_odds(card)
     added = np.where(count >= SEVERAL, np.clip(excess, 0, _MOST_RAISED), 0.0)[batch.document]
     rows = np.flatnonzero(counted & (added > 0))
     scores = before.scores.copy()
-    scores[rows] = sigmoid(odds[rows] + added[rows])
+    scores[rows] = sigmoid(clipped_logit(before.scores[rows]) + added[rows])
     raised[rows] = added[rows]
     return scores, raised
+
+
+def _pooled(batch: Batch, scores: Floats, counted: Mask) -> tuple[Floats, Floats]:
+    """(documents,) mean log-odds of their counted sentences, and the number of these."""
+    count = row_sums(counted, batch.document_offsets)
+    total = row_sums(np.where(counted, pooled_odds(scores), 0.0), batch.document_offsets)
+    return total / np.maximum(count, 1), count
 
 
 def _balanced_odds(card: Scorecard) -> float:
@@ -632,11 +637,10 @@ def _surely_clean(batch: Batch, sample: _SentenceScores, readable: Mask, setup: 
     """
     assert setup.card.network is not None
     pooling = setup.card.network.pooling
-    count, total = row_sums(sample.is_read, batch.document_offsets), row_sums(readable, batch.document_offsets)
+    total = row_sums(readable, batch.document_offsets)
     if pooling is None:
-        return np.zeros(len(count), bool)
-    odds = capped(clipped_logit(sample.scores))
-    mean = row_sums(np.where(sample.is_read, odds, 0.0), batch.document_offsets) / np.maximum(count, 1)
+        return np.zeros(len(total), bool)
+    mean, count = _pooled(batch, sample.scores, sample.is_read)
     error = pooling.deviation * np.sqrt(np.maximum(1 - count / np.maximum(total, 1), 0) / np.maximum(count, 1))
     return np.asarray((count > 0) & (mean + _SURE * error < pooling.mean_at(setup.threshold, total)))
 

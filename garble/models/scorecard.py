@@ -64,7 +64,7 @@ class Pooling:
 
     def excess(self, scores: Floats) -> float:
         """Mean log-odds, standardised by the distribution of human documents of the same length."""
-        return float(self.excess_of(capped(clipped_logit(scores)).mean(), np.array(len(scores))))
+        return float(self.excess_of(pooled_odds(scores).mean(), np.array(len(scores))))
 
     def excess_of(self, means: Floats, counts: Floats) -> Floats:
         """`excess` from mean log-odds and numbers of sentences."""
@@ -84,7 +84,7 @@ class Pooling:
 
     def score(self, scores: Floats) -> float:
         """Score of a document, 0..1, from those of its sentences."""
-        return float(sigmoid(self.odds_of(capped(clipped_logit(scores)).mean(), np.array(len(scores)))))
+        return float(sigmoid(self.odds_of(pooled_odds(scores).mean(), np.array(len(scores)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,11 +301,6 @@ def unscaled(odds: Floats, scale: Pairs) -> Floats:
     return scaled(odds, tuple((y, x) for x, y in scale))
 
 
-def capped(odds: Floats) -> Floats:
-    """Log-odds of sentences as a document pools them."""
-    return np.minimum(odds, 0.0)
-
-
 def sigmoid(x: Floats) -> Floats:
     """1 / (1 + exp(-x))."""
     return np.asarray(0.5 * (1 + np.tanh(x / 2)))
@@ -319,3 +314,8 @@ def logit(p: Floats) -> Floats:
 def clipped_logit(p: Floats) -> Floats:
     """`logit` of probabilities that may be 0 or 1; the result is finite."""
     return logit(np.clip(p, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))
+
+
+def pooled_odds(scores: Floats) -> Floats:
+    """Log-odds of sentences as a document pools them: those above 0 count as 0."""
+    return np.minimum(clipped_logit(scores), 0.0)

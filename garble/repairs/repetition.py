@@ -144,11 +144,13 @@ def remove_copies(site: Site, finding: Finding) -> Iterator[Change]:
     line = text.rfind("\n", 0, start) + 1
     has_label = before > line and (text[before - 1] in _LABEL_ENDS or _BULLET.fullmatch(text, line, start))
     is_inside = not any(map(str.isalnum, text[loop.end : site.end]))
+    if not is_inside or loop.copies < _MIN_COPIES_OF_SENTENCES or has_label:
+        return
     # A turn ends at its last word; the signs after it belong to it.
     marks = _SIGNS_AFTER.match(text, loop.first_end)
     turn_end = marks.end() if marks else loop.first_end
     copied, turn = ("".join(text[a:b].split()).casefold() for a, b in ((start, site.end), (loop.start, turn_end)))
-    if is_inside and loop.copies >= _MIN_COPIES_OF_SENTENCES and not has_label and copied in turn:
+    if copied in turn:
         yield Change(before, site.end, "")
 
 

@@ -123,7 +123,7 @@ def extended(card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs:
     usual = np.array([np.interp(0.0, row, values) for row, values in zip(knots, weights, strict=True)])
     network = replace(
         card.network,
-        weights={name: round(float(x), 4) for name, x in zip(families, found, strict=False)},
+        weights={name: round(float(w), 4) for name, w in zip(families, found[: first - 1], strict=True)},
         intercept=round(float(found[first - 1] + usual.sum()), 4),
     )
     return replace(_with(card, names, knots, weights - usual[:, None]), network=network)

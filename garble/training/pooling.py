@@ -10,7 +10,7 @@ from random import Random
 import numpy as np
 
 from garble.columns.arrays import Floats
-from garble.models.scorecard import Pooling, capped, clipped_logit
+from garble.models.scorecard import Pooling, pooled_odds
 from garble.scorer import Scorer
 from garble.text.layout import KINDS, PROSE
 from garble.training.data import post_edited
@@ -45,8 +45,8 @@ def fit_pooling(scorer: Scorer, data: Path, rng: Random, characters: int) -> Poo
 
     human = prose_scores(scorer, human_texts(data, rng, characters))
     human = [scores for scores in human if len(scores) >= FEWEST_POOLED]
-    means = np.array([capped(clipped_logit(scores)).mean() for scores in human])
-    odds = capped(clipped_logit(np.concatenate(human)))
+    means = np.array([pooled_odds(scores).mean() for scores in human])
+    odds = pooled_odds(np.concatenate(human))
     by_chance = odds.var() * np.mean([1 / len(scores) for scores in human])
     style = float(np.sqrt(max(means.var() - by_chance, 0.0)))
     usual = Pooling(float(odds.mean()), float(odds.std()), style, 1.0, 0.0)

@@ -154,7 +154,8 @@ def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> No
     card.save(folder / "scorecard.json")
     card = replace(card, pooling=fit_pooling(Scorer(folder, threshold=1.0), data, Random(seed), CHARACTERS_A_KIND))
     scorer = Scorer(folder, threshold=1.0, without=BY_RULE)
-    panels = [panel_scores(scorer, half) for half in by_document(panel_of(data), 0.5)]
+    records = panel_of(data)
+    panels = [panel_scores(scorer, half) for half in by_document(records, 0.5)]
     names = sorted({*panels[0], *panels[1]})
     kinds = {kind: np.concatenate([panel[kind] for panel in panels if kind in panel]) for kind in names}
     thresholds = thresholds_of(kinds)
@@ -168,5 +169,5 @@ def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> No
     pooling = card.pooling
     replace(card, pooling=None).save(folder / "scorecard.json")
     scorer = Scorer(folder, threshold=thresholds["loose"], without=BY_RULE)
-    documents, scale = document_scales(*document_scores(scorer, pooling, panel_of(data)), thresholds)
+    documents, scale = document_scales(*document_scores(scorer, pooling, records), thresholds)
     replace(card, pooling=replace(pooling, scale=scale), documents=documents).save(folder / "scorecard.json")
