@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from garble import repair
 from garble.columns.batch import Batch
 from garble.filtering import decisions as prefilter
 from garble.filtering.decisions import annotation, passages
@@ -131,3 +132,24 @@ def test_a_line_is_cut_by_its_own_marks_alone() -> None:
     runs = [list(runs_between(start, start + 8, marks)) for start in range(0, 40_000, 8)]
     assert runs[1] == [(10, 12, None), (14, 16, None)]
     assert looked_at < len(runs) * 25
+
+
+@pytest.mark.parametrize(("piece", "left"), [("U.S.", 4), ("漢字仮名交", 100_000)])
+def test_a_loop_without_stops_is_repaired_in_as_many_scorings_however_long_it_is(
+    piece: str, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Scorer(reader="off")
+    texts: list[str] = []
+    score = Scorer.score
+
+    def counted(scorer: Scorer, text: str, *rest: Any) -> Report:
+        texts.append(text)
+        return score(scorer, text, *rest)
+
+    monkeypatch.setattr(Scorer, "score", counted)
+    counts = []
+    for size in (200_000, 400_000):
+        texts.clear()
+        assert len(repair(piece * (size // len(piece)), scorer=plain).text) == left
+        counts.append(len(texts))
+    assert counts[0] == counts[1]

@@ -150,7 +150,8 @@ def remove_copies(site: Site, finding: Finding) -> Iterator[Change]:
     marks = _SIGNS_AFTER.match(text, loop.first_end)
     turn_end = marks.end() if marks else loop.first_end
     copied, turn = ("".join(text[a:b].split()).casefold() for a, b in ((start, site.end), (loop.start, turn_end)))
-    if copied in turn:
+    # A sentence without stops can be many copies.
+    if turn and copied in turn * (len(copied) // len(turn) + 2):
         yield Change(before, site.end, "")
 
 
