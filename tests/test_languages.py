@@ -74,6 +74,7 @@ EXCUSES = {
     # What is said of code, and the fields of templates, which are English everywhere.
     "artifacts.leftover_markup": {"code_talk", "template_fields", "function_words"},
     "artifacts.untranslated": {"loan_words"},
+    "artifacts.split_words": {"cut_by_tokenisers"},
     "repetition.looped": {"exclamations"},
     "repetition.loop": {"exclamations", "function_words"},
     "repetition.phrase_twice": {"exclamations", "function_words", "subjects"},

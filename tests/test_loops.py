@@ -104,6 +104,7 @@ CLEAN = {
     "contents": "A..............12\nMethods . . . . . . . . . 14",
     "numbers": "0 0 0 0 0 0 0 0 0 1 1 1 1 1 1 1\n1\n1\n1\n1\n",
     "drawn out": "Nooooooooooooo! Aaaaaaaaaaargh! Shhhhhhhhhh. Really????????? Great!!!!!!!!!!",
+    "shouted": "SO BAD" + "!" * 40,
     "quotes": "> > > > > > he wrote\n>>>>>>>>>>\n",
     "pictures": "lol 😂😂😂😂😂😂😂😂😂 🎉🎉🎉🎉🎉🎉🎉🎉",
     "listening": "Mm-hmm. Mm-hmm. Mm-hmm. Mm-hmm. Mm-hmm. Mm-hmm. Mm-hmm.",

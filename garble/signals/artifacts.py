@@ -442,6 +442,7 @@ def split_words(batch: Batch) -> Mask:
     Garbled: The doc tor wro te a let ter.
     Garbled: The gov ern ment will de cide to mor row.
     Clean: You may be sure that any one of the stake holders will be in to some thing.
+    Clean: I never knew that you were gon na say this, but you got ta.
     """
     mask = np.zeros(len(batch.starts), bool)
     if batch.lm is None:
@@ -451,10 +452,14 @@ def split_words(batch: Batch) -> Mask:
     follows = batch.is_word & ~batch.is_capital & ~batch.is_first_token & (strange | batch.lm_scores.unseen)
     follows[1:] &= batch.is_word[:-1] & (batch.starts[1:] == batch.ends[:-1] + 1)
     follows &= batch.beside(batch.starts, -1) == ord(" ")
+    # "We are gon na win".
+    by_tokeniser = lists.isin(batch.word_hash, batch.hashes("cut_by_tokenisers"))
     for size in (3, 2):
         first = np.flatnonzero(follows[1:]) if size == 2 else np.flatnonzero(follows[1:-1] & follows[2:])
         joined = np.stack([first + step for step in range(size)], axis=1)
         joined = joined[strange[joined].any(axis=1) & ~mask[joined].any(axis=1)]
+        if size == 2:
+            joined = joined[~by_tokeniser[joined[:, 1]]]
         letters = batch.folded[batch.inside(joined.ravel())]
         rows = offsets(batch.length[joined].sum(axis=1))
         whole = _costs(batch, hash_runs(letters, rows[:-1], rows[1:]))

@@ -711,7 +711,7 @@ def _least_of_mark(text: str, begin: int, end: int) -> float:
         return np.inf
     # After a space or at the beginning of a text, few copies suffice; elsewhere people write long runs.
     opens = before == " " or text.startswith(_BORDER, begin - len(_BORDER))
-    return 7 if sign in "!?,;@%&" and opens else 30
+    return 7 if sign in "!?,;@%&" and opens else 60
 
 
 def _least_of_spaced(text: str, begin: int, end: int) -> float:
