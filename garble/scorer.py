@@ -31,6 +31,7 @@ from garble.models.scorecard import Scorecard, clipped_logit, logit, pooled_odds
 from garble.report import Report
 from garble.report.findings import Finding, ScoredSentence, passages_of, signature_at
 from garble.signals import (
+    EXACT_SIGNALS,
     NETWORK_FEATURES,
     NETWORK_SIGNALS,
     Extraction,
@@ -44,7 +45,7 @@ from garble.signals import (
 from garble.signals.base import Signal, Values
 from garble.text.alphabet import LATIN, SCRIPT, hash_runs
 from garble.text.detection import Identified, Words, identify
-from garble.text.layout import IGNORED, KINDS, PROSE, UNSCORED
+from garble.text.layout import IGNORED, KINDS, PROSE, UNSCORED, VERSE
 from garble.text.markups import MARKUPS
 from garble.text.periodic import looped_share, loops_of
 from garble.text.segmentation import Document, segment
@@ -83,10 +84,11 @@ _OTHER_VERSION = "threshold calibrated with garble {}; its guarantee may not hol
 _IGNORED_NOTE = "sentences ignored by comments: {}"
 _WITHOUT = "signals disabled: {}; threshold guarantees do not apply"
 
-# The network lowers the log-odds of the scorecard by at most `_VETO`.
-_VETO = 1.0
-# The network does not read a sentence with a larger share of code and of other scripts among its words.
-_MOST_UNREADABLE = 1 / 6
+# Exact evidence: the network lowers its log-odds by at most `_VETO`, and other signals add at most `_MOST_INEXACT`.
+_VETO, _MOST_INEXACT = 1.0, 1.0
+# The network does not read a sentence with a larger share of code and of other scripts among its words, or with a
+# larger share of its characters in loops, which decide alone.
+_MOST_UNREADABLE, _MOST_LOOPED = 1 / 6, 1 / 2
 
 # Limit for the log-odds that a garbled document adds to its sentences.
 _MOST_RAISED = 2.0
@@ -518,7 +520,7 @@ def _in_context(batch: Batch, before: _SentenceScores, kinds: Ints, card: Scorec
     """
     raised = np.where(before.is_read, 0.0, np.nan)
     pooling = card.network.pooling if card.network else None
-    counted = before.is_read & (kinds == PROSE)
+    counted = before.is_read & (kinds == PROSE) & ~_is_mostly_verse(batch)[batch.document]
     if pooling is None or not counted.any():
         return before.scores, raised
     mean, count = _pooled(batch, before.scores, counted)
@@ -529,6 +531,15 @@ def _in_context(batch: Batch, before: _SentenceScores, kinds: Ints, card: Scorec
     scores[rows] = sigmoid(clipped_logit(before.scores[rows]) + added[rows])
     raised[rows] = added[rows]
     return scores, raised
+
+
+def _is_mostly_verse(batch: Batch) -> Mask:
+    """(documents,) with more verse than prose, as in `verdict.is_mostly_verse`."""
+    length = np.diff(batch.char_offsets)
+    prose, verse = (
+        row_sums(np.where(batch.kind == kind, length, 0), batch.document_offsets) for kind in (PROSE, VERSE)
+    )
+    return np.asarray(verse > prose)
 
 
 def _pooled(batch: Batch, scores: Floats, counted: Mask) -> tuple[Floats, Floats]:
@@ -557,7 +568,7 @@ def _sentence_scores(batch: Batch, extraction: Extraction, disabled: Mask, setup
     extraction = with_predictions(extraction, batch, None)
     base = np.where(disabled | from_network, 0, card.contributions(extraction.columns(card.features)))
     odds = card.intercept + base.sum(axis=1)
-    readable = np.asarray(~disabled[:, from_network].any(axis=1)) & _is_mostly_latin(batch)
+    readable = np.asarray(~disabled[:, from_network].any(axis=1)) & _is_readable(batch)
     if setup.reader == "all":
         return _with_network(batch, extraction, base, readable, setup, setup.network.predict(batch, readable))
     # In undecided documents, a growing sample of sentences is read until the document is clean or all are read.
@@ -578,9 +589,9 @@ def _with_network(
 ) -> _SentenceScores:
     """Combine the scorecard and the network. base: (sentences, features of the card) contributions without the network.
 
-    A sentence that was read gets the log-odds of the joint model of both, see `NetworkSettings`; but those of the
-    scorecard, lowered by the network by at most `_VETO`, if they flag it at the balanced threshold: the network does
-    not see loops and broken characters well, and says less of them.
+    A sentence that was read gets the log-odds of the joint model of both, see `NetworkSettings`. If `EXACT_SIGNALS`
+    flag it at the balanced threshold, it gets at least those of the scorecard, lowered by the network by at most
+    `_VETO`; other signals add at most `_MOST_INEXACT` to what they flag.
     """
     card = setup.card
     assert card.network is not None
@@ -593,16 +604,21 @@ def _with_network(
     factor = np.divide(np.clip(own_odds, -_VETO, 0), own_odds, out=np.zeros(len(own_odds)), where=own_odds < 0)
     plain = base + factor[:, None] * own
     plain_odds = card.intercept + plain.sum(axis=1)
-    is_plain = ~is_read | (plain_odds >= _balanced_odds(card))
+    is_exact = feature_mask(card, lambda signal: signal in EXACT_SIGNALS)
+    inexact = (base[:, ~is_exact]).sum(axis=1)
+    is_flagged = plain_odds - np.maximum(inexact - _MOST_INEXACT, 0) >= _balanced_odds(card)
+    is_plain = ~is_read | (is_flagged & (plain_odds >= joint_odds))
     contributions = np.where(is_plain[:, None], plain, joint)
     return _SentenceScores(extraction, contributions, sigmoid(np.where(is_plain, plain_odds, joint_odds)), is_read)
 
 
-def _is_mostly_latin(batch: Batch) -> Mask:
-    """(sentences,) whose words are in Latin letters and no code, but for a few."""
+def _is_readable(batch: Batch) -> Mask:
+    """(sentences,) whose words are in Latin letters and no code, but for a few, and that are not mostly loops."""
     is_unreadable = batch.is_code | (SCRIPT[batch.codes[batch.starts]] != LATIN)
-    words = row_sums(batch.is_word, batch.token_offsets)
-    return np.asarray(row_sums(batch.is_word & is_unreadable, batch.token_offsets) <= _MOST_UNREADABLE * words)
+    words, unreadable = (row_sums(mask, batch.token_offsets) for mask in (batch.is_word, batch.is_word & is_unreadable))
+    looped = row_sums(batch.looped, batch.char_offsets)
+    is_looped = looped > _MOST_LOOPED * np.diff(batch.char_offsets)
+    return np.asarray((unreadable <= _MOST_UNREADABLE * words) & ~is_looped)
 
 
 def _reading_order(batch: Batch, readable: Mask, suspect: Mask) -> Ints:
@@ -621,7 +637,7 @@ def _worth_reading(batch: Batch, odds: Floats, readable: Mask, suspect: Mask, ca
     """(documents,) with a flagged sentence or a high pooled score, and one in `_ONE_IN` of the others."""
     assert card.network is not None
     count = row_sums(readable, batch.document_offsets)
-    mean = row_sums(np.where(readable, odds, 0.0), batch.document_offsets) / np.maximum(count, 1)
+    mean = row_sums(np.where(readable, np.minimum(odds, 0), 0.0), batch.document_offsets) / np.maximum(count, 1)
     excess = card.pooling.excess_of(mean, count) if card.pooling else mean
     borders, nonempty = batch.char_offsets[batch.document_offsets], np.flatnonzero(count)
     is_drawn = np.zeros(len(count), bool)

@@ -15,7 +15,7 @@ from garble.models.scorecard import Scorecard, clipped_logit, scaled, sigmoid
 from garble.report.findings import ScoredSentence
 from garble.signals import signals_of
 from garble.signals.base import Signal
-from garble.text.layout import CUE, HEADING, LIST, PROSE, PROSE_LIKE, UNSCORED, VERSE, is_prose
+from garble.text.layout import CUE, HEADING, KINDS, LIST, PROSE, PROSE_LIKE, UNSCORED, VERSE, is_prose
 from garble.text.segmentation import Document
 
 # Share of the prose that must reach a score: a tenth, or half in documents with few sentences.
@@ -42,9 +42,10 @@ def document_score(
     Worst sentences: see `worst_score`. In documents of `SEVERAL` sentences and more it is scaled by
     `Scorecard.documents`; so a document of one sentence has the score of the sentence.
 
-    Pooled sentences, in documents of `SEVERAL` sentences and more: see `Pooling`. A text that is badly translated
-    throughout is garbled even if few sentences reach the threshold. If the network has read sentences, only those are
-    pooled. In documents that are pooled, worst sentences below the loose threshold are ignored.
+    Pooled sentences, in documents of `SEVERAL` sentences and more that are not mostly verse: see `Pooling`. A text that
+    is badly translated throughout is garbled even if few sentences reach the threshold. If the network has read
+    sentences, only those are pooled. In documents that are pooled, worst sentences below the loose threshold are
+    ignored.
 
     Only sentences accepted by `layout.is_prose` are used: no headings, verse or tables. A document without prose scores
     0. raised: (sentences,) log-odds that the document added to each sentence, which are subtracted here; NaN if not
@@ -66,9 +67,18 @@ def document_score(
     if card.network is not None and is_read.any():
         scores, pooling, scale = scores[is_read], card.network.pooling, card.network.documents
     by_worst = float(sigmoid(scaled(clipped_logit(np.array(worst)), scale)))
-    if pooling is None:
+    if pooling is None or is_mostly_verse(sentences):
         return max(by_loops, by_worst)
     return max(by_loops, by_worst if worst >= loose else 0.0, pooling.score(scores))
+
+
+def is_mostly_verse(sentences: Sequence[ScoredSentence]) -> bool:
+    """Whether there is more verse than prose, by characters. The prose is then likely verse without line breaks."""
+    size = {KINDS[PROSE]: 0, KINDS[VERSE]: 0}
+    for sentence in sentences:
+        if sentence.kind in size:
+            size[sentence.kind] += sentence.end - sentence.start
+    return size[KINDS[VERSE]] > size[KINDS[PROSE]]
 
 
 def worst_score(prose: Sequence[ScoredSentence], scores: Floats, loose: float) -> float:

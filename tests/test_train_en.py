@@ -16,13 +16,13 @@ import pytest
 from conftest import documents
 
 from garble.models import scorecard
-from garble.models.scorecard import NetworkSettings, Scorecard, logit, sigmoid
+from garble.models.scorecard import NetworkSettings, Scorecard, logit, scaled, sigmoid
 from garble.scorer import Scorer
 from garble.signals import FEATURE_INDEX, FEATURES
 from garble.text.segmentation import segment
 from garble.training import examples, language_model, panels, pooling, train
 from garble.training.corrupt import corrupt
-from garble.training.fitting import extended
+from garble.training.fitting import BY_HAND, extended
 from garble.verdict import SEVERAL
 
 
@@ -108,7 +108,7 @@ def test_the_model_tells_loops_from_the_same_sentences_without(trained: tuple[Pa
 
 
 def test_thresholds_flag_the_shares_of_the_panel_that_they_may(data: Path, trained: tuple[Path, list[str]]) -> None:
-    scorer = Scorer(trained[0], without=panels.BY_RULE)
+    scorer = Scorer(trained[0], without=BY_HAND)
     scores = panels.panel_scores(scorer, panels.panel_of(data))
     thresholds = scorer.card.thresholds
     assert thresholds["loose"] < thresholds["balanced"] <= thresholds["strict"]
@@ -128,6 +128,18 @@ def test_a_near_copy_of_a_text_is_not_in_the_panel_again(tmp_path: Path) -> None
     kept = [(record["kind"], record["text"]) for record in panels.panel_of(tmp_path)]
     # A copy in another kind counts there.
     assert kept == [(kind, text) for kind in ("news", "poetry") for text in (one, other, one.upper())]
+
+
+def test_learners_sentences_that_need_rewriting_set_no_threshold(tmp_path: Path) -> None:
+    one, other, third = documents(3)
+    records = [
+        {"text": one, "kind": "learner sentence", "source": "jfleg.dev"},
+        {"text": other, "kind": "learner sentence", "source": "gug"},
+        {"text": third, "kind": "news"},
+    ]
+    write(tmp_path / "dev" / "human.jsonl.xz", records)
+    write(tmp_path / "dev" / "panel2.jsonl.xz", [])
+    assert [record["text"] for record in panels.panel_of(tmp_path)] == [other, third]
 
 
 def test_only_documents_that_are_scaled_set_the_scale(trained: tuple[Path, list[str]]) -> None:
@@ -193,27 +205,37 @@ SCALED = Scorecard(
 )
 
 
-def test_a_network_costs_what_the_scorecard_leaves_of_each_kind() -> None:
+def test_a_network_costs_what_exact_evidence_leaves_of_each_kind() -> None:
     rng = np.random.default_rng(0)
-    alone = {kind: sigmoid(rng.normal(-3, 1.5, 5000)) for kind in ("news", "poetry", "law")}
-    # Of the law the scorecard flags twice what it may: a fifth of that may be added. Poetry may cost twice as much.
-    alone["law"][:100] = 0.9
-    together = {kind: sigmoid(rng.normal(-5, 3, 5000)) for kind in alone}
-    unread = {kind: rng.random(5000) < 0.1 for kind in alone}
-    together = {kind: np.where(unread[kind], alone[kind], together[kind]) for kind in alone}
+    size = {"news": 5000, "law": 5000, "court": 5000, "few": 20}
+    alone = {kind: sigmoid(rng.normal(-3, 1.5, count)) for kind, count in size.items()}
+    joint = {kind: rng.normal(-5, 3, count) for kind, count in size.items()}
+    unread = {kind: rng.random(count) < 0.1 for kind, count in size.items()}
+    # Of the law, exact evidence flags twice what it may: a fifth of that may be added.
+    exact = {kind: np.arange(count) < (100 if kind == "law" else 0) for kind, count in size.items()}
+    # Too few to measure a share, and as unusual as they may be.
+    joint["few"] += 20
+    together = {
+        kind: np.select(
+            [exact[kind], unread[kind]], [0.9, alone[kind] + 1e-12], sigmoid(scaled(joint[kind], panels.SQUEEZED))
+        )
+        for kind in size
+    }
     scale = panels.sentence_scale(SCALED, alone, together)
     assert all(a < c and b < d for (a, b), (c, d) in pairwise(scale))
-    assert scale[0] == pytest.approx((-5, -3), abs=0.1)
+    assert scale[0] == pytest.approx((-5, -3), abs=0.2)
     for (raw, shown), name in zip(scale[1:], ("loose", "balanced", "strict"), strict=True):
         assert sigmoid(np.array(shown)) == pytest.approx(SCALED.thresholds[name], abs=1e-4)
-        for kind, scores in together.items():
-            flagged = alone[kind] >= SCALED.thresholds[name]
-            more = (logit(scores) >= raw) & ~unread[kind] & ~flagged
-            may = panels.COSTS[name] * (2 if kind == "poetry" else 1)
-            assert more.mean() <= max(may - flagged.mean(), 0.2 * may)
-    at = panels.COSTS["balanced"]
-    reached = [(logit(scores) >= scale[2][0]) & ~unread[kind] for kind, scores in together.items()]
-    assert max(some.mean() for some in reached) > 0.15 * at
+        for kind in ("news", "law", "court"):
+            by_network = (joint[kind] >= raw) & ~unread[kind] & ~exact[kind]
+            flagged = exact[kind].mean() if SCALED.thresholds[name] <= 0.9 else 0.0
+            flagged += (unread[kind] & ~exact[kind] & (alone[kind] >= SCALED.thresholds[name])).mean()
+            may = panels.COSTS[name]
+            assert by_network.mean() <= max(may - flagged, 0.2 * may) + 1e-9
+    reached = [
+        ((joint[kind] >= scale[2][0]) & ~unread[kind] & ~exact[kind]).mean() for kind in ("news", "law", "court")
+    ]
+    assert max(reached) > 0.1 * panels.COSTS["balanced"]
 
 
 def test_a_network_is_weighed_on_what_the_scorecard_does_not_flag() -> None:

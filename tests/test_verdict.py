@@ -142,6 +142,17 @@ def test_loops_and_pooled_sentences_count_whichever_says_more() -> None:
     assert document_score(said, card(POOLING), [UNREAD] * 6, 0.2) == 0.999
 
 
+@pytest.mark.parametrize(("verse", "is_pooled"), [(59, True), (60, True), (61, False)])
+def test_the_prose_of_a_text_that_is_mostly_verse_is_not_pooled(verse: int, is_pooled: bool) -> None:
+    said = sentences([*[(10, 0.1)] * 6, (verse, 0.1, "verse")])
+    pooled = POOLING.score(np.full(6, 0.1))
+    found = document_score(said, card(POOLING), [UNREAD] * 7)
+    assert found == pytest.approx(pooled if is_pooled else 0.1)
+    # Two bad sentences in it count as ever.
+    said = sentences([*[(10, 0.9)] * 2, *[(10, 0.1)] * 4, (verse, 0.1, "verse")])
+    assert document_score(said, card(POOLING), [UNREAD] * 7) == pytest.approx(0.9)
+
+
 def test_of_a_document_that_was_read_those_sentences_are_pooled_without_what_the_document_added() -> None:
     raw = np.array([-3.0, -3.0, -2.0, -2.0])
     said = sentences([(10, s) for s in sigmoid(raw + 1.0).tolist()] + [(10, 0.45)] * 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import chain
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -46,9 +47,13 @@ class Script:
 
 
 def batch_of(*sizes: int) -> Batch:
-    """Documents of so many sentences, all different."""
-    numbers = iter(range(10_000))
-    return Batch.of([segment(" ".join(f"It was day {next(numbers)}." for _ in range(size))) for size in sizes])
+    """Documents of so many sentences, all different and in no loop."""
+    rng = Random(0)
+
+    def sentence() -> str:
+        return " ".join("".join(rng.choices("abdeghilmnorstu", k=rng.randint(5, 8))) for _ in range(5)) + "."
+
+    return Batch.of([segment(" ".join(sentence().capitalize() for _ in range(size))) for size in sizes])
 
 
 def extraction_of(plain: list[float]) -> Extraction:
@@ -80,9 +85,10 @@ def weigh(
         (-1.0, 1.0, 2.0, -0.5, -1.5, (-2.0, 1.0)),
         (-1.0, -3.0, 1.0, -9.0, -13.0, (-1.0, -3.0)),
         (-1.0, 1.0, 0.5, -9.0, -8.5, (-0.5, 1.0)),
-        # What the scorecard alone flags counts; the network takes back 1 at most.
-        (2.0, 1.0, 1.0, 0.0, 2.0, (2.0, 0.0)),
-        (2.0, 0.0, 1.0, 5.0, 2.0, (2.0, 0.0)),
+        # What the scorecard alone flags counts at the least; the network takes back 1 at most.
+        (2.0, 1.0, 1.0, 0.0, 3.0, (2.0, 1.0)),
+        (2.0, 1.0, 1.0, -1.5, 2.0, (2.0, 0.0)),
+        (2.0, 0.0, 1.0, 5.0, 7.0, (2.0, 0.0)),
         (2.0, -0.5, 1.0, -1.0, 1.5, (2.0, -0.5)),
         (2.0, -1.0, 1.0, -1.0, 1.0, (2.0, -1.0)),
         (2.0, -3.0, 1.0, 0.0, 1.0, (2.0, -1.0)),
@@ -99,6 +105,35 @@ def test_what_a_sentence_comes_to_that_a_network_has_read(
     assert logit(found.scores) == pytest.approx([odds])
     assert found.contributions[0] == pytest.approx(parts)
     assert found.is_read.tolist() == [True]
+
+
+@pytest.mark.parametrize(
+    ("exact", "inexact", "doubt", "odds"),
+    [
+        # Without exact evidence the joint model decides.
+        (0.0, 4.0, -3.0, -3.0),
+        (1.0, 9.0, -4.0, -1.0),
+        (0.9, 0.9, -0.5, -1.6),
+        (3.5, -0.7, -3.0, -3.6),
+        # With it the scorecard does; other signals help it by 1 at most, and the network takes back 1 at most.
+        (2.5, 9.0, -0.5, 9.0),
+        (1.6, 7.0, -0.5, 6.1),
+        (3.5, 0.0, -3.0, 0.5),
+        (1.2, 0.9, 0.5, 0.1),
+        (1.2, 0.9, 5.0, 4.05),
+    ],
+)
+def test_only_exact_evidence_counts_whatever_a_network_has_read(
+    exact: float, inexact: float, doubt: float, odds: float
+) -> None:
+    names = ("repetition.loop", "repetition.repeated_word", DOUBT)
+    network = NetworkSettings("", ((0.0, 1.0),) * 3, {"repetition": 0.5}, -2.0)
+    by = Scorecard("x", "en", names, -2.0, RAMP[[0, 0, 0]], RAMP[[0, 0, 0]], {"balanced": 0.5}, None, network)
+    features = np.zeros((1, len(FEATURES)))
+    features[0, [FEATURE_INDEX[name] for name in names[:2]]] = exact, inexact
+    setup = _Setup(by, (), None, Script([doubt]), "all", 0.5)  # type: ignore[arg-type]
+    found = scorer._sentence_scores(batch_of(1), Extraction(features, {}), np.zeros((1, 3), bool), setup)
+    assert logit(found.scores) == pytest.approx([odds])
 
 
 def test_what_a_network_has_read_is_shown_on_a_scale() -> None:
@@ -121,6 +156,16 @@ def test_sentences_of_code_or_in_another_script_are_not_read() -> None:
     assert script.asked == [[1, 4]]
     # Of the last one a quarter is code.
     assert found.is_read.tolist() == [False, True, False, False, True, False]
+
+
+def test_sentences_that_are_mostly_loops_are_not_read() -> None:
+    text = (
+        f"It is late, and we must leave. {'We go home and ' * 20}sleep. Then we eat, drink, eat, drink and talk of it."
+    )
+    found, script = weigh([-1.0] * 3, [9.0] * 3, batch=Batch.of([segment(text)]))
+    assert script.asked == [[0, 2]]
+    assert found.is_read.tolist() == [True, False, True]
+    assert logit(found.scores) == pytest.approx([8.0, -1.0, 8.0])
 
 
 def test_what_is_silent_is_not_read_and_adds_nothing() -> None:
@@ -292,6 +337,21 @@ def test_documents_raise_their_own_sentences() -> None:
     pooled = card(pooling=replace(POOLING, offset=1.0))
     _, raised = scorer._in_context(batch_of(4, 4), weighed, np.full(8, PROSE), pooled)
     assert raised.tolist() == [1.0] * 4 + [0.0] * 4
+
+
+def test_a_document_that_is_mostly_verse_raises_nothing() -> None:
+    stanza = "I saw the {} go by, And heard the gulls again, And all the sea was grey."
+    prose = (
+        "It is late in the day now. We go home by the road that we know. " * 2
+        + "Who sings there so late? I cannot say."
+    )
+    verse = [stanza.format(name) for name in ("ships", "boats", "sails")]
+    batch = Batch.of([segment("\n\n".join([*verse, prose])), segment("\n\n".join([verse[0], prose]))])
+    size = len(batch)
+    is_read = batch.kind == PROSE
+    weighed = _SentenceScores(extraction_of([0.0] * size), np.zeros((size, 2)), sigmoid(np.zeros(size)), is_read)
+    _, raised = scorer._in_context(batch, weighed, batch.kind, card(pooling=replace(POOLING, offset=1.0)))
+    assert raised[batch.kind == PROSE].tolist() == [0.0] * 6 + [1.0] * 6
 
 
 # What is said of a sentence.

@@ -25,7 +25,7 @@ from benchmarks.quality.product import (
     labelled_documents,
     language_model,
     load_scorecard,
-    with_loops,
+    with_signals_by_hand,
 )
 from benchmarks.quality.statistics import SEED
 
@@ -110,7 +110,7 @@ def card_of(
     names = tuple(FEATURES[j] for j in columns)
     sides = pairs[0][:, columns], pairs[1][:, columns]
     card = fit_scorecard(x[:, columns], y, names, typical[columns], sides)[0]
-    return with_loops(card) if loops else card
+    return with_signals_by_hand(card) if loops else card
 
 
 def like(card: Scorecard, shipped: Scorecard) -> Scorecard:

@@ -240,9 +240,13 @@ def of(
 
 
 def kind_of(record: Record) -> str:
-    """The kind of human text, with its language where that is not English."""
+    """The kind of human text, with its language where that is not English.
+
+    Learners' sentences that were collected because they need rewriting (JFLEG) are a kind of their own.
+    """
     language = record.get("lang", "en")
-    return str(record["kind"]) if language == "en" else f"{record['kind']} ({language})"
+    kind = str(record["kind"]) + (" to rewrite" if record.get("source", "").startswith("jfleg.") else "")
+    return kind if language == "en" else f"{kind} ({language})"
 
 
 def material(data: Path, share: float = 1.0) -> Material:

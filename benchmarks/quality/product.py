@@ -22,7 +22,7 @@ from garble.text.layout import PROSE
 from garble.text.segmentation import Document, segment, whole
 from garble.training.data import Record, by_document, post_edited, read_records
 from garble.training.examples import contrasts, features_of, labelled_documents
-from garble.training.fitting import FITTED, fit_scorecard, with_loops
+from garble.training.fitting import FITTED, fit_scorecard, with_signals_by_hand
 from garble.training.panels import thresholds_of, without_copies
 
 __all__ = [
@@ -60,7 +60,7 @@ __all__ = [
     "surprise",
     "thresholds_of",
     "whole",
-    "with_loops",
+    "with_signals_by_hand",
     "without_copies",
 ]
 

@@ -62,11 +62,28 @@ SIGNALS: tuple[Signal, ...] = (
     coherence.name_drift,
     coherence.company,
     coherence.off_topic,
-    # Last, because its weight is set by hand and not fitted.
+    # Last, because their weights are set by hand and not fitted.
     repetition.looped,
+    repetition.begins_again,
 )
 # Signals that need predictions of the network.
 NETWORK_SIGNALS: tuple[Signal, ...] = (fluency.unlikely_word, fluency.mistranslated, fluency.unnatural)
+# Exact repeats, broken characters, sentences that break off, and what only the document shows. The network sees less of
+# them than these signals do.
+EXACT_SIGNALS: tuple[Signal, ...] = (
+    repetition.loop,
+    repetition.phrase_twice,
+    repetition.doubled_word,
+    repetition.name_echo,
+    repetition.short_name_echo,
+    repetition.loop_in_word,
+    repetition.sentence_again,
+    repetition.looped,
+    repetition.begins_again,
+    coherence.dangling,
+    coherence.name_drift,
+    *(s for s in SIGNALS if s.family in {"characters", "artifacts"} and s is not artifacts.untranslated),
+)
 # In the order of the families.
 _FAMILIES = dict.fromkeys(signal.family for signal in SIGNALS)
 ALL_SIGNALS = tuple(signal for family in _FAMILIES for signal in SIGNALS + NETWORK_SIGNALS if signal.family == family)

@@ -119,7 +119,9 @@ def cut_off(batch: Batch) -> Floats:
 
 def _names(batch: Batch) -> tuple[Ints, Hashes]:
     """(names,) tokens that may be misspelt names, and groups of those that may be meant for one another."""
-    named = np.flatnonzero(batch.is_capital & batch.is_word & (batch.length >= 5))
+    # In capitals every word looks like a name.
+    is_shouted = batch.codes[batch.starts + 1] != batch.folded[batch.starts + 1]
+    named = np.flatnonzero(batch.is_capital & batch.is_word & (batch.length >= 5) & ~is_shouted)
     inner = named[(named > 0) & ~batch.is_first_word[named]]
     second = inner[batch.is_capital[inner - 1]]
     long = named[(batch.ids[named] < FIRST_WORD) & (batch.length[named] >= 7)]
@@ -151,7 +153,7 @@ def _strays(groups: Hashes, words: Hashes, unknown: Mask, spelt: NDArray[np.obje
         first = group[first]
         common = str(spelt[first[counts.argmax()]]) if len(first) else ""
         for rare in first[(counts == 1) & unknown[first]].tolist():
-            mask[rare] = _is_near(spelt[rare].lower(), common.lower())
+            mask[rare] = _is_near(spelt[rare].lower(), common.lower()) and not _is_inflected(spelt[rare], common)
     return mask
 
 
@@ -167,10 +169,17 @@ def name_drift(batch: Batch, stray: Mask) -> Mask:
     Garbled: Keir Starmer spoke. Later Keir Starrer left. The press followed Keir Starmer home.
     Garbled: Mikko Lehtonen won. Then Lehtonen sang. The press followed Lehtomen home.
     Clean: Keir Starmer spoke. Later Keir Starmer left. The press followed Victoria Starmer home.
+    Clean: Thuringia is green. Few people leave Thuringia. The Thuringian hills are steep.
+    Clean: THE WARRANTY ENDS IN MAY. IT IS A LIMITED WARRANTY. ALL WARRANTIES END.
     """
     mask = np.zeros(len(batch.starts), bool)
     mask[_names(batch)[0][stray]] = True
     return mask
+
+
+def _is_inflected(name: str, stem: str) -> bool:
+    """Whether a name is another with an ending: LaserDiscs, Thuringian."""
+    return name.lower().startswith(stem.lower().removesuffix("s"))
 
 
 def _is_near(first: str, second: str) -> bool:

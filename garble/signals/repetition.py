@@ -160,6 +160,8 @@ def _subject_first(batch: Batch, firsts: Ints) -> Mask:
 
 # Words of the longest phrase that a speaker starts with twice.
 _FALSE_START = 5
+# Least words of a sentence's opening that never come again by chance.
+_LONG_OPENING = 5
 
 
 def _parts_turns(batch: Batch, tokens: Ints) -> Mask:
@@ -332,17 +334,43 @@ def clause_echo(batch: Batch) -> Mask:
     Clean: Mr Moyo said last week that in the north, where he grew up, he would not go.
     Clean: He held five per cent of the shares, and his son six per cent of the shares.
     """
-    starts, size, lag = _periodic(batch, 4)
-    masks = (batch.is_word & ~batch.is_code, batch.is_content, batch.is_content & ~batch.is_capital)
-    words, content, lower = (count[starts + size] - count[starts] for count in map(offsets, masks))
+    starts, size, lag, _ = _repeated_clauses(batch)
     opens = _breaks(batch) | batch.is_first_word
     opens[1:] |= opens[:-1]
     near = opens[starts] & opens[starts - lag] & (lag - size <= _NEAR)
-    # A name alone is no clause.
-    clause = (content >= 2) & (lower >= 1) & (4 * words >= 3 * size)
-    keep = (near | _begins_again(batch, starts, lag)) & clause & ~_parallel(batch, starts, lag)
+    keep = near | _begins_again(batch, starts, lag)
     firsts = np.concatenate([starts[keep], (starts - lag)[keep]])
     return batch.token_mask(firsts, firsts + np.tile(size[keep], 2))
+
+
+@marks("tokens", "the sentence begins again: “{span}”", needs=("function_words", "conjunctions", "subjects"))
+def begins_again(batch: Batch) -> Mask:
+    """Tokens of the first words of a sentence, five or more, where they come again after a comma or in a clause.
+
+    Why it is garble: a decoder that loses its position starts the sentence again. People do so when they speak, but
+    then mostly with a pronoun.
+    Known false alarms: definitions of terms, refrains.
+    Reference: Lee et al. 2018, Hallucinations in Neural Machine Translation.
+    Garbled: Mr Moyo said last week that in the north, Mr Moyo said last week that he would go.
+    Garbled: The old lighthouse stands at the end of the pier of the town the old lighthouse stands at last.
+    Clean: Mr Moyo said last week that in the north, where he grew up, he would not go.
+    Clean: We do a lot of hours before we see anyone, we do a lot of training.
+    Clean: The old lighthouse stands at the pier, and the old lighthouse stands there still.
+    """
+    starts, size, lag, words = _repeated_clauses(batch)
+    opening = lists.isin(batch.word_hash[starts], batch.hashes("subjects"))
+    keep = _begins_again(batch, starts, lag) & (words >= _LONG_OPENING) & ~opening
+    return batch.token_mask(starts[keep], (starts + size)[keep])
+
+
+def _repeated_clauses(batch: Batch) -> tuple[Ints, Ints, Ints, Ints]:
+    """First tokens of word sequences that come again and are clauses, their sizes, distances, and numbers of words."""
+    starts, size, lag = _periodic(batch, 4)
+    masks = (batch.is_word & ~batch.is_code, batch.is_content, batch.is_content & ~batch.is_capital)
+    words, content, lower = (count[starts + size] - count[starts] for count in map(offsets, masks))
+    # A name alone is no clause.
+    keep = (content >= 2) & (lower >= 1) & (4 * words >= 3 * size) & ~_parallel(batch, starts, lag)
+    return starts[keep], size[keep], lag[keep], words[keep]
 
 
 def _begins_again(batch: Batch, starts: Ints, lag: Ints) -> Mask:

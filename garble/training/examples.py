@@ -38,7 +38,7 @@ GARBLED_BELOW, _SOUND_FROM = 30, 70
 _MUCH_CORRECTED = 0.3
 
 # Where a network reads, it takes so much time that less text has to do; of the panels, too, a part.
-CHARACTERS_READ, CHARACTERS_OF_PANEL = 100_000, 100_000
+CHARACTERS_READ, CHARACTERS_OF_PANEL = 100_000, 600_000
 
 
 def corrupted_document(text: str, rng: Random) -> tuple[Document, Mask]:

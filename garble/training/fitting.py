@@ -18,10 +18,15 @@ _STRENGTH = 5.0
 # What a contrast counts for, against a sentence.
 _WEIGHT_OF_PAIRS = 3.0
 
-# The features that a scorecard is fitted on: all but the last, which has weights by rule.
-FITTED = tuple(name for name in FEATURES if name != "repetition.looped")
-# Shares of a sentence in loops beyond their first turn, and what they add to the log-odds.
-_LOOPED_SHARES, _LOOPED_ODDS = (0.0, 0.1, 0.25, 0.4, 0.5, 0.75, 1.0), (0.0, 1.5, 4.0, 9.0, 14.0, 14.0, 14.0)
+# Weights set by hand: shares of a sentence, in loops beyond their first turn or in its opening that comes again, and
+# what they add to the log-odds.
+_BY_HAND = {
+    "repetition.looped": ((0.0, 0.1, 0.25, 0.4, 0.5, 0.75, 1.0), (0.0, 1.5, 4.0, 9.0, 14.0, 14.0, 14.0)),
+    "repetition.begins_again": ((0.0, 0.01, 0.02, 0.1, 0.2, 0.5, 1.0), (0.0, 2.5, 5.0, 5.0, 5.0, 5.0, 5.0)),
+}
+BY_HAND = tuple(_BY_HAND)
+# The features that a scorecard is fitted on.
+FITTED = tuple(name for name in FEATURES if name not in _BY_HAND)
 
 
 def knots_of(values: Floats) -> Floats:
@@ -129,12 +134,14 @@ def extended(card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs:
     return replace(_with(card, names, knots, weights - usual[:, None]), network=network)
 
 
-def with_loops(card: Scorecard) -> Scorecard:
-    """The card, for which a sentence of which half stands in a loop beyond its first turn is garbled.
+def with_signals_by_hand(card: Scorecard) -> Scorecard:
+    """The card with the signals of `BY_HAND`: a sentence of which half is in a loop beyond its first turn is garbled.
 
-    Not fitted: what `garble.loops` finds is a loop, as benchmarks/loops.py measures.
+    Not fitted: what `garble.loops` finds is a loop, as benchmarks/loops.py measures, and a long opening comes again too
+    rarely to fit.
     """
-    return _with(card, ("repetition.looped",), np.array([_LOOPED_SHARES]), np.array([_LOOPED_ODDS]))
+    knots, weights = np.array(list(_BY_HAND.values())).swapaxes(0, 1)
+    return _with(card, BY_HAND, knots, weights)
 
 
 def _with(card: Scorecard, names: tuple[str, ...], knots: Floats, weights: Floats) -> Scorecard:

@@ -10,26 +10,28 @@ from typing import Any
 import numpy as np
 
 from garble.columns.arrays import Floats
-from garble.models.scorecard import Pairs, Pooling, Scorecard, clipped_logit, logit
+from garble.models.scorecard import Pairs, Pooling, Scorecard, clipped_logit, logit, unscaled
 from garble.report import Report
 from garble.scorer import Scorer
 from garble.text.layout import KINDS, PROSE, is_prose
 from garble.training.data import Record, read_records
-from garble.verdict import SEVERAL, worst_score
+from garble.verdict import SEVERAL, is_mostly_verse, worst_score
 
-# What a network may flag beyond the scorecard, at the least, as a share of what a threshold may flag.
+# What a network may flag beyond exact evidence, at the least, as a share of what a threshold may flag.
 _COST_OF_READING = 0.2
 
-# Kinds that may cost twice as much: they break the rules of English on purpose, or for want of practice.
+# Kinds that may cost the scorecard twice as much: they break the rules of English on purpose, or for want of practice.
 LICENSED = ("poetry", "dialect fiction", "learner sentence")
+# Source of learners' sentences that were collected because they need rewriting: many have lost their sense.
+_REWRITTEN = "jfleg."
+# Scale of joint log-odds while their thresholds are read off: below those of sentences that the scorecard flags.
+SQUEEZED: Pairs = ((-50.0, -12.0), (50.0, -2.0))
 
 # Shares of human sentences, and of human documents, that each threshold may flag.
 COSTS = {"strict": 0.001, "balanced": 0.01, "loose": 0.05}
 COSTS_OF_DOCUMENTS = {"strict": 0.0005, "balanced": 0.003, "loose": 0.015}
 # Sentences that a threshold may flag of a kind from which on its share is measured.
 _FEWEST_FLAGGED = 3
-# What is garbled by rule, at every threshold.
-BY_RULE = ("repetition.looped",)
 # A document with a larger share in loops is garbled by rule.
 _LOOPED = 0.1
 # Words in a row that tell texts apart: a text of which more than half of these came before is a near copy.
@@ -39,23 +41,31 @@ _APART = 0.01
 
 
 def sentence_scale(card: Scorecard, alone: Mapping[str, Floats], together: Mapping[str, Floats]) -> Pairs:
-    """`NetworkSettings.sentences`: a network flags, with the scorecard, what each threshold may flag of every kind.
+    """`NetworkSettings.sentences`: so that each threshold flags what it may of every kind.
 
-    Where the scorecard leaves less, `_COST_OF_READING` of that beyond what the scorecard flags. A typical sentence gets
-    the same score as by the scorecard. alone, together: by kind the scores of the panel's sentences, by the scorecard
-    and by the joint model; a sentence that is not read has the same score in both.
+    Where exact evidence leaves less, `_COST_OF_READING` of that beyond what it flags. A typical sentence gets the same
+    score as by the scorecard. alone, together: by kind the scores of the panel's sentences, by the scorecard and by a
+    model with the scale `SQUEEZED`; a sentence that is not read has the same score in both.
     """
-    before, after = (clipped_logit(np.concatenate([panel[kind] for kind in together])) for panel in (alone, together))
-    is_read = before != after
-    pairs = [(float(np.median(after[is_read])), float(np.median(before[is_read])))]
+    joint: dict[str, Floats] = {}
+    plain: dict[str, Floats] = {}
+    typical = []
+    for kind, scores in together.items():
+        odds, before = clipped_logit(scores), clipped_logit(alone[kind])
+        # Sums of the same contributions can differ in the last digits.
+        is_joint = (odds <= SQUEEZED[-1][1]) & (np.abs(odds - before) > 1e-6)
+        joint[kind] = np.where(is_joint, unscaled(odds, SQUEEZED), -np.inf)
+        plain[kind] = np.where(is_joint, 0.0, scores)
+        typical.append(np.stack([joint[kind], before], axis=1)[is_joint])
+    pairs = [tuple(np.median(np.concatenate(typical), axis=0).tolist())]
+    joint, plain = ({**panel, "": np.concatenate(list(panel.values()))} for panel in (joint, plain))
     for name, cost in sorted(COSTS.items(), key=lambda item: -item[1]):
         at = card.thresholds[name]
         highest = -np.inf
-        for kind, scores in together.items():
-            flagged = alone[kind] >= at
-            share = max(_allowance(kind) * cost - float(flagged.mean()), _allowance(kind) * cost * _COST_OF_READING)
-            more = np.where(flagged | (scores == alone[kind]), -np.inf, clipped_logit(scores))
-            highest = max(highest, float(np.sort(more)[::-1][int(share * len(more))]))
+        for kind, odds in joint.items():
+            if not kind or cost * len(odds) >= _FEWEST_FLAGGED:
+                share = max(cost - float((plain[kind] >= at).mean()), cost * _COST_OF_READING)
+                highest = max(highest, float(np.sort(odds)[::-1][int(share * len(odds))]))
         raw, shown_at = highest + 1e-4, float(logit(np.array(at)))
         pairs.append((max(raw, pairs[-1][0] + _APART), max(shown_at, pairs[-1][1] + _APART)))
     return tuple((round(raw, 4), round(shown_at, 4)) for raw, shown_at in pairs)
@@ -68,7 +78,7 @@ def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
     with too few sentences to measure the share are measured together with all others only.
     """
     groups = {**panel, "": np.concatenate(list(panel.values()))}
-    shares = {name: {kind: share * _allowance(kind) for kind in groups} for name, share in COSTS.items()}
+    shares = {name: {kind: share * (2 if kind in LICENSED else 1) for kind in groups} for name, share in COSTS.items()}
     return {
         name: max(
             _reached_by(scores, int(share[kind] * len(scores)))
@@ -77,10 +87,6 @@ def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
         )
         for name, share in shares.items()
     }
-
-
-def _allowance(kind: str) -> int:
-    return 2 if kind in LICENSED else 1
 
 
 def document_scales(
@@ -127,14 +133,17 @@ def cross_fitted(panels: list[dict[str, Floats]], kind: str) -> dict[str, float]
 
 
 def panel_of(data: Path, characters: float = np.inf) -> list[Record]:
-    """Human English that thresholds are read off, of each kind as many characters at most, and nothing twice."""
+    """Human English that thresholds are read off, of each kind as many characters at most, and nothing twice.
+
+    Without the learners' sentences that were collected because they need rewriting.
+    """
     records: list[Record] = []
     size: dict[str, int] = {}
     english = (
         record
         for name in ("human", "panel2")
         for record in read_records(data / "dev" / f"{name}.jsonl.xz")
-        if record.get("lang", "en") == "en"
+        if record.get("lang", "en") == "en" and not record.get("source", "").startswith(_REWRITTEN)
     )
     for record in without_copies(english):
         kind = record["kind"]
@@ -169,7 +178,8 @@ def document_scores(
         if report.looped >= _LOOPED or len(prose) < SEVERAL or not len(pooled):
             return []
         worst = worst_score(prose, np.array([sentence.score for sentence in prose]), scorer.threshold)
-        return [(worst, replace(pooling, scale=()).score(pooled))]
+        by_all = 0.0 if is_mostly_verse(report.sentences) else replace(pooling, scale=()).score(pooled)
+        return [(worst, by_all)]
 
     found = _by_kind(scorer, records, scores)
     worst, pooled = ({kind: pairs[:, side] for kind, pairs in found.items()} for side in (0, 1))

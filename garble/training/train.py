@@ -34,10 +34,10 @@ from garble.training.examples import (
     labelled_documents,
     thinned,
 )
-from garble.training.fitting import FITTED, extended, fit_scorecard, with_loops
+from garble.training.fitting import BY_HAND, FITTED, extended, fit_scorecard, with_signals_by_hand
 from garble.training.language_model import language_model_texts, train_language_model, with_usual
 from garble.training.panels import (
-    BY_RULE,
+    SQUEEZED,
     cross_fitted,
     document_scales,
     document_scores,
@@ -85,7 +85,7 @@ def train_en(data: Path, out: Path, seed: int, log: Log, language_model: Path | 
         log(f"fitting {count} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
         worse, better = (side[:, :count] for side in contrasts(data, lm))
         card, _ = fit_scorecard(x, y, FITTED, np.median(x[~y], axis=0), (worse, better))
-        finish(with_loops(replace(card, name="en-2")), part, data, seed, log)
+        finish(with_signals_by_hand(replace(card, name="en-2")), part, data, seed, log)
 
 
 def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log: Log) -> None:
@@ -112,14 +112,12 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         x, y, pairs = deep_rows(data, plain.lm, reader, Random(seed))
         log(f"fitting {len(NETWORK_FEATURES)} features of {len(x)} sentences, {y.mean():.0%} of them garbled")
         card = extended(card, x, y, NETWORK_FEATURES, pairs).sealed(part)
-        card.save(part / "scorecard.json")
+        assert card.network is not None
         log("scoring the panels")
         panel = panel_of(data, CHARACTERS_OF_PANEL)
-        # With a threshold that nothing reaches the scorecard alone counts for nothing.
-        replace(card, thresholds={"balanced": 1 - 1e-6}).save(part / "scorecard.json")
-        together = panel_scores(Scorer(part, threshold=1.0, without=BY_RULE), panel)
-        alone = panel_scores(Scorer(base, reader="off", without=BY_RULE), panel)
-        assert card.network is not None
+        replace(card, network=replace(card.network, sentences=SQUEEZED)).save(part / "scorecard.json")
+        together = panel_scores(Scorer(part, threshold=1.0, without=BY_HAND), panel)
+        alone = panel_scores(Scorer(base, reader="off", without=BY_HAND), panel)
         header = replace(card.network, sentences=sentence_scale(card, alone, together))
         card = replace(card, network=header)
         card.save(part / "scorecard.json")
@@ -127,7 +125,7 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         pooling = fit_pooling(Scorer(part, threshold=1.0), data, Random(seed), CHARACTERS_READ // 2)
         unsure = excess_quantile(Scorer(part, threshold=1.0, reader="off"), data, Random(seed))
         log("scoring the documents of the panels")
-        scorer = Scorer(part, threshold=card.thresholds["loose"], without=BY_RULE)
+        scorer = Scorer(part, threshold=card.thresholds["loose"], without=BY_HAND)
         worst, pooled = document_scores(scorer, pooling, panel)
         documents, scale = document_scales(worst, pooled, card.thresholds)
         header = replace(header, unsure=unsure, pooling=replace(pooling, scale=scale), documents=documents)
@@ -153,7 +151,7 @@ def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> No
     """
     card.save(folder / "scorecard.json")
     card = replace(card, pooling=fit_pooling(Scorer(folder, threshold=1.0), data, Random(seed), CHARACTERS_A_KIND))
-    scorer = Scorer(folder, threshold=1.0, without=BY_RULE)
+    scorer = Scorer(folder, threshold=1.0, without=BY_HAND)
     records = panel_of(data)
     panels = [panel_scores(scorer, half) for half in by_document(records, 0.5)]
     names = sorted({*panels[0], *panels[1]})
@@ -168,6 +166,6 @@ def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> No
     assert card.pooling is not None
     pooling = card.pooling
     replace(card, pooling=None).save(folder / "scorecard.json")
-    scorer = Scorer(folder, threshold=thresholds["loose"], without=BY_RULE)
+    scorer = Scorer(folder, threshold=thresholds["loose"], without=BY_HAND)
     documents, scale = document_scales(*document_scores(scorer, pooling, records), thresholds)
     replace(card, pooling=replace(pooling, scale=scale), documents=documents).save(folder / "scorecard.json")
