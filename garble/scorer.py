@@ -589,9 +589,9 @@ def _with_network(
 ) -> _SentenceScores:
     """Combine the scorecard and the network. base: (sentences, features of the card) contributions without the network.
 
-    A sentence that was read gets the log-odds of the joint model of both, see `NetworkSettings`. If `EXACT_SIGNALS`
-    flag it at the balanced threshold, it gets at least those of the scorecard, lowered by the network by at most
-    `_VETO`; other signals add at most `_MOST_INEXACT` to what they flag.
+    A sentence that was read gets the log-odds of the joint model of both, see `NetworkSettings`. It gets those of the
+    scorecard, lowered by the network by at most `_VETO`, if `EXACT_SIGNALS` flag it at the balanced threshold; other
+    signals add at most `_MOST_INEXACT` to what they flag.
     """
     card = setup.card
     assert card.network is not None
@@ -606,8 +606,7 @@ def _with_network(
     plain_odds = card.intercept + plain.sum(axis=1)
     is_exact = feature_mask(card, lambda signal: signal in EXACT_SIGNALS)
     inexact = (base[:, ~is_exact]).sum(axis=1)
-    is_flagged = plain_odds - np.maximum(inexact - _MOST_INEXACT, 0) >= _balanced_odds(card)
-    is_plain = ~is_read | (is_flagged & (plain_odds >= joint_odds))
+    is_plain = ~is_read | (plain_odds - np.maximum(inexact - _MOST_INEXACT, 0) >= _balanced_odds(card))
     contributions = np.where(is_plain[:, None], plain, joint)
     return _SentenceScores(extraction, contributions, sigmoid(np.where(is_plain, plain_odds, joint_odds)), is_read)
 

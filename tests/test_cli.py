@@ -433,8 +433,12 @@ def test_a_signal_that_is_left_out_says_nothing_and_is_told_of() -> None:
     report = json.loads(line)
     found = {finding["signal"] for sentence in report["sentences"] for finding in sentence["findings"]}
     assert not any(name.startswith("repetition.") for name in found)
-    assert report["score"] < json.loads(garble("score", "-", "--format", "jsonl", stdin=looped).stdout)["score"]
     assert report["signature"].endswith("|w:repetition|r:all")
+    alone = [
+        ("score", "-", "--format", "jsonl", "--reader", "off", *more) for more in ((), ("--without", "repetition"))
+    ]
+    whole, less = (json.loads(garble(*arguments, stdin=looped).stdout)["score"] for arguments in alone)
+    assert less < whole
     assert report["notes"][0].startswith("signals disabled: repetition; threshold guarantees")
 
 
