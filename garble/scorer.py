@@ -591,7 +591,7 @@ def _with_network(
 
     A sentence that was read gets the log-odds of the joint model of both, see `NetworkSettings`. It gets those of the
     scorecard, lowered by the network by at most `_VETO`, if `EXACT_SIGNALS` flag it at the balanced threshold; other
-    signals add at most `_MOST_INEXACT` to what they flag.
+    signals add at most `_MOST_INEXACT` to these.
     """
     card = setup.card
     assert card.network is not None
@@ -604,8 +604,11 @@ def _with_network(
     factor = np.divide(np.clip(own_odds, -_VETO, 0), own_odds, out=np.zeros(len(own_odds)), where=own_odds < 0)
     plain = base + factor[:, None] * own
     plain_odds = card.intercept + plain.sum(axis=1)
-    is_exact = feature_mask(card, lambda signal: signal in EXACT_SIGNALS)
-    inexact = (base[:, ~is_exact]).sum(axis=1)
+    # In a loop, all repetition is exact.
+    looped = base[:, feature_mask(card, lambda signal: signal.name == "repetition.loop")].sum(axis=1, keepdims=True) > 0
+    is_repetition = feature_mask(card, lambda signal: signal.family == "repetition")
+    is_exact = feature_mask(card, lambda signal: signal in EXACT_SIGNALS) | (looped & is_repetition)
+    inexact = np.where(is_exact, 0, base).sum(axis=1)
     is_plain = ~is_read | (plain_odds - np.maximum(inexact - _MOST_INEXACT, 0) >= _balanced_odds(card))
     contributions = np.where(is_plain[:, None], plain, joint)
     return _SentenceScores(extraction, contributions, sigmoid(np.where(is_plain, plain_odds, joint_odds)), is_read)

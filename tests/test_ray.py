@@ -160,7 +160,7 @@ def test_the_example_says_what_it_drops(
     monkeypatch.setattr(sys, "argv", [str(EXAMPLE)])
     runpy.run_path(str(EXAMPLE), run_name="__main__")
     assert sorted(capsys.readouterr().out.splitlines()) == [
-        "dropped for fluency.syntax: 1",
+        "dropped for fluency.mistranslated: 1",
         "dropped for repetition.loop: 1",
         "kept: 1",
     ]

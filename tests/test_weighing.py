@@ -124,12 +124,24 @@ def test_what_a_sentence_comes_to_that_a_network_has_read(
 def test_only_exact_evidence_counts_whatever_a_network_has_read(
     exact: float, inexact: float, doubt: float, odds: float
 ) -> None:
-    names = ("repetition.loop", "repetition.repeated_word", DOUBT)
+    names = ("repetition.phrase_twice", "repetition.repeated_word", DOUBT)
     network = NetworkSettings("", ((0.0, 1.0),) * 3, {"repetition": 0.5}, -2.0)
     by = Scorecard("x", "en", names, -2.0, RAMP[[0, 0, 0]], RAMP[[0, 0, 0]], {"balanced": 0.5}, None, network)
     features = np.zeros((1, len(FEATURES)))
     features[0, [FEATURE_INDEX[name] for name in names[:2]]] = exact, inexact
     setup = _Setup(by, (), None, Script([doubt]), "all", 0.5)  # type: ignore[arg-type]
+    found = scorer._sentence_scores(batch_of(1), Extraction(features, {}), np.zeros((1, 3), bool), setup)
+    assert logit(found.scores) == pytest.approx([odds])
+
+
+@pytest.mark.parametrize(("loop", "odds"), [(0.0, -4.0), (0.1, 2.1)])
+def test_in_a_loop_all_repetition_is_exact(loop: float, odds: float) -> None:
+    names = ("repetition.loop", "repetition.repeated_word", DOUBT)
+    network = NetworkSettings("", ((0.0, 1.0),) * 3, {"repetition": 0.5}, -2.0)
+    by = Scorecard("x", "en", names, -2.0, RAMP[[0, 0, 0]], RAMP[[0, 0, 0]], {"balanced": 0.5}, None, network)
+    features = np.zeros((1, len(FEATURES)))
+    features[0, [FEATURE_INDEX[name] for name in names[:2]]] = loop, 5.0
+    setup = _Setup(by, (), None, Script([-4.5]), "all", 0.5)  # type: ignore[arg-type]
     found = scorer._sentence_scores(batch_of(1), Extraction(features, {}), np.zeros((1, 3), bool), setup)
     assert logit(found.scores) == pytest.approx([odds])
 
