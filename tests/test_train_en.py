@@ -223,7 +223,7 @@ def test_a_network_costs_what_exact_evidence_leaves_of_each_kind() -> None:
     }
     scale = panels.sentence_scale(SCALED, alone, together)
     assert all(a < c and b < d for (a, b), (c, d) in pairwise(scale))
-    assert scale[0] == pytest.approx((-5, -3), abs=0.2)
+    assert scale[0] == pytest.approx((-5, -3), abs=0.1)
     for (raw, shown), name in zip(scale[1:], ("loose", "balanced", "strict"), strict=True):
         assert sigmoid(np.array(shown)) == pytest.approx(SCALED.thresholds[name], abs=1e-4)
         for kind in ("news", "law", "court"):
@@ -235,7 +235,7 @@ def test_a_network_costs_what_exact_evidence_leaves_of_each_kind() -> None:
     reached = [
         ((joint[kind] >= scale[2][0]) & ~unread[kind] & ~exact[kind]).mean() for kind in ("news", "law", "court")
     ]
-    assert max(reached) > 0.1 * panels.COSTS["balanced"]
+    assert max(reached) > 0.15 * panels.COSTS["balanced"]
 
 
 def test_a_network_is_weighed_on_what_the_scorecard_does_not_flag() -> None:

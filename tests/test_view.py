@@ -451,7 +451,7 @@ def test_the_keyboard_goes_from_sentence_to_finding_and_back(opened: Opened, art
     page = opened(article)
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.ariaLabel").startswith("Garbled sentence 2, score ")
+    assert page.evaluate("document.activeElement.ariaLabel").startswith("Garbled sentence 2, score 1.00")
     assert "The fishermen said" in page.locator(".note").inner_text()
     described = page.evaluate(
         "document.getElementById(document.activeElement.getAttribute('aria-describedby')).innerText"

@@ -21,6 +21,7 @@ from benchmarks.quality.product import (
     Mask,
     Record,
     by_document,
+    needs_rewriting,
     post_edited,
     read_records,
     segment,
@@ -245,7 +246,7 @@ def kind_of(record: Record) -> str:
     Learners' sentences that were collected because they need rewriting (JFLEG) are a kind of their own.
     """
     language = record.get("lang", "en")
-    kind = str(record["kind"]) + (" to rewrite" if record.get("source", "").startswith("jfleg.") else "")
+    kind = str(record["kind"]) + (" to rewrite" if needs_rewriting(record) else "")
     return kind if language == "en" else f"{kind} ({language})"
 
 

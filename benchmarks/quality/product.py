@@ -23,7 +23,7 @@ from garble.text.segmentation import Document, segment, whole
 from garble.training.data import Record, by_document, post_edited, read_records
 from garble.training.examples import contrasts, features_of, labelled_documents
 from garble.training.fitting import FITTED, fit_scorecard, with_signals_by_hand
-from garble.training.panels import thresholds_of, without_copies
+from garble.training.panels import needs_rewriting, thresholds_of, without_copies
 
 __all__ = [
     "FAMILY_OF",
@@ -54,6 +54,7 @@ __all__ = [
     "load_scorecard",
     "logit",
     "mistranslated",
+    "needs_rewriting",
     "post_edited",
     "read_records",
     "segment",

@@ -22,8 +22,6 @@ _COST_OF_READING = 0.2
 
 # Kinds that may cost the scorecard twice as much: they break the rules of English on purpose, or for want of practice.
 LICENSED = ("poetry", "dialect fiction", "learner sentence")
-# Source of learners' sentences that were collected because they need rewriting: many have lost their sense.
-_REWRITTEN = "jfleg."
 # Scale of joint log-odds while their thresholds are read off: below those of sentences that the scorecard flags.
 SQUEEZED: Pairs = ((-50.0, -12.0), (50.0, -2.0))
 
@@ -143,7 +141,7 @@ def panel_of(data: Path, characters: float = np.inf) -> list[Record]:
         record
         for name in ("human", "panel2")
         for record in read_records(data / "dev" / f"{name}.jsonl.xz")
-        if record.get("lang", "en") == "en" and not record.get("source", "").startswith(_REWRITTEN)
+        if record.get("lang", "en") == "en" and not needs_rewriting(record)
     )
     for record in without_copies(english):
         kind = record["kind"]
@@ -151,6 +149,11 @@ def panel_of(data: Path, characters: float = np.inf) -> list[Record]:
             size[kind] = size.get(kind, 0) + len(record["text"])
             records.append(record)
     return records
+
+
+def needs_rewriting(record: Record) -> bool:
+    """Whether a learner's sentence was collected because it needs rewriting (JFLEG): many have lost their sense."""
+    return str(record.get("source", "")).startswith("jfleg.")
 
 
 def without_copies(records: Iterable[Record]) -> Iterator[Record]:
