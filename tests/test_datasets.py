@@ -184,4 +184,4 @@ def test_what_does_not_exist_is_refused_at_once() -> None:
 def test_the_example_runs() -> None:
     example = Path(__file__).parent.parent / "examples/datasets_filter.py"
     shown = subprocess.run([sys.executable, example], capture_output=True, text=True, check=True).stdout
-    assert "dropped for repetition.repeated_word" in shown
+    assert "dropped for repetition.loop" in shown

@@ -142,4 +142,4 @@ def test_a_unit_that_does_not_exist_is_refused() -> None:
 def test_the_example_runs() -> None:
     example = Path(__file__).parent.parent / "examples/datatrove_filter.py"
     shown = subprocess.run([sys.executable, example], capture_output=True, text=True, check=True).stdout
-    assert "dropped for repetition.repeated_word" in shown
+    assert "dropped for repetition.loop" in shown

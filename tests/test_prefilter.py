@@ -150,6 +150,12 @@ def reported(score: float, *sentences: ScoredSentence, passages: tuple[Passage, 
         ([[("fluency.unlikely_word", 5.0), ("fluency.mistranslated", 6.0)]], "fluency.mistranslated"),
         ([[("fluency.unnatural", 0.5), ("a.x", 0.75)]], "a.x"),
         ([[("fluency.unnatural", 5.0), ("a.x", 1.0), ("a.y", 3.0)]], "a.y"),
+        # Exact evidence names the defect, if it suffices; what its family measures of it counts for it.
+        ([[("repetition.loop", 1.5), ("repetition.repeated_word", 4.0)]], "repetition.loop"),
+        ([[("repetition.loop", 0.9), ("repetition.repeated_word", 4.0)]], "repetition.repeated_word"),
+        ([[("repetition.loop", 1.5), ("repetition.repeated_word", 2.0), ("fluency.x", 3.0)]], "repetition.loop"),
+        ([[("repetition.loop", 1.5), ("repetition.repeated_word", 2.0), ("fluency.x", 4.0)]], "fluency.x"),
+        ([[("repetition.loop", 1.5), ("repetition.doubled_word", 2.0)]], "repetition.doubled_word"),
     ],
 )
 def test_the_reason_is_the_signal_that_adds_most(findings: list[list[tuple[str, float]]], expected: str) -> None:

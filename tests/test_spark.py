@@ -189,7 +189,7 @@ def test_the_example_says_what_it_drops(
     runpy.run_path(str(EXAMPLE), run_name="__main__")
     assert sorted(capsys.readouterr().out.splitlines()) == [
         "dropped for fluency.mistranslated: 1",
-        "dropped for repetition.repeated_word: 1",
+        "dropped for repetition.loop: 1",
         "dropped: 2 in source=town",
         "kept: 1 in source=islands",
     ]
