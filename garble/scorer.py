@@ -27,7 +27,7 @@ from garble.columns.packets import blocks, packets
 from garble.errors import InputError, UsageError, checked_text, checked_texts, quoted
 from garble.languages import Language
 from garble.models import store
-from garble.models.scorecard import Scorecard, clipped_logit, logit, pooled_odds, scaled, sigmoid
+from garble.models.scorecard import Pooling, Scorecard, clipped_logit, logit, scaled, sigmoid
 from garble.report import Report
 from garble.report.findings import Finding, ScoredSentence, passages_of, signature_at
 from garble.signals import (
@@ -58,6 +58,7 @@ from garble.verdict import (
     feature_mask,
     looped_prose,
     missing_needs,
+    mostly_verse,
     split_fragments,
 )
 
@@ -91,7 +92,7 @@ _VETO, _MOST_INEXACT = 1.0, 1.0
 _MOST_UNREADABLE, _MOST_LOOPED = 1 / 6, 1 / 2
 
 # Limit for the log-odds that a garbled document adds to its sentences.
-_MOST_RAISED = 2.0
+_MOST_RAISED = 2.5
 # Which sentences the network reads.
 READERS = ("all", "unsure", "off")
 # Size of the first sample of sentences with reader="unsure". Each further sample is twice as large.
@@ -520,32 +521,26 @@ def _in_context(batch: Batch, before: _SentenceScores, kinds: Ints, card: Scorec
     """
     raised = np.where(before.is_read, 0.0, np.nan)
     pooling = card.network.pooling if card.network else None
-    counted = before.is_read & (kinds == PROSE) & ~_is_mostly_verse(batch)[batch.document]
+    length = np.diff(batch.char_offsets)
+    is_verse = mostly_verse(batch.kind == VERSE, batch.kind == PROSE, length, batch.document_offsets)
+    counted = before.is_read & (kinds == PROSE) & ~is_verse[batch.document]
     if pooling is None or not counted.any():
         return before.scores, raised
-    mean, count = _pooled(batch, before.scores, counted)
+    odds = clipped_logit(before.scores)
+    mean, count = _pooled(batch, odds, counted, pooling)
     excess = pooling.odds_of(mean, count) - _balanced_odds(card)
     added = np.where(count >= SEVERAL, np.clip(excess, 0, _MOST_RAISED), 0.0)[batch.document]
     rows = np.flatnonzero(counted & (added > 0))
     scores = before.scores.copy()
-    scores[rows] = sigmoid(clipped_logit(before.scores[rows]) + added[rows])
+    scores[rows] = sigmoid(odds[rows] + added[rows])
     raised[rows] = added[rows]
     return scores, raised
 
 
-def _is_mostly_verse(batch: Batch) -> Mask:
-    """(documents,) with more verse than prose, as in `verdict.is_mostly_verse`."""
-    length = np.diff(batch.char_offsets)
-    prose, verse = (
-        row_sums(np.where(batch.kind == kind, length, 0), batch.document_offsets) for kind in (PROSE, VERSE)
-    )
-    return np.asarray(verse > prose)
-
-
-def _pooled(batch: Batch, scores: Floats, counted: Mask) -> tuple[Floats, Floats]:
-    """(documents,) mean log-odds of their counted sentences, and the number of these."""
+def _pooled(batch: Batch, odds: Floats, counted: Mask, pooling: Pooling) -> tuple[Floats, Floats]:
+    """(documents,) mean of the clipped log-odds of their counted sentences, and the number of these."""
     count = row_sums(counted, batch.document_offsets)
-    total = row_sums(np.where(counted, pooled_odds(scores), 0.0), batch.document_offsets)
+    total = row_sums(np.where(counted, pooling.clipped(odds), 0.0), batch.document_offsets)
     return total / np.maximum(count, 1), count
 
 
@@ -564,10 +559,11 @@ def _sentence_scores(batch: Batch, extraction: Extraction, disabled: Mask, setup
     none = np.zeros(len(batch), bool)
     if setup.network is None or card.network is None or not from_network.any():
         contributions = np.where(disabled, 0, card.contributions(extraction.columns(card.features)))
-        return _SentenceScores(extraction, contributions, sigmoid(card.intercept + contributions.sum(axis=1)), none)
+        odds = scaled(card.intercept + contributions.sum(axis=1), card.scale)
+        return _SentenceScores(extraction, contributions, sigmoid(odds), none)
     extraction = with_predictions(extraction, batch, None)
     base = np.where(disabled | from_network, 0, card.contributions(extraction.columns(card.features)))
-    odds = card.intercept + base.sum(axis=1)
+    odds = scaled(card.intercept + base.sum(axis=1), card.scale)
     readable = np.asarray(~disabled[:, from_network].any(axis=1)) & _is_readable(batch)
     if setup.reader == "all":
         return _with_network(batch, extraction, base, readable, setup, setup.network.predict(batch, readable))
@@ -609,9 +605,11 @@ def _with_network(
     is_repetition = feature_mask(card, lambda signal: signal.family == "repetition")
     is_exact = feature_mask(card, lambda signal: signal in EXACT_SIGNALS) | (looped & is_repetition)
     inexact = np.where(is_exact, 0, base).sum(axis=1)
-    is_plain = ~is_read | (plain_odds - np.maximum(inexact - _MOST_INEXACT, 0) >= _balanced_odds(card))
+    exact_odds = plain_odds - np.maximum(inexact - _MOST_INEXACT, 0)
+    is_plain = ~is_read | (scaled(exact_odds, card.scale) >= _balanced_odds(card))
     contributions = np.where(is_plain[:, None], plain, joint)
-    return _SentenceScores(extraction, contributions, sigmoid(np.where(is_plain, plain_odds, joint_odds)), is_read)
+    odds = np.where(is_plain, scaled(plain_odds, card.scale), joint_odds)
+    return _SentenceScores(extraction, contributions, sigmoid(odds), is_read)
 
 
 def _is_readable(batch: Batch) -> Mask:
@@ -639,8 +637,11 @@ def _worth_reading(batch: Batch, odds: Floats, readable: Mask, suspect: Mask, ca
     """(documents,) with a flagged sentence or a high pooled score, and one in `_ONE_IN` of the others."""
     assert card.network is not None
     count = row_sums(readable, batch.document_offsets)
-    mean = row_sums(np.where(readable, np.minimum(odds, 0), 0.0), batch.document_offsets) / np.maximum(count, 1)
-    excess = card.pooling.excess_of(mean, count) if card.pooling else mean
+    if card.pooling:
+        mean, _ = _pooled(batch, odds, readable, card.pooling)
+        excess = card.pooling.excess_of(mean, count)
+    else:
+        excess = row_sums(np.where(readable, odds, 0.0), batch.document_offsets) / np.maximum(count, 1)
     borders, nonempty = batch.char_offsets[batch.document_offsets], np.flatnonzero(count)
     is_drawn = np.zeros(len(count), bool)
     is_drawn[nonempty] = hash_runs(batch.folded, borders[nonempty], borders[nonempty + 1]) % np.uint64(_ONE_IN) == 0
@@ -658,7 +659,7 @@ def _surely_clean(batch: Batch, sample: _SentenceScores, readable: Mask, setup: 
     total = row_sums(readable, batch.document_offsets)
     if pooling is None:
         return np.zeros(len(total), bool)
-    mean, count = _pooled(batch, sample.scores, sample.is_read)
+    mean, count = _pooled(batch, clipped_logit(sample.scores), sample.is_read, pooling)
     error = pooling.deviation * np.sqrt(np.maximum(1 - count / np.maximum(total, 1), 0) / np.maximum(count, 1))
     return np.asarray((count > 0) & (mean + _SURE * error < pooling.mean_at(setup.threshold, total)))
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from garble.columns.arrays import Floats, Ints, Mask
+from garble.columns.arrays import Floats, Ints, Mask, row_sums
 from garble.columns.batch import Batch
 from garble.languages import Language
 from garble.models.scorecard import Scorecard, clipped_logit, scaled, sigmoid
@@ -73,12 +73,19 @@ def document_score(
 
 
 def is_mostly_verse(sentences: Sequence[ScoredSentence]) -> bool:
-    """Whether there is more verse than prose, by characters. The prose is then likely verse without line breaks."""
-    size = {KINDS[PROSE]: 0, KINDS[VERSE]: 0}
-    for sentence in sentences:
-        if sentence.kind in size:
-            size[sentence.kind] += sentence.end - sentence.start
-    return size[KINDS[VERSE]] > size[KINDS[PROSE]]
+    """Whether a document has more verse than prose, as in `mostly_verse`."""
+    kinds = np.array([sentence.kind for sentence in sentences])
+    length = np.array([sentence.end - sentence.start for sentence in sentences], np.int64)
+    return bool(mostly_verse(kinds == KINDS[VERSE], kinds == KINDS[PROSE], length, np.array([0, len(length)]))[0])
+
+
+def mostly_verse(is_verse: Mask, is_prose: Mask, length: Ints, document_offsets: Ints) -> Mask:
+    """(documents,) with more verse than prose, by characters. The prose is then likely verse without line breaks.
+
+    is_verse, is_prose, length: (sentences,).
+    """
+    verse, prose = (row_sums(np.where(mask, length, 0), document_offsets) for mask in (is_verse, is_prose))
+    return np.asarray(verse > prose)
 
 
 def worst_score(prose: Sequence[ScoredSentence], scores: Floats, loose: float) -> float:

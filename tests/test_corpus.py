@@ -237,7 +237,7 @@ def test_a_note_takes_the_place_of_an_older_one_and_all_else_stays() -> None:
 def test_a_lone_surrogate_stays_one_where_a_passage_is_cut() -> None:
     line = '{"text": "Ünd \\ud800 here. ' + MIXED + '", "é": "\\udfff"}\n'
     Path("in.jsonl").write_bytes(line.encode())
-    garble_filter("in.jsonl", "-o", "kept.jsonl", "--unit", "sentence", "--threshold", "0.999")
+    garble_filter("in.jsonl", "-o", "kept.jsonl", "--unit", "sentence", "--threshold", "strict")
     (kept,) = records("kept.jsonl")
     assert kept == {"text": f"Ünd \ud800 here. {MIXED.replace(f'{LOOPED} ', '')}", "é": "\udfff"}
 

@@ -279,7 +279,7 @@ def test_features_of_predictions_follow_the_other_features(scripted: reading.Rea
 
 # A model with a network: here one whose network is scripted.
 
-POOLING = Pooling(mean=-2.1, deviation=0.8, style=0.4, slope=0.9, offset=-3.7)
+POOLING = Pooling(lowest=-14.0, highest=0.0, mean=-2.1, deviation=0.8, style=0.4, slope=0.9, offset=-3.7)
 Made = Callable[..., Scorer]
 
 

@@ -146,7 +146,7 @@ def test_the_english_model_knows_its_signals_and_its_thresholds_rise() -> None:
 
 # What a scorecard may hold, field by field.
 
-KNOWN = {"mean": -2.0, "deviation": 0.7, "style": 0.4, "slope": 0.9, "offset": -3.0}
+KNOWN = {"lowest": -3.0, "highest": 1.0, "mean": -2.0, "deviation": 0.7, "style": 0.4, "slope": 0.9, "offset": -3.0}
 READ = {
     "base": "en",
     "usual": [[0.0, 1.0]] * 3,
@@ -205,6 +205,7 @@ ALLOWED = [
     ("thresholds/balanced", 1),
     ("pooling", None),
     ("pooling", KeyError),
+    ("pooling/lowest", -HIGHEST),
     ("pooling/deviation", 1e-9),
     ("pooling/style", 0),
     ("pooling/slope", 1e-9),
@@ -216,6 +217,7 @@ ALLOWED = [
     ("network/weights/repetition", 0),
     ("network/sentences", [[-1.0, -2.0], [1.0, 0.5]]),
     ("pooling/scale", [[-1.0, -2.0], [1.0, 0.5]]),
+    ("scale", [[-3.0, -3.0], [1.0, 2.0]]),
     ("network/intercept", -5.0),
     ("network/unsure", -5.0),
     ("network/pooling", None),
@@ -278,6 +280,8 @@ def test_fields_that_a_scorecard_may_have_come_back_as_they_were_written(path: s
         ("thresholds/a|b", 0.5, 'thresholds: "a|b" does not match'),
         ("pooling/deviation", 0, "pooling.deviation: 0 is not between 1e-09 and 1e+09"),
         ("pooling/style", -0.1, "pooling.style: -0.1 is not between 0 and 1e+09"),
+        ("scale", [[1.0, 2.0], [0.0, 3.0]], "scale: not pairs of numbers that both rise"),
+        ("pooling/highest", None, "pooling.highest: null is not a number"),
         ("pooling/slope", None, "pooling.slope: null is not a number"),
         ("pooling/slope", KeyError, "missing 1 required positional argument: 'slope'"),
         ("pooling/more", 1, "unexpected keyword argument 'more'"),
@@ -396,6 +400,10 @@ def test_a_feature_is_interpolated_between_its_knots_and_is_flat_beyond(tmp_path
 
 
 def test_scorecards_cannot_be_changed(card: Scorecard) -> None:
-    for value, name in ((card, "intercept"), (Pooling(0, 1, 0, 1, 0), "mean"), (NetworkSettings("", ()), "intercept")):
+    for value, name in (
+        (card, "intercept"),
+        (Pooling(-14.0, 0.0, 0, 1, 0, 1, 0), "mean"),
+        (NetworkSettings("", ()), "intercept"),
+    ):
         with pytest.raises(FrozenInstanceError):
             setattr(value, name, 2.0)

@@ -183,7 +183,8 @@ def test_findings_split_the_score_into_what_each_signal_added(harsh: Scorer, eng
     (sentence,) = harsh.score(LOOP).sentences
     x = extract(Batch.of([segment(LOOP)], english)).features[:, [FEATURES.index(name) for name in card.features]]
     parts = dict(zip(card.features, card.contributions(x)[0].tolist(), strict=True))
-    assert card.intercept + sum(parts.values()) == pytest.approx(model.logit(np.float64(sentence.score)), abs=1e-6)
+    odds = model.scaled(np.array(card.intercept + sum(parts.values())), card.scale)
+    assert odds == pytest.approx(model.logit(np.float64(sentence.score)), abs=1e-6)
     for signal in SIGNALS:
         added = sum(parts.get(feature, 0) for feature in signal.features)
         told = sum(f.contribution for f in sentence.findings if f.signal == signal.name)
@@ -365,7 +366,8 @@ def test_a_score_without_signals_is_the_score_less_their_part(corpus: list[str],
     assert 0 < kept.sum() < len(kept)
     x = extract(Batch.of([whole(text) for text in corpus[:50]], scorer.lm)).features
     x = x[:, [FEATURES.index(name) for name in scorer.card.features]]
-    expected = model.sigmoid(scorer.card.intercept + scorer.card.contributions(x)[:, kept].sum(axis=1))
+    odds = scorer.card.intercept + scorer.card.contributions(x)[:, kept].sum(axis=1)
+    expected = model.sigmoid(model.scaled(odds, scorer.card.scale))
     assert np.allclose(some.score_sentences(corpus[:50]), expected)
     signature = scorer.signature.replace("|r:", "|w:fluency.word_order,repetition|r:")
     assert copy.deepcopy(some).signature == some.signature == signature

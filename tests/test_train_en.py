@@ -160,7 +160,10 @@ def test_pooling_is_fitted_on_documents_of_people_and_on_bad_translations(
     again = pooling.fit_pooling(Scorer(trained[0], threshold=1.0), data, Random(0), examples.CHARACTERS_A_KIND)
     assert replace(found, scale=()) == again
     human = pooling.prose_scores(Scorer(trained[0]), examples.human_texts(data, Random(0)))
-    odds = np.minimum(logit(np.concatenate([scores for scores in human if len(scores) >= 4])), 0)
+    odds = logit(np.concatenate([scores for scores in human if len(scores) >= 4]))
+    balanced = float(logit(np.array(panels.LEVELS["balanced"])))
+    assert (found.lowest, found.highest) == pytest.approx((float(np.median(odds)), balanced))
+    odds = np.clip(odds, found.lowest, found.highest)
     assert (found.mean, found.deviation) == pytest.approx((odds.mean(), odds.std()))
     assert found.slope > 0
     assert found.score(sigmoid(np.full(10, 4.0))) > 0.5 > found.score(sigmoid(np.full(10, found.mean)))
@@ -169,18 +172,21 @@ def test_pooling_is_fitted_on_documents_of_people_and_on_bad_translations(
 def test_only_documents_of_four_sentences_and_bad_translations_are_pooled(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Human documents of log-odds -3 and -1; what is translated badly has 0.
-    human = [sigmoid(np.full(n, odds)) for n, odds in ((3, 9.0), (4, -3.0), (4, -1.0))]
+    # Human documents of log-odds -3, -4 and -1, of which -4 is cut off; what is translated badly has 0.
+    human = [sigmoid(np.full(n, odds)) for n, odds in ((3, 9.0), (4, -3.0), (4, -4.0), (4, -1.0))]
     monkeypatch.setattr(pooling, "prose_scores", lambda scorer, texts: human)
 
     class Constant:
+        card = Scorecard("x", "en", (), 0.0, np.zeros((0, 2)), np.zeros((0, 2)), {"balanced": 0.5})
+
         def score_sentences(self, texts: list[str]) -> np.ndarray:
             return sigmoid(np.full(len(texts), 0.0))
 
     found = pooling.fit_pooling(Constant(), data, Random(0), 1000)  # type: ignore[arg-type]
-    assert (found.mean, found.deviation) == pytest.approx((-2.0, 1.0))
-    # The variance of the means, 1, less what chance gives means of four.
-    assert found.style == pytest.approx(np.sqrt(1 - 1 / 4))
+    assert (found.lowest, found.highest) == pytest.approx((-3.0, 0.0))
+    assert (found.mean, found.deviation) == pytest.approx((-7 / 3, np.sqrt(8) / 3))
+    # The variance of the means less what chance gives means of four.
+    assert found.style == pytest.approx(np.sqrt(8 / 9 * (1 - 1 / 4)))
 
 
 @pytest.mark.parametrize(
@@ -200,11 +206,6 @@ def test_a_threshold_lies_just_above_the_scores_that_may_not_reach_it(
     assert (scores >= found).sum() <= count
 
 
-SCALED = Scorecard(
-    "x", "en", (), 0.0, np.zeros((0, 2)), np.zeros((0, 2)), {"strict": 0.99, "balanced": 0.7, "loose": 0.4}
-)
-
-
 def test_a_network_costs_what_exact_evidence_leaves_of_each_kind() -> None:
     rng = np.random.default_rng(0)
     size = {"news": 5000, "law": 5000, "court": 5000, "few": 20}
@@ -221,15 +222,15 @@ def test_a_network_costs_what_exact_evidence_leaves_of_each_kind() -> None:
         )
         for kind in size
     }
-    scale = panels.sentence_scale(SCALED, alone, together)
+    scale = panels.sentence_scale(alone, together)
     assert all(a < c and b < d for (a, b), (c, d) in pairwise(scale))
-    assert scale[0] == pytest.approx((-5, -3), abs=0.1)
+    assert scale[0] == pytest.approx((-5, -5), abs=0.1)
     for (raw, shown), name in zip(scale[1:], ("loose", "balanced", "strict"), strict=True):
-        assert sigmoid(np.array(shown)) == pytest.approx(SCALED.thresholds[name], abs=1e-4)
+        assert sigmoid(np.array(shown)) == pytest.approx(panels.LEVELS[name], abs=1e-4)
         for kind in ("news", "law", "court"):
             by_network = (joint[kind] >= raw) & ~unread[kind] & ~exact[kind]
-            flagged = exact[kind].mean() if SCALED.thresholds[name] <= 0.9 else 0.0
-            flagged += (unread[kind] & ~exact[kind] & (alone[kind] >= SCALED.thresholds[name])).mean()
+            flagged = exact[kind].mean() if panels.LEVELS[name] <= 0.9 else 0.0
+            flagged += (unread[kind] & ~exact[kind] & (alone[kind] >= panels.LEVELS[name])).mean()
             may = panels.COSTS[name]
             assert by_network.mean() <= max(may - flagged, 0.2 * may) + 1e-9
     reached = [

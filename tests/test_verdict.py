@@ -22,7 +22,7 @@ from garble.verdict import disabled, document_score, effective_kinds, looped_pro
 BAD, SOUND = 0.9, 0.2
 UNREAD = float("nan")
 # The excess of n sentences of log-odds m is (4 + m) * sqrt(n / 4), and the score of a document of excess 0 sigmoid(-2).
-POOLING = Pooling(mean=-4.0, deviation=2.0, style=0.0, slope=1.0, offset=-2.0)
+POOLING = Pooling(lowest=-14.0, highest=0.0, mean=-4.0, deviation=2.0, style=0.0, slope=1.0, offset=-2.0)
 NETWORK = NetworkSettings("en", ((0.0, 1.0),) * 3, pooling=POOLING)
 
 
@@ -164,7 +164,7 @@ def test_of_a_document_that_was_read_those_sentences_are_pooled_without_what_the
 
 
 def test_a_network_pools_in_its_own_way() -> None:
-    own = NetworkSettings("en", ((0.0, 1.0),) * 3, pooling=Pooling(0.0, 2.0, 0.0, 1.0, 3.0))
+    own = NetworkSettings("en", ((0.0, 1.0),) * 3, pooling=Pooling(-14.0, 0.0, 0.0, 2.0, 0.0, 1.0, 3.0))
     said = sentences([(10, 0.5)] * 4)
     assert document_score(said, card(POOLING, own), [0.0] * 4) == pytest.approx(sigmoid(np.array(3.0)))
     assert document_score(said, card(None, own), [UNREAD] * 4) == 0.5
@@ -173,13 +173,14 @@ def test_a_network_pools_in_its_own_way() -> None:
 @pytest.mark.parametrize(
     ("pooling", "odds", "excess"),
     [
-        (Pooling(-2.0, 2.0, 0.0, 1.0, 0.0), [-1.0] * 4, 1.0),
-        (Pooling(-3.0, 2.0, 0.0, 1.0, 0.0), [-1.0] * 4, 2.0),
-        (Pooling(-5.0, 3.0, 4.0, 1.0, 0.0), [0.0], 1.0),
-        (Pooling(-5.0, 3.0, 4.0, 1.0, 0.0), [0.0] * 4, 5 / np.hypot(1.5, 4)),
-        # Above 0 all are alike.
-        (Pooling(-5.0, 3.0, 4.0, 1.0, 0.0), [30.0], 1.0),
-        (Pooling(0.0, 1.0, 0.0, 1.0, 0.0), [-30.0], -np.log(1e6 - 1)),
+        (Pooling(-14.0, 0.0, -2.0, 2.0, 0.0, 1.0, 0.0), [-1.0] * 4, 1.0),
+        (Pooling(-14.0, 0.0, -3.0, 2.0, 0.0, 1.0, 0.0), [-1.0] * 4, 2.0),
+        (Pooling(-14.0, 0.0, -5.0, 3.0, 4.0, 1.0, 0.0), [0.0], 1.0),
+        (Pooling(-14.0, 0.0, -5.0, 3.0, 4.0, 1.0, 0.0), [0.0] * 4, 5 / np.hypot(1.5, 4)),
+        # Beyond either end all are alike.
+        (Pooling(-3.0, 1.0, -2.0, 3.0, 0.0, 1.0, 0.0), [-5.0, 5.0, 0.0, 0.5], 13 / 12),
+        (Pooling(-14.0, 0.0, -5.0, 3.0, 4.0, 1.0, 0.0), [30.0], 1.0),
+        (Pooling(-14.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0), [-30.0], -np.log(1e6 - 1)),
     ],
 )
 def test_the_excess_of_a_document_is_in_deviations_of_human_ones(
@@ -190,12 +191,13 @@ def test_the_excess_of_a_document_is_in_deviations_of_human_ones(
     for scale in ((), ((-1.0, 0.0), (4.0, 1.0))):
         scaled = replace(pooling, scale=scale)
         score = scaled.score(sigmoid(np.array(odds)))
+        clipped = np.clip(odds, pooling.lowest, pooling.highest)
         if abs(odds[0]) < 10:
-            assert scaled.mean_at(score, np.array([len(odds)])) == pytest.approx(np.mean(odds))
+            assert scaled.mean_at(score, np.array([len(odds)])) == pytest.approx(clipped.mean())
 
 
 def test_pooling_multiplies_and_adds() -> None:
-    pooling = Pooling(0.0, 2.0, 0.0, 3.0, -1.0)
+    pooling = Pooling(-14.0, 0.0, 0.0, 2.0, 0.0, 3.0, -1.0)
     assert pooling.score(sigmoid(np.array([-1.0] * 4))) == pytest.approx(sigmoid(np.array(-4.0)))
     assert pooling.mean_at(float(sigmoid(np.array(2.0))), np.array([4, 16])) == pytest.approx([1.0, 0.5])
     assert pooling.excess_of(np.array([1.0]), np.array([0])) == pytest.approx([0.5])
@@ -252,6 +254,9 @@ def test_the_scales_of_documents_keep_what_each_threshold_may_cost() -> None:
         reached = {kind: (worst[kind] >= by_worst) | (pooled[kind] >= by_all) for kind in worst}
         assert 0 < np.concatenate(list(reached.values())).mean() <= COSTS_OF_DOCUMENTS[name]
         assert reached["law"].mean() <= max(COSTS_OF_DOCUMENTS[name], 1 / 1000)
+        # Worst sentences get half of it.
+        by_worst_only = np.concatenate([worst[kind] >= by_worst for kind in worst]).mean()
+        assert by_worst_only <= COSTS_OF_DOCUMENTS[name] / 2 + 1 / 5020
 
 
 def test_the_worst_sentences_are_not_scaled_up_but_pooling_is() -> None:

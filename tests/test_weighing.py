@@ -24,7 +24,7 @@ from garble.text.segmentation import segment, whole
 # The balanced threshold lies at log-odds of 0, and both features weigh what they measure.
 LOOP, DOUBT = "repetition.loop", "fluency.unnatural"
 RAMP = np.array([[-20.0, 20.0]] * 2)
-POOLING = Pooling(mean=0.0, deviation=2.0, style=0.0, slope=1.0, offset=0.0)
+POOLING = Pooling(lowest=-14.0, highest=0.0, mean=0.0, deviation=2.0, style=0.0, slope=1.0, offset=0.0)
 
 
 def card(
@@ -150,9 +150,40 @@ def test_what_a_network_has_read_is_shown_on_a_scale() -> None:
     shown = replace(card(), network=replace(card().network, sentences=((-4.0, -2.0), (2.0, 0.0), (3.0, 4.0))))
     found, _ = weigh([-1.0] * 4, [-5.0, 0.0, 3.5, 6.0], by=shown)
     assert logit(found.scores) == pytest.approx([-4.0, -1.0, 2.0, 6.0])
-    # The scorecard's own log-odds are on no scale.
+    # The scorecard's own log-odds are on another.
     found, _ = weigh([1.0], [-0.5], by=shown)
     assert logit(found.scores) == pytest.approx([0.5])
+
+
+SCALE = ((-4.0, -2.0), (2.0, 0.0), (3.0, 4.0))
+
+
+@pytest.mark.parametrize(
+    ("plain", "doubt", "odds"),
+    [
+        # Flagged as shown, so that the network takes 1 at most.
+        (4.0, -3.0, 4.0),
+        (2.5, 0.0, 2.0),
+        # Flagged before the scale, but not on it: joint log-odds decide.
+        (1.0, 0.0, 1.0),
+        (1.0, -3.0, -2.0),
+    ],
+)
+def test_what_a_scorecard_finds_is_shown_on_a_scale(plain: float, doubt: float, odds: float) -> None:
+    found, _ = weigh([plain], [doubt], by=replace(card(), scale=SCALE))
+    assert logit(found.scores) == pytest.approx([odds])
+
+
+def test_sentences_that_are_not_read_are_shown_on_the_scale_of_the_scorecard() -> None:
+    shown = replace(card(), scale=SCALE)
+    silent = np.array([[False, True]] * 3)
+    expected = [-4.0, -1.0, 5.0]
+    found, _ = weigh([-6.0, -1.0, 4.0], [9.0] * 3, by=shown, silent=silent)
+    assert logit(found.scores) == pytest.approx(expected)
+    off = replace(shown.without([DOUBT]), network=None)
+    found, _ = weigh([-6.0, -1.0, 4.0], [9.0] * 3, by=off, silent=np.zeros((3, 1), bool))
+    assert logit(found.scores) == pytest.approx(expected)
+    assert logit(off.predict(np.array([[-6.0], [-1.0], [4.0]]))) == pytest.approx(expected)
 
 
 def test_sentences_of_code_or_in_another_script_are_not_read() -> None:
@@ -298,7 +329,7 @@ def test_a_document_is_surely_clean_when_its_sample_lies_so_far_below(
     ("odds", "offset", "added"),
     [
         ([0.0] * 4, 1.0, 1.0),
-        ([0.0] * 4, 9.0, 2.0),
+        ([0.0] * 4, 9.0, 2.5),
         ([0.0] * 4, -1.0, 0.0),
         # Fewer than four sentences make no such document.
         ([0.0] * 3, 2.0, 0.0),

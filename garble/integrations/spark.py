@@ -3,7 +3,7 @@
     from garble.integrations.spark import annotate, keep
 
     keep(spark.read.parquet("corpus"), unit="passage").write.parquet("kept")
-    annotate(spark.read.parquet("corpus")).where("garble.score > 0.5").select("id", "garble.reason")
+    annotate(spark.read.parquet("corpus")).where("garble.score >= 0.8").select("id", "garble.reason")
 
 Needs the extra `spark`, also on the workers, and Java. Only the texts are sent to Python, in Arrow batches of
 `spark.sql.execution.arrow.maxRecordsPerBatch` rows; each worker process loads the model once.

@@ -1,6 +1,6 @@
 """The scorecard: an interpretable additive model.
 
-The log-odds are an intercept plus `np.interp(x, knots, weights)` of each feature, so a score is exactly the sum of its
+The log-odds are an intercept plus `np.interp(x, knots, weights)` of each feature, so they are exactly the sum of their
 contributions. Scoring does not need scikit-learn. The model is stored as JSON.
 """
 
@@ -50,11 +50,14 @@ Pairs = tuple[tuple[float, float], ...]
 class Pooling:
     """Pools the sentences of a document, for documents in which few sentences stand out.
 
-    mean, deviation: of the log-odds of human sentences; those above 0 count as 0, so that one loop does not decide.
-    style: standard deviation of the mean between human documents. slope, offset: of the log-odds that the document is
-    garbled, as a linear function of `excess`. scale: from these log-odds to those shown, as in `Scorecard.documents`.
+    lowest, highest: log-odds of sentences are clipped to these, so that one loop does not decide, and plain sentences
+    do not outweigh others. mean, deviation: of the clipped log-odds of human sentences. style: standard deviation of
+    the mean between human documents. slope, offset: of the log-odds that the document is garbled, as a linear function
+    of `excess`. scale: from these log-odds to those shown, as in `Scorecard.documents`.
     """
 
+    lowest: float
+    highest: float
     mean: float
     deviation: float
     style: float
@@ -62,20 +65,24 @@ class Pooling:
     offset: float
     scale: Pairs = ()
 
+    def clipped(self, odds: Floats) -> Floats:
+        """(sentences,) clipped log-odds."""
+        return np.clip(odds, self.lowest, self.highest)
+
     def excess(self, scores: Floats) -> float:
         """Mean log-odds, standardised by the distribution of human documents of the same length."""
-        return float(self.excess_of(pooled_odds(scores).mean(), np.array(len(scores))))
+        return float(self.excess_of(self.clipped(clipped_logit(scores)).mean(), np.array(len(scores))))
 
     def excess_of(self, means: Floats, counts: Floats) -> Floats:
-        """`excess` from mean log-odds and numbers of sentences."""
+        """`excess` from means of clipped log-odds and numbers of sentences."""
         return np.asarray((means - self.mean) / self._error(counts))
 
     def odds_of(self, means: Floats, counts: Floats) -> Floats:
-        """Log-odds of documents, from mean log-odds and numbers of sentences."""
+        """Log-odds of documents, from means of clipped log-odds and numbers of sentences."""
         return scaled(self.slope * self.excess_of(means, counts) + self.offset, self.scale)
 
     def mean_at(self, score: float, counts: Floats) -> Floats:
-        """Mean log-odds of documents with this score and these numbers of sentences."""
+        """Mean of the clipped log-odds of documents with this score and these numbers of sentences."""
         odds = unscaled(clipped_logit(np.asarray(score)), self.scale)
         return np.asarray(self.mean + (odds - self.offset) / self.slope * self._error(counts))
 
@@ -84,7 +91,8 @@ class Pooling:
 
     def score(self, scores: Floats) -> float:
         """Score of a document, 0..1, from those of its sentences."""
-        return float(sigmoid(self.odds_of(pooled_odds(scores).mean(), np.array(len(scores)))))
+        mean = self.clipped(clipped_logit(scores)).mean()
+        return float(sigmoid(self.odds_of(mean, np.array(len(scores)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,7 @@ class Scorecard:
     knots, weights: (features, knots per feature). thresholds: by name, the score from which a sentence is garbled.
     Weights are relative to a typical clean sentence, and those of network features to a sentence that was not read. So
     a disabled signal contributes 0.
+    scale: from log-odds to those shown, so that a threshold is the same score in all models. Empty for the identity.
     documents: from the log-odds that a share of a document's sentences reach to those of its score. It is chosen so
     that few documents reach each threshold, too. Empty for the identity.
     files: SHA-256 of the other files of the model, by name; see `check_files`.
@@ -130,6 +139,7 @@ class Scorecard:
     thresholds: dict[str, float]
     pooling: Pooling | None = None
     network: NetworkSettings | None = None
+    scale: Pairs = ()
     documents: Pairs = ()
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -142,7 +152,7 @@ class Scorecard:
 
     def predict(self, x: Floats) -> Floats:
         """(sentences,) scores in 0..1, 1 = garbled. x: (sentences, features)."""
-        return sigmoid(self.intercept + self.contributions(x).sum(axis=1))
+        return sigmoid(scaled(self.intercept + self.contributions(x).sum(axis=1), self.scale))
 
     def without(self, features: Collection[str]) -> Scorecard:
         """A copy without these features."""
@@ -169,6 +179,8 @@ class Scorecard:
                 for name, knots, weights in zip(self.features, self.knots.tolist(), self.weights.tolist(), strict=True)
             ],
         }
+        if self.scale:
+            record["scale"] = self.scale
         if self.documents:
             record["documents"] = self.documents
         if self.network:
@@ -244,6 +256,7 @@ def _scorecard(record: dict[str, Any]) -> Scorecard:
         thresholds={matching(n, _NAME, "thresholds"): number(x, f"thresholds.{n}", 0, 1) for n, x in thresholds},
         pooling=_pooling(record["pooling"]) if record.get("pooling") is not None else None,
         network=_network(record["network"]) if "network" in record else None,
+        scale=_pairs(record.get("scale", []), "scale"),
         documents=_pairs(record.get("documents", []), "documents"),
         files={matching(n, _FILE, "files"): matching(x, fields.SHA256, f"files.{n}") for n, x in files},
     )
@@ -251,11 +264,11 @@ def _scorecard(record: dict[str, Any]) -> Scorecard:
 
 def _pooling(record: dict[str, Any]) -> Pooling:
     # Divisors must be positive.
-    lowest = {"deviation": 1e-9, "style": 0.0, "slope": 1e-9}
+    least = {"deviation": 1e-9, "style": 0.0, "slope": 1e-9}
     scale = _pairs(record.get("scale", []), "pooling.scale")
     unchecked = asdict(Pooling(**{**record, "scale": scale}))
     del unchecked["scale"]
-    numbers_of = {k: number(x, f"pooling.{k}", lowest.get(k, -HIGHEST)) for k, x in unchecked.items()}
+    numbers_of = {k: number(x, f"pooling.{k}", least.get(k, -HIGHEST)) for k, x in unchecked.items()}
     return Pooling(**numbers_of, scale=scale)
 
 
@@ -314,8 +327,3 @@ def logit(p: Floats) -> Floats:
 def clipped_logit(p: Floats) -> Floats:
     """`logit` of probabilities that may be 0 or 1; the result is finite."""
     return logit(np.clip(p, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))
-
-
-def pooled_odds(scores: Floats) -> Floats:
-    """Log-odds of sentences as a document pools them: those above 0 count as 0."""
-    return np.minimum(clipped_logit(scores), 0.0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from garble.columns.arrays import Floats, Mask
-from garble.models.scorecard import Scorecard, logit, sigmoid
+from garble.models.scorecard import Scorecard, logit, scaled, sigmoid
 from garble.signals import FEATURE_INDEX, FEATURES, signals_of
 
 _QUANTILES = (0.01, 0.1, 0.35, 0.65, 0.9, 0.98, 0.998)
@@ -97,7 +97,7 @@ def extended(card: Scorecard, x: Floats, y: Mask, names: tuple[str, ...], pairs:
         said = card.contributions(some[:, [FEATURE_INDEX[name] for name in card.features]])
         return np.stack([said[:, family == name].sum(axis=1) for name in families], axis=1)
 
-    plain = card.intercept + by_family(x).sum(axis=1) < logit(np.array(card.thresholds["balanced"]))
+    plain = scaled(card.intercept + by_family(x).sum(axis=1), card.scale) < logit(np.array(card.thresholds["balanced"]))
     x, y = x[plain], y[plain]
     knots = np.stack([knots_of(column) for column in x[:, more].T])
     spline = SplineTransformer(degree=1, knots=knots.T, extrapolation="constant").fit(x[:, more])

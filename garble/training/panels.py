@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from garble.columns.arrays import Floats
-from garble.models.scorecard import Pairs, Pooling, Scorecard, clipped_logit, logit, unscaled
+from garble.models.scorecard import Pairs, Pooling, clipped_logit, logit, unscaled
 from garble.report import Report
 from garble.scorer import Scorer
 from garble.text.layout import KINDS, PROSE, is_prose
@@ -25,7 +25,8 @@ LICENSED = ("poetry", "dialect fiction", "learner sentence")
 # Scale of joint log-odds while their thresholds are read off: below those of sentences that the scorecard flags.
 SQUEEZED: Pairs = ((-50.0, -12.0), (50.0, -2.0))
 
-# Shares of human sentences, and of human documents, that each threshold may flag.
+# The score of each threshold, in every model, and the shares of human sentences and documents that it may flag.
+LEVELS = {"strict": 0.95, "balanced": 0.8, "loose": 0.5}
 COSTS = {"strict": 0.001, "balanced": 0.01, "loose": 0.05}
 COSTS_OF_DOCUMENTS = {"strict": 0.0005, "balanced": 0.003, "loose": 0.015}
 # Sentences that a threshold may flag of a kind from which on its share is measured.
@@ -38,12 +39,12 @@ _SHINGLE = 5
 _APART = 0.01
 
 
-def sentence_scale(card: Scorecard, alone: Mapping[str, Floats], together: Mapping[str, Floats]) -> Pairs:
+def sentence_scale(alone: Mapping[str, Floats], together: Mapping[str, Floats]) -> Pairs:
     """`NetworkSettings.sentences`: so that each threshold flags what it may of every kind.
 
-    Where exact evidence leaves less, `_COST_OF_READING` of that beyond what it flags. A typical sentence gets the same
-    score as by the scorecard. alone, together: by kind the scores of the panel's sentences, by the scorecard and by a
-    model with the scale `SQUEEZED`; a sentence that is not read has the same score in both.
+    Where exact evidence leaves less, `_COST_OF_READING` of that beyond what it flags. A typical sentence keeps its
+    joint log-odds. alone, together: by kind the scores of the panel's sentences, by the scorecard and by a model with
+    the scale `SQUEEZED`; a sentence that is not read has the same score in both.
     """
     joint: dict[str, Floats] = {}
     plain: dict[str, Floats] = {}
@@ -54,19 +55,29 @@ def sentence_scale(card: Scorecard, alone: Mapping[str, Floats], together: Mappi
         is_joint = (odds <= SQUEEZED[-1][1]) & (np.abs(odds - before) > 1e-6)
         joint[kind] = np.where(is_joint, unscaled(odds, SQUEEZED), -np.inf)
         plain[kind] = np.where(is_joint, 0.0, scores)
-        typical.append(np.stack([joint[kind], before], axis=1)[is_joint])
-    pairs = [tuple(np.median(np.concatenate(typical), axis=0).tolist())]
+        typical.append(joint[kind][is_joint])
+    highest_of = {}
     joint, plain = ({**panel, "": np.concatenate(list(panel.values()))} for panel in (joint, plain))
-    for name, cost in sorted(COSTS.items(), key=lambda item: -item[1]):
-        at = card.thresholds[name]
+    for name, cost in COSTS.items():
         highest = -np.inf
         for kind, odds in joint.items():
             if not kind or cost * len(odds) >= _FEWEST_FLAGGED:
-                share = max(cost - float((plain[kind] >= at).mean()), cost * _COST_OF_READING)
+                share = max(cost - float((plain[kind] >= LEVELS[name]).mean()), cost * _COST_OF_READING)
                 highest = max(highest, float(np.sort(odds)[::-1][int(share * len(odds))]))
-        raw, shown_at = highest + 1e-4, float(logit(np.array(at)))
-        pairs.append((max(raw, pairs[-1][0] + _APART), max(shown_at, pairs[-1][1] + _APART)))
-    return tuple((round(raw, 4), round(shown_at, 4)) for raw, shown_at in pairs)
+        highest_of[name] = highest + 1e-4
+    return scale_of(float(np.median(np.concatenate(typical))), highest_of)
+
+
+def scale_of(typical: float, raw: Mapping[str, float]) -> Pairs:
+    """A scale that shows each threshold at its score of `LEVELS`, and a typical sentence as it is.
+
+    typical: log-odds of a typical sentence. raw: log-odds at each threshold. Both columns of the scale rise.
+    """
+    pairs = [(typical, typical)]
+    for name in sorted(LEVELS, key=lambda name: LEVELS[name]):
+        shown_at = float(logit(np.array(LEVELS[name])))
+        pairs.append((max(raw[name], pairs[-1][0] + _APART), max(shown_at, pairs[-1][1] + _APART)))
+    return tuple((round(x, 4), round(y, 4)) for x, y in pairs)
 
 
 def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
@@ -93,8 +104,8 @@ def document_scales(
     """`Scorecard.documents` and `Pooling.scale`: how many human documents reach a threshold is `COSTS_OF_DOCUMENTS`.
 
     worst, pooled: for each kind the scores of its documents on no scale, by their worst sentences and by all of them.
-    The share is kept for all kinds together, and for each that has a document to spare at that share. Pooling gets what
-    the worst sentences leave, which are never scaled up.
+    The share is kept for all kinds together, and for each that has a document to spare at that share. Half of it is for
+    worst sentences, which are never scaled up, and pooling gets what they leave.
     """
     groups = [(np.concatenate(list(worst.values())), np.concatenate(list(pooled.values())))]
     groups += [(worst[kind], pooled[kind]) for kind in worst]
@@ -103,7 +114,7 @@ def document_scales(
     for name in names:
         spare = [(*group, int(COSTS_OF_DOCUMENTS[name] * len(group[0]))) for group in groups]
         spare = [(by_worst, by_all, count) for by_worst, by_all, count in spare if count]
-        lowest = max([thresholds[name], *(_reached_by(by_worst, count) for by_worst, _, count in spare)])
+        lowest = max([thresholds[name], *(_reached_by(by_worst, (count + 1) // 2) for by_worst, _, count in spare)])
         left = [
             (by_all[by_worst < lowest], count - int((by_worst >= lowest).sum())) for by_worst, by_all, count in spare
         ]

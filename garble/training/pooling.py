@@ -10,7 +10,7 @@ from random import Random
 import numpy as np
 
 from garble.columns.arrays import Floats
-from garble.models.scorecard import Pooling, pooled_odds
+from garble.models.scorecard import Pooling, clipped_logit, logit
 from garble.scorer import Scorer
 from garble.text.layout import KINDS, PROSE
 from garble.training.data import post_edited
@@ -45,11 +45,14 @@ def fit_pooling(scorer: Scorer, data: Path, rng: Random, characters: int) -> Poo
 
     human = prose_scores(scorer, human_texts(data, rng, characters))
     human = [scores for scores in human if len(scores) >= FEWEST_POOLED]
-    means = np.array([pooled_odds(scores).mean() for scores in human])
-    odds = pooled_odds(np.concatenate(human))
+    human_odds = [clipped_logit(scores) for scores in human]
+    lowest = float(np.median(np.concatenate(human_odds)))
+    usual = Pooling(lowest, float(logit(np.array(scorer.card.thresholds["balanced"]))), 0.0, 1.0, 0.0, 1.0, 0.0)
+    means = np.array([usual.clipped(odds).mean() for odds in human_odds])
+    odds = usual.clipped(np.concatenate(human_odds))
     by_chance = odds.var() * np.mean([1 / len(scores) for scores in human])
     style = float(np.sqrt(max(means.var() - by_chance, 0.0)))
-    usual = Pooling(float(odds.mean()), float(odds.std()), style, 1.0, 0.0)
+    usual = replace(usual, mean=float(odds.mean()), deviation=float(odds.std()), style=style)
     bad: dict[str, list[str]] = {}
     for record in post_edited(data)[1]:
         if record["da"] < GARBLED_BELOW:

@@ -14,7 +14,7 @@ import numpy as np
 from garble.columns.batch import Batch
 from garble.columns.lm import load as load_language_model
 from garble.columns.packets import packets
-from garble.models.scorecard import NetworkSettings, Scorecard
+from garble.models.scorecard import NetworkSettings, Scorecard, clipped_logit
 from garble.network.reader import FILES as READER_FILES
 from garble.network.reader import Reader
 from garble.network.reader import load as load_reader
@@ -37,12 +37,14 @@ from garble.training.examples import (
 from garble.training.fitting import BY_HAND, FITTED, extended, fit_scorecard, with_signals_by_hand
 from garble.training.language_model import language_model_texts, train_language_model, with_usual
 from garble.training.panels import (
+    LEVELS,
     SQUEEZED,
     cross_fitted,
     document_scales,
     document_scores,
     panel_of,
     panel_scores,
+    scale_of,
     sentence_scale,
     thresholds_of,
 )
@@ -118,7 +120,7 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         replace(card, network=replace(card.network, sentences=SQUEEZED)).save(part / "scorecard.json")
         together = panel_scores(Scorer(part, threshold=1.0, without=BY_HAND), panel)
         alone = panel_scores(Scorer(base, reader="off", without=BY_HAND), panel)
-        header = replace(card.network, sentences=sentence_scale(card, alone, together))
+        header = replace(card.network, sentences=sentence_scale(alone, together))
         card = replace(card, network=header)
         card.save(part / "scorecard.json")
         log("pooling documents")
@@ -150,22 +152,20 @@ def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> No
     Logs shares of human sentences that are flagged, cross-fitted.
     """
     card.save(folder / "scorecard.json")
-    card = replace(card, pooling=fit_pooling(Scorer(folder, threshold=1.0), data, Random(seed), CHARACTERS_A_KIND))
     scorer = Scorer(folder, threshold=1.0, without=BY_HAND)
     records = panel_of(data)
     panels = [panel_scores(scorer, half) for half in by_document(records, 0.5)]
     names = sorted({*panels[0], *panels[1]})
     kinds = {kind: np.concatenate([panel[kind] for panel in panels if kind in panel]) for kind in names}
-    thresholds = thresholds_of(kinds)
-    log(f"thresholds {thresholds}")
+    raw = {name: float(clipped_logit(np.array(at))) for name, at in thresholds_of(kinds).items()}
+    scale = scale_of(float(np.median(clipped_logit(np.concatenate(list(kinds.values()))))), raw)
+    log(f"thresholds {LEVELS}, scale {scale}")
     for kind in (kind for kind in names if all(kind in panel for panel in panels)):
         figures = ", ".join(f"{name} {share:.2%}" for name, share in cross_fitted(panels, kind).items())
         log(f"{kind}, {len(kinds[kind])} sentences: {figures}")
-    card = replace(card, thresholds=thresholds).sealed(folder)
+    card = replace(card, scale=scale, thresholds=dict(LEVELS)).sealed(folder)
     card.save(folder / "scorecard.json")
-    assert card.pooling is not None
-    pooling = card.pooling
-    replace(card, pooling=None).save(folder / "scorecard.json")
-    scorer = Scorer(folder, threshold=thresholds["loose"], without=BY_HAND)
-    documents, scale = document_scales(*document_scores(scorer, pooling, records), thresholds)
-    replace(card, pooling=replace(pooling, scale=scale), documents=documents).save(folder / "scorecard.json")
+    pooling = fit_pooling(Scorer(folder, threshold=1.0), data, Random(seed), CHARACTERS_A_KIND)
+    scorer = Scorer(folder, threshold=LEVELS["loose"], without=BY_HAND)
+    documents, pooled = document_scales(*document_scores(scorer, pooling, records), LEVELS)
+    replace(card, pooling=replace(pooling, scale=pooled), documents=documents).save(folder / "scorecard.json")
