@@ -342,7 +342,7 @@ class Scorer:
     ) -> tuple[list[list[ScoredSentence]], list[dict[int, float]]]:
         """For each document its scored sentences, and the log-odds that the document added to those read.
 
-        The latter are keyed by the start of the sentence; sentences that the network has not read are missing.
+        The latter are keyed by the start of the sentence; sentences without a joint score are missing.
         """
         count = len(prepared.documents)
         sentences: list[list[ScoredSentence]] = [[] for _ in range(count)]
@@ -388,7 +388,7 @@ class Scorer:
         )
 
     def _sentences(self, scored: _ScoredBatch) -> list[tuple[list[ScoredSentence], list[float]]]:
-        """For each document its scored sentences, and the log-odds added to each; NaN if not read by the network."""
+        """For each document its scored sentences, and the log-odds added to each; NaN without a joint score."""
         flagged = scored.scores >= self.threshold
         # The document rule needs the evidence of long sentences at any threshold.
         loose = self.card.thresholds.get("loose", 0.0)
@@ -437,20 +437,20 @@ class _SentenceScores(NamedTuple):
     """Scores of a batch before the document is taken into account.
 
     extraction: outputs of the signals. contributions: (sentences, features of the card). scores: (sentences,).
-    is_read: (sentences,) read by the network.
+    is_joint: (sentences,) with joint scores: read by the network, and not flagged by exact evidence alone.
     """
 
     extraction: Extraction
     contributions: Floats
     scores: Floats
-    is_read: Mask
+    is_joint: Mask
 
 
 class _ScoredBatch(NamedTuple):
     """A batch with its scores.
 
     documents: documents of the batch, or a part of one. contributions: (sentences, features of the card).
-    scores: (sentences,). raised: (sentences,) log-odds added by the document; NaN if not read by the network.
+    scores: (sentences,). raised: (sentences,) log-odds added by the document; NaN without a joint score.
     """
 
     documents: list[Document]
@@ -514,16 +514,16 @@ def _score_batch(
 
 
 def _in_context(batch: Batch, before: _SentenceScores, kinds: Ints, card: Scorecard) -> tuple[Floats, Floats]:
-    """(sentences,) scores, and the log-odds added by the document; NaN if not read by the network.
+    """(sentences,) scores, and the log-odds added by the document; NaN without a joint score.
 
     If the pooled sentences of a document make it garbled at the balanced threshold, what it exceeds the threshold by is
     added to the log-odds of its sentences.
     """
-    raised = np.where(before.is_read, 0.0, np.nan)
+    raised = np.where(before.is_joint, 0.0, np.nan)
     pooling = card.network.pooling if card.network else None
     length = np.diff(batch.char_offsets)
     is_verse = mostly_verse(batch.kind == VERSE, batch.kind == PROSE, length, batch.document_offsets)
-    counted = before.is_read & (kinds == PROSE) & ~is_verse[batch.document]
+    counted = before.is_joint & (kinds == PROSE) & ~is_verse[batch.document]
     if pooling is None or not counted.any():
         return before.scores, raised
     odds = clipped_logit(before.scores)
@@ -609,7 +609,7 @@ def _with_network(
     is_plain = ~is_read | (scaled(exact_odds, card.scale) >= _balanced_odds(card))
     contributions = np.where(is_plain[:, None], plain, joint)
     odds = np.where(is_plain, scaled(plain_odds, card.scale), joint_odds)
-    return _SentenceScores(extraction, contributions, sigmoid(odds), is_read)
+    return _SentenceScores(extraction, contributions, sigmoid(odds), ~is_plain)
 
 
 def _is_readable(batch: Batch) -> Mask:
@@ -659,7 +659,7 @@ def _surely_clean(batch: Batch, sample: _SentenceScores, readable: Mask, setup: 
     total = row_sums(readable, batch.document_offsets)
     if pooling is None:
         return np.zeros(len(total), bool)
-    mean, count = _pooled(batch, clipped_logit(sample.scores), sample.is_read, pooling)
+    mean, count = _pooled(batch, clipped_logit(sample.scores), sample.is_joint, pooling)
     error = pooling.deviation * np.sqrt(np.maximum(1 - count / np.maximum(total, 1), 0) / np.maximum(count, 1))
     return np.asarray((count > 0) & (mean + _SURE * error < pooling.mean_at(setup.threshold, total)))
 

@@ -44,12 +44,13 @@ def document_score(
 
     Pooled sentences, in documents of `SEVERAL` sentences and more that are not mostly verse: see `Pooling`. A text that
     is badly translated throughout is garbled even if few sentences reach the threshold. If the network has read
-    sentences, only those are pooled. In documents that are pooled, worst sentences below the loose threshold are
+    sentences, only those with joint scores are pooled: exact evidence decides alone, and a paragraph that comes twice
+    does not make the others suspect. In documents that are pooled, worst sentences below the loose threshold are
     ignored.
 
     Only sentences accepted by `layout.is_prose` are used: no headings, verse or tables. A document without prose scores
-    0. raised: (sentences,) log-odds that the document added to each sentence, which are subtracted here; NaN if not
-    read by the network.
+    0. raised: (sentences,) log-odds that the document added to each sentence, which are subtracted here; NaN without a
+    joint score.
     """
     prose_mask = np.array([is_prose(sentence.kind, sentence.text) for sentence in sentences], bool)
     by_loops = float(np.interp(looped, _LOOPED, _LOOPED_SCORE))
@@ -57,15 +58,15 @@ def document_score(
         return by_loops
     prose = [sentence for sentence, counts in zip(sentences, prose_mask.tolist(), strict=True) if counts]
     added, scores = np.array(raised)[prose_mask], np.array([sentence.score for sentence in prose])
-    is_read = ~np.isnan(added)
-    scores[is_read] = sigmoid(clipped_logit(scores[is_read]) - added[is_read])
+    is_joint = ~np.isnan(added)
+    scores[is_joint] = sigmoid(clipped_logit(scores[is_joint]) - added[is_joint])
     loose = card.thresholds.get("loose", 0.0)
     worst = worst_score(prose, scores, loose)
     if len(prose) < SEVERAL:
         return max(by_loops, worst)
     pooling, scale = card.pooling, card.documents
-    if card.network is not None and is_read.any():
-        scores, pooling, scale = scores[is_read], card.network.pooling, card.network.documents
+    if card.network is not None and is_joint.any():
+        scores, pooling, scale = scores[is_joint], card.network.pooling, card.network.documents
     by_worst = float(sigmoid(scaled(clipped_logit(np.array(worst)), scale)))
     if pooling is None or is_mostly_verse(sentences):
         return max(by_loops, by_worst)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import garble
 from garble import scorer
 from garble.columns.batch import Batch, Predictions
 from garble.columns.lm import LanguageModel
@@ -103,7 +104,8 @@ def test_what_a_sentence_comes_to_that_a_network_has_read(
     found, _ = weigh([plain], [doubt], by=card(weight, intercept))
     assert logit(found.scores) == pytest.approx([odds])
     assert found.contributions[0] == pytest.approx(parts)
-    assert found.is_read.tolist() == [True]
+    # Exact evidence has no joint score.
+    assert found.is_joint.tolist() == [plain < 2.0]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +198,7 @@ def test_sentences_of_code_or_in_another_script_are_not_read() -> None:
     found, script = weigh([-1.0] * 6, [9.0] * 6, batch=Batch.of([document]))
     assert script.asked == [[1, 4]]
     # Of the last one a quarter is code.
-    assert found.is_read.tolist() == [False, True, False, False, True, False]
+    assert found.is_joint.tolist() == [False, True, False, False, True, False]
 
 
 def test_sentences_that_are_mostly_loops_are_not_read() -> None:
@@ -205,7 +207,7 @@ def test_sentences_that_are_mostly_loops_are_not_read() -> None:
     )
     found, script = weigh([-1.0] * 3, [9.0] * 3, batch=Batch.of([segment(text)]))
     assert script.asked == [[0, 2]]
-    assert found.is_read.tolist() == [True, False, True]
+    assert found.is_joint.tolist() == [True, False, True]
     assert logit(found.scores) == pytest.approx([8.0, -1.0, 8.0])
 
 
@@ -213,7 +215,7 @@ def test_what_is_silent_is_not_read_and_adds_nothing() -> None:
     silent = np.array([[False, True], [True, False], [True, True], [False, False]])
     found, script = weigh([-1.0] * 4, [9.0] * 4, by=replace(card(), thresholds={"balanced": 0.6}), silent=silent)
     assert script.asked == [[1, 3]]
-    assert found.is_read.tolist() == [False, True, False, True]
+    assert found.is_joint.tolist() == [False, True, False, True]
     assert found.contributions == pytest.approx(np.array([[-1.0, 0], [0, 9], [0, 0], [-1, 9]]))
     assert logit(found.scores) == pytest.approx([-1.0, 9.0, 0.0, 8.0])
 
@@ -227,7 +229,7 @@ def test_without_a_network_the_scorecard_scores_alone() -> None:
     ):  # type: ignore[arg-type]
         found = scorer._sentence_scores(batch_of(2), plain, np.zeros((2, 1), bool), setup)
         assert logit(found.scores) == pytest.approx([-1.0, 2.0])
-        assert not found.is_read.any()
+        assert not found.is_joint.any()
 
 
 # Which sentences are read.
@@ -241,7 +243,7 @@ def test_a_document_is_read_in_growing_samples_what_is_flagged_first() -> None:
     assert [len(some) for some in script.asked] == [8, 8, 16, 8]
     assert flagged < set(script.asked[0])
     assert sorted(chain.from_iterable(script.asked)) == list(range(40))
-    assert found.is_read.all()
+    assert np.flatnonzero(~found.is_joint).tolist() == sorted(flagged)
     # The others by chance, but always the same.
     assert script.asked[0] != sorted(flagged | set(range(5)))
     assert weigh(plain, [5.0] * 40, "unsure")[1].asked == script.asked
@@ -250,7 +252,7 @@ def test_a_document_is_read_in_growing_samples_what_is_flagged_first() -> None:
 def test_reading_stops_when_a_document_is_surely_clean() -> None:
     found, script = weigh([1.0] + [-1.0] * 39, [-9.0] * 40, "unsure")
     assert [len(some) for some in script.asked] == [8]
-    assert found.is_read.sum() == 8
+    assert found.is_joint.sum() == 7
     # With no way to pool nothing is sure.
     _, script = weigh([1.0] + [-1.0] * 39, [-9.0] * 40, "unsure", card(pooling=None))
     assert sum(map(len, script.asked)) == 40
@@ -346,6 +348,17 @@ def test_a_document_raises_its_sentences(odds: list[float], offset: float, added
     scores, raised = scorer._in_context(batch_of(size), weighed, np.full(size, PROSE), pooled)
     assert raised == pytest.approx(np.full(size, added))
     assert logit(scores) == pytest.approx(np.array(odds) + added)
+
+
+def test_what_comes_twice_makes_no_other_sentence_of_a_document_suspect() -> None:
+    paragraph = (
+        "Share a little about the way you cook this dish at home. Roasting brings out the sweetness in many vegetables "
+        "of the season. You will be surprised how even picky eaters ask for roasted broccoli and carrots. They are "
+        "great as a main dish or as a side, and so easy to prepare."
+    )
+    report = garble.score(f"{paragraph}\n\n{paragraph}\n\nNo questions have been answered yet about this dish.")
+    assert [sentence.garbled for sentence in report.sentences] == [False] * 4 + [True] * 4 + [False]
+    assert not report.garbled
 
 
 def test_a_document_raises_its_sentences_by_what_it_exceeds_the_balanced_threshold_by() -> None:
