@@ -238,13 +238,14 @@ def test_pooled_documents_have_a_scale_of_their_own() -> None:
 THRESHOLDS = {"strict": 0.95, "balanced": 0.7, "loose": 0.3}
 
 
-def test_the_scales_of_documents_keep_what_each_threshold_may_cost() -> None:
+@pytest.mark.parametrize("for_worst", [0.5, 1.0])
+def test_the_scales_of_documents_keep_what_each_threshold_may_cost(for_worst: float) -> None:
     rng = np.random.default_rng(0)
     sizes = {"news": 4000, "law": 1000, "few": 20}
     worst = {kind: rng.uniform(0, 0.9, size) for kind, size in sizes.items()} | {"few": np.full(20, 0.2)}
     pooled = {kind: rng.uniform(0, 0.99, size) for kind, size in sizes.items()} | {"few": np.full(20, 0.999)}
     pooled["few"][1:] = 0.1
-    scales = document_scales(worst, pooled, THRESHOLDS)
+    scales = document_scales(worst, pooled, THRESHOLDS, for_worst)
     for scale in scales:
         assert [round(float(sigmoid(np.array(shown))), 3) for _, shown in scale] == [0.3, 0.7, 0.95]
         assert all(a < b for (a, _), (b, _) in pairwise(scale))
@@ -254,14 +255,13 @@ def test_the_scales_of_documents_keep_what_each_threshold_may_cost() -> None:
         reached = {kind: (worst[kind] >= by_worst) | (pooled[kind] >= by_all) for kind in worst}
         assert 0 < np.concatenate(list(reached.values())).mean() <= COSTS_OF_DOCUMENTS[name]
         assert reached["law"].mean() <= max(COSTS_OF_DOCUMENTS[name], 1 / 1000)
-        # Worst sentences get half of it.
         by_worst_only = np.concatenate([worst[kind] >= by_worst for kind in worst]).mean()
-        assert by_worst_only <= COSTS_OF_DOCUMENTS[name] / 2 + 1 / 5020
+        assert by_worst_only <= for_worst * COSTS_OF_DOCUMENTS[name] + 1 / 5020
 
 
 def test_the_worst_sentences_are_not_scaled_up_but_pooling_is() -> None:
     low = {"news": np.full(4000, 0.1)}
-    documents, scale = document_scales(low, low, THRESHOLDS)
+    documents, scale = document_scales(low, low, THRESHOLDS, 0.5)
     assert [raw - shown for raw, shown in documents] == pytest.approx([0, 0.01, 0.02])
     assert sigmoid(np.array([raw for raw, _ in scale])) == pytest.approx([0.1] * 3, abs=0.003)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,13 @@ def thresholds_of(panel: Mapping[str, Floats]) -> dict[str, float]:
 
 
 def document_scales(
-    worst: Mapping[str, Floats], pooled: Mapping[str, Floats], thresholds: Mapping[str, float]
+    worst: Mapping[str, Floats], pooled: Mapping[str, Floats], thresholds: Mapping[str, float], for_worst: float
 ) -> tuple[Pairs, Pairs]:
     """`Scorecard.documents` and `Pooling.scale`: how many human documents reach a threshold is `COSTS_OF_DOCUMENTS`.
 
     worst, pooled: for each kind the scores of its documents on no scale, by their worst sentences and by all of them.
-    The share is kept for all kinds together, and for each that has a document to spare at that share. Half of it is for
-    worst sentences, which are never scaled up, and pooling gets what they leave.
+    The share is kept for all kinds together, and for each that has a document to spare at that share. for_worst: the
+    part of it for worst sentences, which are never scaled up; pooling gets what they leave.
     """
     groups = [(np.concatenate(list(worst.values())), np.concatenate(list(pooled.values())))]
     groups += [(worst[kind], pooled[kind]) for kind in worst]
@@ -114,7 +115,9 @@ def document_scales(
     for name in names:
         spare = [(*group, int(COSTS_OF_DOCUMENTS[name] * len(group[0]))) for group in groups]
         spare = [(by_worst, by_all, count) for by_worst, by_all, count in spare if count]
-        lowest = max([thresholds[name], *(_reached_by(by_worst, (count + 1) // 2) for by_worst, _, count in spare)])
+        lowest = max(
+            [thresholds[name], *(_reached_by(by_worst, ceil(for_worst * count)) for by_worst, _, count in spare)]
+        )
         left = [
             (by_all[by_worst < lowest], count - int((by_worst >= lowest).sum())) for by_worst, by_all, count in spare
         ]

@@ -52,6 +52,10 @@ from garble.training.pooling import excess_quantile, fit_pooling
 
 Log = Callable[[str], None]
 
+# Part of the human documents garbled by mistake that is for worst sentences, when a network has read all of them: it
+# sees what is wrong throughout a document better than the scorecard does.
+_FOR_WORST = 0.5
+
 
 @contextmanager
 def written_whole(out: Path) -> Iterator[Path]:
@@ -129,7 +133,7 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         log("scoring the documents of the panels")
         scorer = Scorer(part, threshold=card.thresholds["loose"], without=BY_HAND)
         worst, pooled = document_scores(scorer, pooling, panel)
-        documents, scale = document_scales(worst, pooled, card.thresholds)
+        documents, scale = document_scales(worst, pooled, card.thresholds, _FOR_WORST)
         header = replace(header, unsure=unsure, pooling=replace(pooling, scale=scale), documents=documents)
         card = replace(card, network=header)
         card.save(part / "scorecard.json")
@@ -167,5 +171,5 @@ def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> No
     card.save(folder / "scorecard.json")
     pooling = fit_pooling(Scorer(folder, threshold=1.0), data, Random(seed), CHARACTERS_A_KIND)
     scorer = Scorer(folder, threshold=LEVELS["loose"], without=BY_HAND)
-    documents, pooled = document_scales(*document_scores(scorer, pooling, records), LEVELS)
+    documents, pooled = document_scales(*document_scores(scorer, pooling, records), LEVELS, 1.0)
     replace(card, pooling=replace(pooling, scale=pooled), documents=documents).save(folder / "scorecard.json")
