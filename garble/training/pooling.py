@@ -36,17 +36,17 @@ def prose_scores(scorer: Scorer, texts: Iterable[str]) -> list[Floats]:
     return [np.array([s.score for s in report.sentences if s.kind == KINDS[PROSE]]) for report in reports]
 
 
-def fit_pooling(scorer: Scorer, data: Path, rng: Random, characters: int) -> Pooling:
+def fit_pooling(scorer: Scorer, data: Path, rng: Random, characters: int, plain: float) -> Pooling:
     """From human documents, and documents stitched from bad machine translation of one language pair.
 
-    characters: of human text of each kind.
+    characters: of human text of each kind. plain: share of human sentences that count as equally plain.
     """
     from sklearn.linear_model import LogisticRegression
 
     human = prose_scores(scorer, human_texts(data, rng, characters))
     human = [scores for scores in human if len(scores) >= FEWEST_POOLED]
     human_odds = [clipped_logit(scores) for scores in human]
-    lowest = float(np.median(np.concatenate(human_odds)))
+    lowest = float(np.quantile(np.concatenate(human_odds), plain))
     usual = Pooling(lowest, float(logit(np.array(scorer.card.thresholds["balanced"]))), 0.0, 1.0, 0.0, 1.0, 0.0)
     means = np.array([usual.clipped(odds).mean() for odds in human_odds])
     odds = usual.clipped(np.concatenate(human_odds))

@@ -52,9 +52,10 @@ from garble.training.pooling import excess_quantile, fit_pooling
 
 Log = Callable[[str], None]
 
-# Part of the human documents garbled by mistake that is for worst sentences, when a network has read all of them: it
-# sees what is wrong throughout a document better than the scorecard does.
-_FOR_WORST = 0.5
+# Part of the human documents garbled by mistake that is for worst sentences, and share of human sentences that count as
+# equally plain: for a scorecard alone, which sees little of what is wrong throughout a document, and with a network.
+_FOR_WORST_ALONE, _FOR_WORST = 1.0, 0.5
+_PLAIN_ALONE, _PLAIN = 0.02, 0.5
 
 
 @contextmanager
@@ -128,7 +129,7 @@ def train_reader(data: Path, network: Path, out: Path, base: str, seed: int, log
         card = replace(card, network=header)
         card.save(part / "scorecard.json")
         log("pooling documents")
-        pooling = fit_pooling(Scorer(part, threshold=1.0), data, Random(seed), CHARACTERS_READ // 2)
+        pooling = fit_pooling(Scorer(part, threshold=1.0), data, Random(seed), CHARACTERS_READ // 2, _PLAIN)
         unsure = excess_quantile(Scorer(part, threshold=1.0, reader="off"), data, Random(seed))
         log("scoring the documents of the panels")
         scorer = Scorer(part, threshold=card.thresholds["loose"], without=BY_HAND)
@@ -169,7 +170,7 @@ def finish(card: Scorecard, folder: Path, data: Path, seed: int, log: Log) -> No
         log(f"{kind}, {len(kinds[kind])} sentences: {figures}")
     card = replace(card, scale=scale, thresholds=dict(LEVELS)).sealed(folder)
     card.save(folder / "scorecard.json")
-    pooling = fit_pooling(Scorer(folder, threshold=1.0), data, Random(seed), CHARACTERS_A_KIND)
+    pooling = fit_pooling(Scorer(folder, threshold=1.0), data, Random(seed), CHARACTERS_A_KIND, _PLAIN_ALONE)
     scorer = Scorer(folder, threshold=LEVELS["loose"], without=BY_HAND)
-    documents, pooled = document_scales(*document_scores(scorer, pooling, records), LEVELS, 1.0)
+    documents, pooled = document_scales(*document_scores(scorer, pooling, records), LEVELS, _FOR_WORST_ALONE)
     replace(card, pooling=replace(pooling, scale=pooled), documents=documents).save(folder / "scorecard.json")
