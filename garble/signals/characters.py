@@ -226,15 +226,15 @@ def fused_digits(batch: Batch) -> Mask:
     """A number of two digits or more that runs into a function word without a space.
 
     Why it is garble: spaces lost in conversion, or subword pieces joined wrongly.
-    Known false alarms: user names, product codes, COVID19.
+    Known false alarms: user names, product codes.
     Reference: HPLT notes on glued words.
     Garbled: In the2000people who came in2014the mood was good.
     Garbled: It won in1936,1951and1977but not since.
     Clean: In 2014 the iPhone5 cost 300km of H2O, said user7 in CO2 of the 1990s.
     """
     places = batch.inside(((batch.char_kinds & LETTER) != 0) & ((batch.char_kinds & DIGIT) != 0))
-    small = batch.language.words("function_words") - batch.language.words("units")
-    return batch.chars_of(match for match in batch.matches(_FUSED, places) if _joined(match, small))
+    small, units = batch.language.words("function_words"), batch.language.words("units")
+    return batch.chars_of(match for match in batch.matches(_FUSED, places) if _joined(match, small, units))
 
 
 # No part of it can match in two ways: a long row of digits takes linear time.
@@ -242,12 +242,18 @@ _FUSED = re.compile(r"(?<![\w.@/#-])[A-Za-z]*+\d{2}(?:[.,]?\d|[A-Za-z])*+(?![\w@
 # Keys and sums of hexadecimal digits, and single digits inside: codes.
 _CODE = re.compile(r"[0-9a-f]*+|[0-9A-F]*+|.*(?<![\d.,])\d(?![\d.,]).*")
 _SIDE = re.compile(r"[A-Za-z]+")
+_NAMED = re.compile(r"[A-Za-z]{2,}\d\d(?![\d.,])")
 
 
-def _joined(match: re.Match[str], small: Collection[str]) -> bool:
-    """Whether a function word stands beside a number: codes and units have none, and "20minutes" is a slip."""
-    words = (side for side in _SIDE.findall(match.group()) if len(side) > 1)
-    return _CODE.fullmatch(match.group()) is None and any(word.lower() in small for word in words)
+def _joined(match: re.Match[str], small: Collection[str], units: Collection[str]) -> bool:
+    """Whether a function word stands beside a number: codes and units have none, and "20minutes" is a slip.
+
+    Another word before two digits makes a name, such as "win32all".
+    """
+    words = [side.lower() for side in _SIDE.findall(match.group()) if len(side) > 1]
+    is_name = _NAMED.match(match.group()) is not None and words[0] not in small
+    is_code = _CODE.fullmatch(match.group()) is not None
+    return not is_code and not is_name and any(word in small and word not in units for word in words)
 
 
 @marks("tokens", "“{span}” is typed at random", needs=("lm",), prose=True)
