@@ -115,9 +115,8 @@ def document_scales(
     for name in names:
         spare = [(*group, int(COSTS_OF_DOCUMENTS[name] * len(group[0]))) for group in groups]
         spare = [(by_worst, by_all, count) for by_worst, by_all, count in spare if count]
-        lowest = max(
-            [thresholds[name], *(_reached_by(by_worst, ceil(for_worst * count)) for by_worst, _, count in spare)]
-        )
+        limits = [_reached_by(by_worst, ceil(for_worst * count)) for by_worst, _, count in spare]
+        lowest = max([thresholds[name], *limits])
         left = [
             (by_all[by_worst < lowest], count - int((by_worst >= lowest).sum())) for by_worst, by_all, count in spare
         ]
